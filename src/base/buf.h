@@ -1,0 +1,33 @@
+/* buf.h - bytes that grow. Always NUL-terminated, so buf.p prints.
+ *
+ * Memory   from the heap; buf_done gives it back. buf_take hands it to the caller (mem_free).
+ * Threads  confined.
+ */
+#pragma once
+#include <stddef.h>
+
+#include "base/str.h"
+
+struct buf {
+    char *p;
+    size_t n;
+    size_t cap;
+};
+
+void buf_init(struct buf *b);
+void buf_done(struct buf *b);
+void buf_clear(struct buf *b); /* keeps the memory */
+
+void buf_reserve(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_add_char(struct buf *b, char c);
+void buf_add_str(struct buf *b, const char *s);
+void buf_add_view(struct buf *b, struct str s);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_cut(struct buf *b, size_t n); /* keeps the first n bytes */
+char *buf_take(struct buf *b);         /* never NULL; the buffer is empty afterwards */
+
+static inline struct str buf_view(const struct buf *b)
+{
+    return (struct str){b->p ? b->p : "", b->n};
+}

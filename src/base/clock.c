@@ -1,0 +1,133 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+
+uint64_t clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int64_t clock_wall_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_BYTES])
+{
+    int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
+    time_t s = (time_t)((wall_ms - ms) / 1000);
+    char text[40];
+    struct tm tm;
+
+    gmtime_r(&s, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out, CLOCK_ISO_BYTES, "%.19s.%03dZ", text, (int)ms);
+}
+
+/* Exactly n digits at *s; moves on. */
+static int digits(const char **s, const char *end, int n, int *out)
+{
+    int v = 0;
+
+    for (int i = 0; i < n; i++, (*s)++) {
+        if (*s >= end || **s < '0' || **s > '9')
+            return ERR_FORMAT;
+        v = v * 10 + (**s - '0');
+    }
+    *out = v;
+    return ERR_OK;
+}
+
+static int literal(const char **s, const char *end, char c)
+{
+    if (*s >= end || **s != c)
+        return ERR_FORMAT;
+    (*s)++;
+    return ERR_OK;
+}
+
+/* "Z", "+hh:mm" or nothing. */
+static int zone(const char **s, const char *end, int *minutes)
+{
+    int rc = ERR_OK, h = 0, m = 0, sign;
+
+    *minutes = 0;
+    if (*s == end)
+        return ERR_OK;
+    if (**s == 'Z') {
+        (*s)++;
+        return ERR_OK;
+    }
+    if (**s != '+' && **s != '-')
+        return ERR_FORMAT;
+    sign = **s == '-' ? -1 : 1;
+    (*s)++;
+    TRY(digits(s, end, 2, &h));
+    TRY(literal(s, end, ':'));
+    TRY(digits(s, end, 2, &m));
+    *minutes = sign * (h * 60 + m);
+out:
+    return rc;
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date, and back: exact for every year here. */
+static int64_t days_of(int y, int m, int d)
+{
+    struct tm tm = {.tm_year = y - 1900, .tm_mon = m - 1, .tm_mday = d};
+
+    return (int64_t)timegm(&tm) / 86400;
+}
+
+static int days_in_month(int y, int m)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    return days[m - 1] + (m == 2 && ((y % 4 == 0 && y % 100 != 0) || y % 400 == 0));
+}
+
+int clock_parse_iso(const char *s, size_t n, int64_t *wall_ms)
+{
+    int rc = ERR_OK, y, mo, d, h = 0, mi = 0, se = 0, off = 0;
+    const char *end = s + n;
+    int64_t ms = 0;
+
+    TRY(digits(&s, end, 4, &y));
+    TRY(literal(&s, end, '-'));
+    TRY(digits(&s, end, 2, &mo));
+    TRY(literal(&s, end, '-'));
+    TRY(digits(&s, end, 2, &d));
+    if (mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo))
+        return ERR_FORMAT;
+    if (s < end && (*s == 'T' || *s == ' ')) {
+        s++;
+        TRY(digits(&s, end, 2, &h));
+        TRY(literal(&s, end, ':'));
+        TRY(digits(&s, end, 2, &mi));
+        if (s < end && *s == ':') {
+            s++;
+            TRY(digits(&s, end, 2, &se));
+        }
+        if (s < end && *s == '.') {
+            int64_t unit = 100;
+
+            for (s++; s < end && *s >= '0' && *s <= '9'; s++, unit /= 10)
+                ms += unit * (*s - '0');
+        }
+        TRY(zone(&s, end, &off));
+    }
+    if (s != end || h > 23 || mi > 59 || se > 60)
+        return ERR_FORMAT;
+    *wall_ms = (((days_of(y, mo, d) * 24 + h) * 60 + mi - off) * 60 + se) * 1000 + ms;
+out:
+    return rc;
+}

@@ -1,0 +1,48 @@
+#include "base/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char text[ERR_TEXT_MAX];
+
+int err_set(int code, const char *fmt, ...)
+{
+    char fresh[ERR_TEXT_MAX]; /* the old text may be one of the arguments */
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(fresh, sizeof fresh, fmt, ap);
+    va_end(ap);
+    memcpy(text, fresh, sizeof text);
+    return code;
+}
+
+int err_context(int code, const char *fmt, ...)
+{
+    char context[ERR_TEXT_MAX / 2];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(context, sizeof context, fmt, ap);
+    va_end(ap);
+    return err_set(code, "%s: %s", context, text);
+}
+
+const char *err_text(void)
+{
+    return text;
+}
+
+const char *err_name(int code)
+{
+    static const char *const names[] = {
+        "ok",     "io",          "format",   "argument",  "limit",    "not-found",
+        "exists", "busy",        "timeout",  "cancelled", "database", "unavailable",
+        "gone",   "unsupported", "no-space", "system",
+    };
+    int i = -code;
+
+    if (i < 0 || i >= (int)(sizeof names / sizeof *names))
+        return "unknown";
+    return names[i];
+}

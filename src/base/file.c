@@ -1,0 +1,171 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+static int io_error(const char *what, const char *path)
+{
+    int code = errno == ENOENT ? ERR_NOT_FOUND : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
+
+    return FAIL(code, "%s '%s': %s", what, path, strerror(errno));
+}
+
+int file_read(const char *path, size_t max, struct buf *out)
+{
+    int rc = ERR_OK;
+    size_t start = out->n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return io_error("cannot open", path);
+    for (;;) {
+        buf_reserve(out, 64 << 10);
+        got = read(fd, out->p + out->n, out->cap - out->n - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            rc = io_error("cannot read", path);
+            goto out;
+        }
+        if (got == 0)
+            break;
+        out->n += (size_t)got;
+        if (out->n - start > max) {
+            rc = FAIL(ERR_LIMIT, "'%s' is larger than the limit of %zu bytes", path, max);
+            goto out;
+        }
+    }
+    out->p[out->n] = '\0';
+out:
+    if (rc < 0)
+        buf_cut(out, start);
+    close(fd);
+    return rc;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+    while (n) {
+        ssize_t put = write(fd, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return ERR_IO;
+        p += put;
+        n -= (size_t)put;
+    }
+    return ERR_OK;
+}
+
+int file_write_atomic(const char *path, const void *p, size_t n)
+{
+    int rc = ERR_OK;
+    struct buf tmp;
+    int fd;
+
+    buf_init(&tmp);
+    buf_addf(&tmp, "%s.%d.tmp", path, (int)getpid());
+    fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = io_error("cannot create", tmp.p);
+        goto out;
+    }
+    if (write_all(fd, p, n) < 0 || fsync(fd) < 0)
+        rc = io_error("cannot write", tmp.p);
+    if (close(fd) < 0 && rc == ERR_OK)
+        rc = io_error("cannot write", tmp.p);
+    if (rc == ERR_OK && rename(tmp.p, path) < 0)
+        rc = io_error("cannot replace", path);
+    if (rc < 0)
+        unlink(tmp.p);
+out:
+    buf_done(&tmp);
+    return rc;
+}
+
+int file_make_dirs(const char *path)
+{
+    int rc = ERR_OK;
+    struct buf b;
+
+    buf_init(&b);
+    buf_add_str(&b, path);
+    for (size_t i = 1; i <= b.n; i++) {
+        char kept = b.p[i];
+
+        if (kept != '/' && kept != '\0')
+            continue;
+        b.p[i] = '\0';
+        if (mkdir(b.p, 0700) < 0 && errno != EEXIST) {
+            rc = io_error("cannot make the folder", b.p);
+            goto out;
+        }
+        b.p[i] = kept;
+    }
+out:
+    buf_done(&b);
+    return rc;
+}
+
+int file_map_open(struct file_map *out, const char *path)
+{
+    int rc = ERR_OK;
+    struct stat st;
+    void *p;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return io_error("cannot open", path);
+    if (fstat(fd, &st) < 0) {
+        rc = io_error("cannot read", path);
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+        rc = FAIL(ERR_FORMAT, "'%s' is %s", path, st.st_size ? "not a plain file" : "empty");
+        goto out;
+    }
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        rc = io_error("cannot map", path);
+        goto out;
+    }
+    *out = (struct file_map){p, (size_t)st.st_size};
+out:
+    close(fd);
+    return rc;
+}
+
+void file_map_close(struct file_map *m)
+{
+    if (m->p)
+        munmap((void *)(uintptr_t)m->p, m->n);
+    *m = (struct file_map){0};
+}
+
+static _Thread_local uint64_t tree_bytes; /* nftw has no argument for its callback */
+
+static int add_size(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)path;
+    (void)ftw;
+    if (type == FTW_F)
+        tree_bytes += (uint64_t)st->st_size;
+    return 0;
+}
+
+uint64_t file_tree_bytes(const char *path)
+{
+    tree_bytes = 0;
+    nftw(path, add_size, 16, FTW_PHYS);
+    return tree_bytes;
+}

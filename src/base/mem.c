@@ -1,0 +1,85 @@
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *or_stop(void *p, size_t size)
+{
+    if (!p && size) {
+        fprintf(stderr,
+                "ragd: out of memory (%zu bytes wanted); stopping, nothing acknowledged is lost\n",
+                size);
+        _exit(70);
+    }
+    return p;
+}
+
+void *mem_alloc(size_t size)
+{
+    return or_stop(malloc(size ? size : 1), size);
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+    return or_stop(calloc(n ? n : 1, size ? size : 1), n * size);
+}
+
+void *mem_realloc(void *p, size_t size)
+{
+    return or_stop(realloc(p, size ? size : 1), size);
+}
+
+void *mem_alloc_aligned(size_t size)
+{
+    size_t padded = (size + 63) & ~(size_t)63;
+    void *p = or_stop(aligned_alloc(64, padded ? padded : 64), padded);
+
+    memset(p, 0, padded);
+    return p;
+}
+
+char *mem_strdup(const char *s)
+{
+    return mem_dup(s, strlen(s) + 1);
+}
+
+void *mem_dup(const void *p, size_t size)
+{
+    void *copy = mem_alloc(size);
+
+    if (size)
+        memcpy(copy, p, size);
+    return copy;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size)
+{
+    size_t want = *cap ? *cap : 8;
+
+    if (p && n <= *cap)
+        return p;
+    while (want < n)
+        want *= 2;
+    *cap = want;
+    return mem_realloc(p, want * elem_size);
+}
+
+size_t mem_resident_bytes(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (!f)
+        return 0;
+    if (fscanf(f, "%lu %lu", &pages, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,27 @@
+/* mem.h - memory that lives as long as the process, or until it is freed by hand.
+ *
+ * Nothing here returns NULL: when memory runs out the process stops with a message, and SQLite
+ * holds the truth. That bargain needs one habit: check sizes that come from outside against a
+ * named limit before allocating. For the memory of one request or document see arena.h.
+ *
+ * Threads  free of state.
+ */
+#pragma once
+#include <stddef.h>
+
+void *mem_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
+void *mem_calloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+void *mem_realloc(void *p, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+
+/* Aligned to 64 bytes, a cache line and an AVX-512 register; zeroed; freed with mem_free. */
+void *mem_alloc_aligned(size_t size) __attribute__((malloc, returns_nonnull));
+
+char *mem_strdup(const char *s) __attribute__((returns_nonnull));
+void *mem_dup(const void *p, size_t size) __attribute__((returns_nonnull));
+void mem_free(void *p);
+
+/* Grows an array so that it holds at least n elements; doubles, so appending is amortised O(1). */
+void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size) __attribute__((returns_nonnull));
+
+/* This process's resident set in bytes (/proc/self/statm). */
+size_t mem_resident_bytes(void);

@@ -1,0 +1,170 @@
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct job {
+    pool_fn fn;
+    void *arg;
+};
+
+struct worker {
+    struct pool *pool;
+    int i;
+    pthread_t thread;
+};
+
+struct pool {
+    struct queue *jobs;
+    int n_threads;
+    struct worker *workers;
+};
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    void *item;
+
+    while (queue_pop(w->pool->jobs, &item)) {
+        struct job *j = item;
+
+        j->fn(j->arg, w->i);
+        mem_free(j);
+    }
+    return NULL;
+}
+
+struct pool *pool_new(const char *name, int n_threads, size_t cap)
+{
+    struct pool *p = mem_calloc(1, sizeof *p);
+
+    CHECK(n_threads > 0);
+    p->jobs = queue_new(cap);
+    p->n_threads = n_threads;
+    p->workers = mem_calloc((size_t)n_threads, sizeof *p->workers);
+    for (int i = 0; i < n_threads; i++) {
+        struct worker *w = &p->workers[i];
+        char label[32];
+
+        w->pool = p;
+        w->i = i;
+        CHECK(pthread_create(&w->thread, NULL, worker_main, w) == 0);
+        snprintf(label, sizeof label, "%.10s-%d", name, i);
+        label[15] = '\0'; /* the kernel takes no more */
+        pthread_setname_np(w->thread, label);
+    }
+    return p;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    queue_close(p->jobs);
+    for (int i = 0; i < p->n_threads; i++)
+        pthread_join(p->workers[i].thread, NULL);
+    queue_free(p->jobs);
+    mem_free(p->workers);
+    mem_free(p);
+}
+
+int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+{
+    struct job *j = mem_alloc(sizeof *j);
+    int rc;
+
+    *j = (struct job){fn, arg};
+    rc = queue_try_push(p->jobs, lane, j);
+    if (rc < 0)
+        mem_free(j);
+    return rc;
+}
+
+/* Shared by the caller and its helpers; the last one out frees it, because a helper may still be
+ * in the queue when the caller has done all the work itself. */
+struct each {
+    pool_each_fn fn;
+    void *arg;
+    size_t n;
+    atomic_size_t next;
+    atomic_int refs;
+    pthread_mutex_t mu; /* guards the fields below */
+    pthread_cond_t all_done;
+    size_t n_done;
+};
+
+static void each_unref(struct each *e)
+{
+    if (atomic_fetch_sub(&e->refs, 1) > 1)
+        return;
+    pthread_mutex_destroy(&e->mu);
+    pthread_cond_destroy(&e->all_done);
+    mem_free(e);
+}
+
+static void each_run(struct each *e)
+{
+    size_t i, n_mine = 0;
+
+    while ((i = atomic_fetch_add(&e->next, 1)) < e->n) {
+        e->fn(e->arg, i);
+        n_mine++;
+    }
+    if (n_mine == 0)
+        return;
+    pthread_mutex_lock(&e->mu);
+    e->n_done += n_mine;
+    if (e->n_done == e->n)
+        pthread_cond_signal(&e->all_done);
+    pthread_mutex_unlock(&e->mu);
+}
+
+static void each_help(void *arg, int i_worker)
+{
+    struct each *e = arg;
+
+    (void)i_worker;
+    each_run(e);
+    each_unref(e);
+}
+
+void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg)
+{
+    struct each *e;
+
+    if (n == 0)
+        return;
+    e = mem_calloc(1, sizeof *e);
+    e->fn = fn;
+    e->arg = arg;
+    e->n = n;
+    atomic_init(&e->refs, 1);
+    pthread_mutex_init(&e->mu, NULL);
+    pthread_cond_init(&e->all_done, NULL);
+    for (int i = 0; i < p->n_threads && (size_t)i + 1 < n; i++) {
+        atomic_fetch_add(&e->refs, 1);
+        if (pool_submit(p, QUEUE_BULK, each_help, e) < 0)
+            atomic_fetch_sub(&e->refs, 1); /* too busy to help: the caller does it */
+    }
+    each_run(e);
+    pthread_mutex_lock(&e->mu);
+    while (e->n_done < e->n)
+        pthread_cond_wait(&e->all_done, &e->mu);
+    pthread_mutex_unlock(&e->mu);
+    each_unref(e);
+}
+
+int pool_threads(const struct pool *p)
+{
+    return p->n_threads;
+}
+
+size_t pool_depth(struct pool *p)
+{
+    return queue_depth(p->jobs);
+}

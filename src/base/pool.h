@@ -1,0 +1,33 @@
+/* pool.h - threads that take work from one bounded queue.
+ *
+ * Work must not wait for other work of the same pool (pool_each is the exception: its caller
+ * helps, so it finishes even when every worker is busy).
+ *
+ * Threads  locked.
+ */
+#pragma once
+#include <stddef.h>
+
+#include "base/queue.h"
+
+struct pool;
+
+/* i_worker: 0..n_threads-1, so that work can use per-worker scratch and connections. */
+typedef void (*pool_fn)(void *arg, int i_worker);
+
+/* n_threads threads named `name`, each lane holding at most `cap` waiting jobs. */
+struct pool *pool_new(const char *name, int n_threads, size_t cap);
+
+/* Runs what was accepted, then joins the threads. */
+void pool_free(struct pool *p);
+
+/* ERR_BUSY when the lane is full: fn will not run. */
+int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
+
+/* fn(arg, i) for i in 0..n-1, spread over the workers and the caller; returns when all are done.
+ * Workers take part in the bulk lane, between questions. */
+typedef void (*pool_each_fn)(void *arg, size_t i);
+void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg);
+
+int pool_threads(const struct pool *p);
+size_t pool_depth(struct pool *p);

@@ -1,0 +1,131 @@
+#include "base/queue.h"
+
+#include <pthread.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct lane {
+    void **items; /* ring of cap */
+    size_t head, n;
+};
+
+struct queue {
+    size_t cap;
+    pthread_mutex_t mu; /* guards the fields below */
+    pthread_cond_t readable, writable;
+    struct lane lanes[N_QUEUE_LANES];
+    bool closed;
+};
+
+struct queue *queue_new(size_t cap_per_lane)
+{
+    struct queue *q = mem_calloc(1, sizeof *q);
+
+    q->cap = cap_per_lane;
+    for (int i = 0; i < N_QUEUE_LANES; i++)
+        q->lanes[i].items = mem_calloc(cap_per_lane, sizeof(void *));
+    pthread_mutex_init(&q->mu, NULL);
+    pthread_cond_init(&q->readable, NULL);
+    pthread_cond_init(&q->writable, NULL);
+    return q;
+}
+
+void queue_free(struct queue *q)
+{
+    if (!q)
+        return;
+    for (int i = 0; i < N_QUEUE_LANES; i++)
+        mem_free(q->lanes[i].items);
+    pthread_mutex_destroy(&q->mu);
+    pthread_cond_destroy(&q->readable);
+    pthread_cond_destroy(&q->writable);
+    mem_free(q);
+}
+
+static int push(struct queue *q, enum queue_lane lane, void *item, bool wait)
+{
+    int rc = ERR_OK;
+    struct lane *l = &q->lanes[lane];
+
+    pthread_mutex_lock(&q->mu);
+    while (wait && !q->closed && l->n == q->cap)
+        pthread_cond_wait(&q->writable, &q->mu);
+    if (q->closed) {
+        rc = FAIL(ERR_CANCELLED, "the queue is closed");
+    } else if (l->n == q->cap) {
+        rc = FAIL(ERR_BUSY, "the queue is full (%zu waiting)", q->cap);
+    } else {
+        l->items[(l->head + l->n++) % q->cap] = item;
+        pthread_cond_signal(&q->readable);
+    }
+    pthread_mutex_unlock(&q->mu);
+    return rc;
+}
+
+int queue_try_push(struct queue *q, enum queue_lane lane, void *item)
+{
+    return push(q, lane, item, false);
+}
+
+int queue_push(struct queue *q, enum queue_lane lane, void *item)
+{
+    return push(q, lane, item, true);
+}
+
+static bool take_locked(struct queue *q, void **item)
+{
+    for (int i = 0; i < N_QUEUE_LANES; i++) {
+        struct lane *l = &q->lanes[i];
+
+        if (l->n == 0)
+            continue;
+        *item = l->items[l->head];
+        l->head = (l->head + 1) % q->cap;
+        l->n--;
+        pthread_cond_broadcast(&q->writable);
+        return true;
+    }
+    return false;
+}
+
+bool queue_pop(struct queue *q, void **item)
+{
+    bool got;
+
+    pthread_mutex_lock(&q->mu);
+    while (!(got = take_locked(q, item)) && !q->closed)
+        pthread_cond_wait(&q->readable, &q->mu);
+    pthread_mutex_unlock(&q->mu);
+    return got;
+}
+
+bool queue_try_pop(struct queue *q, void **item)
+{
+    bool got;
+
+    pthread_mutex_lock(&q->mu);
+    got = take_locked(q, item);
+    pthread_mutex_unlock(&q->mu);
+    return got;
+}
+
+void queue_close(struct queue *q)
+{
+    pthread_mutex_lock(&q->mu);
+    q->closed = true;
+    pthread_cond_broadcast(&q->readable);
+    pthread_cond_broadcast(&q->writable);
+    pthread_mutex_unlock(&q->mu);
+}
+
+size_t queue_depth(struct queue *q)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&q->mu);
+    for (int i = 0; i < N_QUEUE_LANES; i++)
+        n += q->lanes[i].n;
+    pthread_mutex_unlock(&q->mu);
+    return n;
+}

@@ -1,0 +1,30 @@
+/* queue.h - bounded queue of pointers between threads, urgent ones first.
+ *
+ * Two lanes: QUEUE_URGENT (questions) leaves before QUEUE_BULK (ingest). Each lane has its own
+ * bound, so bulk work cannot take the room of questions. A full lane is an answer (ERR_BUSY), not
+ * a longer wait.
+ *
+ * Threads  locked: any number of producers and consumers.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+enum queue_lane { QUEUE_URGENT, QUEUE_BULK, N_QUEUE_LANES };
+
+struct queue;
+
+struct queue *queue_new(size_t cap_per_lane);
+void queue_free(struct queue *q); /* what is still in it is not freed */
+
+int queue_try_push(struct queue *q, enum queue_lane lane, void *item); /* ERR_BUSY, ERR_CANCELLED */
+int queue_push(struct queue *q, enum queue_lane lane, void *item);     /* waits; ERR_CANCELLED */
+
+/* Waits for an item; false when the queue is closed and empty. */
+bool queue_pop(struct queue *q, void **item);
+bool queue_try_pop(struct queue *q, void **item);
+
+/* Nothing more goes in; what is in still comes out. */
+void queue_close(struct queue *q);
+
+size_t queue_depth(struct queue *q);

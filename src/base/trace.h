@@ -1,0 +1,47 @@
+/* trace.h - where one question's time went, stage by stage.
+ *
+ * The total has a clock of its own, so what no stage claims shows up as `other`.
+ *
+ * Threads  confined: it travels with the request.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "base/clock.h"
+
+enum stage {
+    STAGE_QUEUE,
+    STAGE_CACHE,
+    STAGE_EMBED,
+    STAGE_SEARCH,
+    STAGE_FETCH,
+    STAGE_RERANK,
+    STAGE_CONTEXT,
+    STAGE_GENERATE,
+    N_STAGES
+};
+
+struct trace {
+    uint64_t start_ns;     /* the first parsed byte */
+    uint64_t ns[N_STAGES]; /* may be entered several times; adds up */
+};
+
+/* "queue", "cache", ... */
+const char *stage_name(enum stage s);
+
+static inline void trace_start(struct trace *t)
+{
+    *t = (struct trace){.start_ns = clock_ns()};
+}
+
+/* Adds the time since `since_ns` to a stage and returns now, so that stages chain. */
+static inline uint64_t trace_add(struct trace *t, enum stage s, uint64_t since_ns)
+{
+    uint64_t now = clock_ns();
+
+    t->ns[s] += now - since_ns;
+    return now;
+}
+
+/* total - stages, never below 0. */
+double trace_other_ms(const struct trace *t, uint64_t total_ns);

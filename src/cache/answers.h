@@ -1,0 +1,76 @@
+/* answers.h - the answer cache: never stale by construction (DESIGN section 7).
+ *
+ * An answer is a function of its prompt, so it is stored under the prompt's hash: change a
+ * document that matters and the key is another. In front stands the question table:
+ *
+ *   question key -> (epoch, question vector, prompt hash)
+ *
+ *   1. found, and the epoch has not moved: serve (ANSWERS_HIT)
+ *   2. found, epoch moved: the caller retrieves again with the kept vector; the same prompt hash
+ *      means the answer still stands (answers_revalidate), another is looked up, else generated
+ *   3. not found: run
+ *
+ * An index from document to answers exists for one thing: a deleted or replaced document's
+ * answers leave at once.
+ *
+ * Threads  locked.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "cache/lru.h"
+
+struct answers;
+
+struct answers_options {
+    size_t bytes_max;
+    int64_t ttl_ms;
+};
+
+enum answers_state {
+    ANSWERS_MISS,  /* never seen, or expired */
+    ANSWERS_HIT,   /* `reply` is the answer, now */
+    ANSWERS_MOVED, /* the collection has changed: retrieve with `vector`, then compare hashes */
+};
+
+struct answers_entry {
+    enum answers_state state;
+    struct lru_value *reply; /* HIT: a reference, lru_value_unref it */
+    float *vector;           /* MOVED: [dim], mem_free it; NULL when none was kept */
+    size_t dim;
+    struct digest prompt_hash; /* MOVED */
+};
+
+struct answers *answers_new(const struct answers_options *o);
+void answers_free(struct answers *a);
+
+/* The question table. `epoch` is the collection's now. */
+void answers_find(struct answers *a, const struct digest *question_key, uint64_t epoch,
+                  struct answers_entry *out);
+
+/* An answer by its prompt, a reference or NULL. */
+struct lru_value *answers_get(struct answers *a, const struct digest *prompt_hash);
+
+/* Remembers that this question, at this epoch, has this prompt. */
+void answers_remember(struct answers *a, const struct digest *question_key, uint64_t epoch,
+                      const float *vector, size_t dim, const struct digest *prompt_hash);
+
+/* Stores a reply's bytes. `documents` are the scoped keys ("tenant/collection/key") it shows. */
+void answers_put(struct answers *a, const struct digest *prompt_hash, struct str reply,
+                 const struct str *documents, size_t n_documents);
+
+/* Drops every answer that shows this document. */
+void answers_purge_document(struct answers *a, const char *tenant, const char *collection,
+                            struct str document);
+void answers_clear(struct answers *a);
+
+struct answers_stats {
+    struct lru_stats answers, questions;
+    uint64_t hits, revalidated, moved, misses, purged;
+};
+void answers_stats_get(struct answers *a, struct answers_stats *out);
+void answers_count_revalidated(struct answers *a);

@@ -1,0 +1,41 @@
+/* lru.h - sharded cache of shared byte strings: least recently used goes first, within a budget.
+ *
+ * Keys are digests. A value is immutable, counted, and may outlive its place in the cache. Each
+ * entry has a time to live counted from when it was stored; a hit does not prolong it.
+ *
+ * Threads  locked: one mutex a shard, held for a look-up only.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+
+struct lru;
+
+/* Owned by whoever holds a reference; freed with the last one. */
+struct lru_value {
+    size_t n;
+    int64_t stored_ms; /* wall clock */
+    int64_t ttl_ms;
+    char bytes[];
+};
+
+struct lru_stats {
+    uint64_t hits, misses, evictions, expirations, insertions;
+    size_t entries, bytes, bytes_max;
+};
+
+struct lru *lru_new(size_t bytes_max, int n_shards);
+void lru_free(struct lru *c);
+
+/* A reference, or NULL. Give it back with lru_value_unref. */
+struct lru_value *lru_get(struct lru *c, const struct digest *key);
+void lru_value_unref(struct lru_value *v);
+
+/* Copies the bytes in. A value larger than a shard's budget is not kept (false). */
+bool lru_put(struct lru *c, const struct digest *key, const void *p, size_t n, int64_t ttl_ms);
+bool lru_remove(struct lru *c, const struct digest *key);
+void lru_clear(struct lru *c);
+void lru_stats_get(struct lru *c, struct lru_stats *out);

@@ -1,0 +1,63 @@
+/* embedder.h - texts in, unit vectors out: the encoder, its tokenizer, its name.
+ *
+ * Model    a folder with config.json (BERT class), model.safetensors, vocab.txt or tokenizer.json,
+ *          and sentence-transformers' 1_Pooling/config.json and sentence_bert_config.json.
+ * Sentence vectors come from the same forward pass as the document's: the mean over the token
+ *          outputs inside each span ("late chunking", Günther et al. 2024), so they cost nothing.
+ * Memory   weights mapped (word embeddings) and packed (matrices): about 43 MB for the default
+ *          model in f32; scratch per running call, kept for the next.
+ * Threads  immutable; any number of calls at once.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "text/sentences.h"
+
+struct embedder;
+struct wordpiece;
+
+struct embedder_options {
+    const char *model_dir;
+    const char *query_prefix;    /* NULL: "" */
+    const char *document_prefix; /* NULL: "" */
+};
+
+struct embedder_info {
+    const char *name; /* the folder's last part */
+    const char *model_dir;
+    size_t dim, n_layers, n_heads, hidden, intermediate, vocab_size;
+    size_t max_tokens;     /* with [CLS] and [SEP]; text beyond is cut */
+    const char *pooling;   /* "mean" or "cls" */
+    const char *precision; /* "f32" */
+    size_t weight_bytes;
+};
+
+int embedder_open(struct embedder **out, const struct embedder_options *o);
+void embedder_close(struct embedder *e);
+
+const struct embedder_info *embedder_info(const struct embedder *e);
+const struct wordpiece *embedder_tokenizer(const struct embedder *e);
+
+/* What a stored vector was made with: weights, tokenizer, length limit, pooling, dimension,
+ * prefixes. Vectors of two fingerprints are never compared. */
+struct digest embedder_fingerprint(const struct embedder *e);
+
+/* The vector of a question, [dim], of length 1, in `mem`. */
+int embed_query(struct embedder *e, struct str text, struct arena *mem, float **out);
+
+struct embed_item {
+    struct str text;          /* borrowed */
+    const struct span *spans; /* sentences in it; may be NULL */
+    size_t n_spans;
+    float *vector;       /* out [dim], the caller's */
+    float *span_vectors; /* out [n_spans, dim], unit length (zero for a span past the cut) */
+    bool cut;            /* out: the text was longer than the model's limit */
+};
+
+/* A batch of passages, without padding, spread over the pool's threads (NULL: this thread). */
+int embed_documents(struct embedder *e, struct pool *pool, struct embed_item *items, size_t n);

@@ -1,0 +1,89 @@
+/* config.h - every setting, with its default, its bounds and where it came from.
+ *
+ * One table in config.c describes them all (name, type, bounds, help); the file reader
+ * (libconfig), the environment (RAGD_SECTION_NAME), the options of the commands and `ragd config
+ * show` walk that table, so a setting is added in one place. Later sources win: default, file,
+ * environment, option.
+ *
+ * Errors   ERR_ARGUMENT naming file and line for an unknown or ill-typed setting.
+ * Threads  confined while it is filled; immutable afterwards.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define CONFIG_TEXT_MAX 1024
+
+struct config {
+    char data[CONFIG_TEXT_MAX];   /* "./ragd-data" */
+    char listen[CONFIG_TEXT_MAX]; /* "127.0.0.1:8080" */
+    char tenant[65];              /* "default" */
+    char collection[65];          /* "default" */
+
+    struct {
+        char path[CONFIG_TEXT_MAX];
+        char precision[16]; /* "auto" */
+        char query_prefix[CONFIG_TEXT_MAX], document_prefix[CONFIG_TEXT_MAX];
+    } model;
+    struct {
+        int64_t chars;   /* 1000; 0: a document is one chunk */
+        int64_t overlap; /* 150 */
+    } chunk;
+    struct {
+        int64_t k;             /* 5 */
+        char mode[16];         /* "hybrid" */
+        char fusion[8];        /* "mix" */
+        int64_t ef;            /* 128 */
+        int64_t context_chars; /* 4000 */
+        char language[16];     /* "english": stemming */
+        bool stop_words;       /* drop them: true */
+        double k1, b;          /* BM25 */
+    } retrieve;
+    struct {
+        int64_t bytes; /* "256MB" */
+        int64_t ttl_s; /* 3600 */
+    } cache;
+    struct {
+        int64_t workers;    /* 0: one per processor */
+        int64_t loops;      /* 1 */
+        int64_t queue;      /* 256 waiting jobs */
+        int64_t drain_s;    /* 30 */
+        bool log_questions; /* false */
+    } server;
+    struct {
+        int64_t body_bytes;      /* 1 MiB */
+        int64_t documents_bytes; /* 64 MiB */
+        int64_t header_bytes;    /* 16 KiB */
+        int64_t receive_s;       /* 30 */
+        int64_t documents_s;     /* 600 */
+        int64_t output_bytes;    /* 256 KiB */
+        int64_t reply_bytes;     /* 16 MiB */
+        int64_t connections;     /* 10000 */
+        int64_t memory;          /* 0: no budget */
+    } limits;
+    struct {
+        int64_t timeout_s;    /* 10 a file */
+        int64_t memory_bytes; /* 1 GiB */
+        int64_t text_bytes;   /* 64 MiB of extracted text */
+        int64_t file_bytes;   /* 256 MiB a file */
+    } extract;
+};
+
+void config_defaults(struct config *c);
+
+/* `file` NULL: ./ragd.conf, else /etc/ragd.conf, else nothing. Then the environment. */
+int config_load(struct config *c, const char *file);
+
+/* Sets one by its dotted name ("chunk.chars") from text; `where` stands in messages. */
+int config_set(struct config *c, const char *name, const char *value, const char *where);
+
+/* libconfig syntax, secrets masked; or JSON. */
+void config_print(const struct config *c, bool json, struct buf *out);
+
+/* Walks the table: name, default as text, help. For man page and help. */
+typedef void (*config_item_fn)(void *arg, const char *name, const char *type, const char *fallback,
+                               const char *help);
+void config_each(config_item_fn fn, void *arg);

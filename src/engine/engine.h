@@ -1,0 +1,37 @@
+/* engine.h - opens, owns and closes everything that lives as long as the process.
+ *
+ * No globals: state hangs off struct engine. Opened in the order below, closed in reverse.
+ *
+ *   lock -> store -> embedder -> pool -> retriever -> answers, flights
+ *
+ * Threads  the struct is immutable once open; its parts say for themselves.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "cache/answers.h"
+#include "cache/flights.h"
+#include "embed/embedder.h"
+#include "engine/config.h"
+#include "index/retriever.h"
+#include "store/lock.h"
+#include "store/store.h"
+
+struct engine {
+    struct config config;
+    struct folder_lock *lock;
+    struct store *store;
+    struct embedder *embedder;
+    struct pool *pool; /* compute workers: embed, search, answer */
+    struct retriever *retriever;
+    struct answers *answers;
+    struct flights *flights;
+    int64_t started_ms;
+};
+
+/* Opens the data folder named in the configuration. ERR_BUSY when another process owns it. */
+int engine_open(struct engine **out, const struct config *config);
+void engine_close(struct engine *e);

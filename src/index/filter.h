@@ -1,0 +1,74 @@
+/* filter.h - which documents may answer: typed comparisons over metadata.
+ *
+ * From JSON ({"year":{"gte":2020},"type":{"in":["a","b"]},"or":[...],"not":{...}}) or from the
+ * command line ('document_type=policy and year>=2020'); both become the same tree and the same
+ * canonical text. Values are string, number, date (ISO 8601, compared as time), bool; a list in
+ * the metadata matches when one of its elements does. A missing field makes every comparison
+ * false but `ne`, `nin` and `exists:false`. Built-in fields: _kind _document _title _page
+ * _ingested. Names go as they are written; "a.b" looks inside objects.
+ *
+ * Limits   FILTER_NODES_MAX nodes, depth 32, FILTER_IN_MAX values in a list.
+ * Errors   ERR_ARGUMENT with the place and what would be right.
+ * Threads  immutable once parsed (in the arena it was parsed into).
+ */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define FILTER_NODES_MAX 256
+#define FILTER_IN_MAX    1000
+
+enum filter_op {
+    FILTER_AND,
+    FILTER_OR,
+    FILTER_NOT, /* children */
+    FILTER_EQ,
+    FILTER_NE,
+    FILTER_LT,
+    FILTER_LTE,
+    FILTER_GT,
+    FILTER_GTE, /* one value */
+    FILTER_IN,
+    FILTER_NIN,    /* values */
+    FILTER_EXISTS, /* one bool */
+};
+
+enum value_type { VALUE_STRING, VALUE_NUMBER, VALUE_DATE, VALUE_BOOL };
+
+struct value {
+    enum value_type type;
+    struct str s;  /* STRING, and DATE as written */
+    double number; /* NUMBER; DATE: ms since 1970 */
+    bool b;
+};
+
+struct filter {
+    enum filter_op op;
+    struct str field;
+    struct value *values;
+    size_t n_values;
+    struct filter **children;
+    size_t n_children;
+};
+
+/* An empty or absent filter gives *out = NULL: everything may answer. */
+int filter_from_json(struct filter **out, const json_t *v, struct arena *mem);
+int filter_from_text(struct filter **out, struct str text, struct arena *mem);
+
+/* Canonical JSON, equal for equal filters; "" for NULL. Part of the question key. */
+const char *filter_canonical(const struct filter *f, struct arena *mem);
+
+/* Whether metadata (a JSON object) and built-in fields pass. The plain, slow truth: indexes
+ * evaluate columns and are tested against this. */
+struct filter_builtin {
+    const char *kind; /* "text" or "summary" */
+    struct str document, title;
+    int page;
+    int64_t ingested_ms;
+};
+bool filter_matches(const struct filter *f, const json_t *metadata,
+                    const struct filter_builtin *builtin);

@@ -1,0 +1,145 @@
+/* retriever.h - where chunks live: search, fetch, upsert, remove, count, epoch.
+ *
+ * Nothing above this interface knows whether chunks are in SQLite and our own indexes
+ * (retriever_embedded) or in another engine. The unit is (tenant, collection), with its own word
+ * statistics and epoch.
+ *
+ * A snapshot is one immutable state of one collection: search, filter and fetch of a question use
+ * one snapshot. Taking one is a reference, not a copy.
+ *
+ *   snapshot -> segments (immutable: vectors, postings, columns) + tombstones, and an epoch
+ *
+ * Threads  everything here is locked or immutable; a snapshot may be used by several threads.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "store/store.h"
+#include "text/words.h"
+
+struct retriever;
+struct snapshot;
+struct filter;
+
+enum search_mode { SEARCH_HYBRID, SEARCH_VECTOR, SEARCH_KEYWORD };
+enum search_fusion { FUSION_MIX, FUSION_RRF };
+
+#define SEARCH_K_MAX 1000
+/* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
+#define FUSION_CANDIDATES     100
+#define FUSION_KEYWORD_WEIGHT 0.6
+#define FUSION_RRF_K          60
+
+struct search_spec {
+    struct str text;     /* the question; words */
+    const float *vector; /* [dim], or NULL in keyword mode */
+    enum search_mode mode;
+    enum search_fusion fusion;
+    const struct filter *filter; /* NULL: everything */
+    int k;                       /* 1..SEARCH_K_MAX */
+    int ef;                      /* for a graph index; the exact scan has no use for it */
+};
+
+struct hit {
+    uint64_t chunk_id;
+    uint64_t document_id; /* equal for chunks of one document */
+    double score;         /* what the list is sorted by, best first; ties by chunk id */
+    float vector_score;   /* cosine; NAN when the chunk was not in that list */
+    float keyword_score;  /* BM25; NAN likewise */
+};
+
+struct hits {
+    struct hit *v;
+    size_t n;
+    size_t n_allowed; /* chunks that passed the filter (all of them without one) */
+};
+
+/* What an answer shows of a hit. */
+struct passage {
+    struct hit hit;
+    struct str document; /* key */
+    struct str title, uri, metadata, heading, text;
+    uint64_t chunk_id;
+    int32_t ordinal, page;
+    uint32_t start, end;
+    const int8_t *sentence_vectors; /* [n_sentences, dim] or NULL */
+    uint32_t n_sentences;
+};
+
+/* A document with its chunks and their vectors, ready to be written. */
+struct upsert {
+    struct document_row document;
+    const struct chunk_row *chunks;
+    const struct vector_row *vectors; /* [n_chunks], same order */
+    size_t n_chunks;
+};
+
+struct retriever_options {
+    struct store *store;
+    struct pool *pool; /* for building at start */
+    struct digest fingerprint;
+    size_t dim;
+    struct word_settings words;
+    double k1, b; /* BM25; 1.2 and 0.75 */
+};
+
+/* Opens the collections of the store and rebuilds their indexes from it. */
+int retriever_open_embedded(struct retriever **out, const struct retriever_options *o);
+void retriever_close(struct retriever *r);
+
+/* ---- reading ---- */
+
+/* ERR_NOT_FOUND when there is no such collection. */
+int retriever_snapshot(struct retriever *r, const char *tenant, const char *collection,
+                       struct snapshot **out);
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s); /* NULL is fine */
+
+uint64_t snapshot_epoch(const struct snapshot *s);
+size_t snapshot_chunks(const struct snapshot *s);
+size_t snapshot_documents(const struct snapshot *s);
+
+/* The epoch alone, without taking a snapshot: for a cache look-up. 0: no such collection. */
+uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *collection);
+
+/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
+int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
+                    struct hits *out);
+
+/* The passages of hits, in the same order, in one read transaction. ERR_GONE when a row has
+ * vanished since: take a new snapshot and search again. */
+int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
+                   struct passage *out);
+
+/* How rare a word of the question is here: its BM25 idf, 0 for a word that no chunk has. */
+double snapshot_idf(struct snapshot *s, struct str stemmed_word);
+
+/* ---- writing ---- */
+
+/* Writes whole documents, durable and visible when it returns. Documents are independent: results
+ * [n] says ERR_OK or why one was refused (its text in err_text order is lost; refusals that a
+ * human should read are found before this is called). Returns ERR_OK when at least the
+ * transaction stands. */
+int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
+                     struct upsert *docs, size_t n, int *results);
+
+/* Removes documents by key; *n_removed counts those that were there. */
+int retriever_remove(struct retriever *r, const char *tenant, const char *collection,
+                     const struct str *keys, size_t n, size_t *n_removed);
+
+int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection);
+int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection);
+
+/* Told after every change, on the writer thread, before the change is acknowledged: the answer
+ * cache purges what cited a removed or replaced document. */
+typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *collection,
+                                 struct str document_key);
+void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
+
+/* Index memory in bytes, for /metrics and bench. */
+size_t retriever_bytes(struct retriever *r);

@@ -1,0 +1,108 @@
+/* query.h - the path of a question.
+ *
+ *   admit -> cache -> embed -> search -> fuse -> rerank -> context -> generate -> cache -> reply
+ *
+ * Every route and command fills ONE struct query; the question key is built from it and from
+ * nothing else, so a field that changes the answer cannot be forgotten (a test changes each).
+ *
+ * Threads  query_run belongs on a compute worker; query_cached is cheap enough for the event loop.
+ */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "cache/lru.h"
+#include "generate/context.h"
+#include "generate/extractive.h"
+#include "index/retriever.h"
+
+struct engine;
+
+#define QUESTION_BYTES_MAX 8192
+#define QUERY_K_MAX        100
+
+enum query_cache {
+    QUERY_CACHE_DEFAULT,
+    QUERY_CACHE_NO_STORE,
+    QUERY_CACHE_REFRESH,
+    QUERY_CACHE_ONLY
+};
+enum query_answer { QUERY_ANSWER_AUTO, QUERY_ANSWER_EXTRACTIVE, QUERY_ANSWER_NONE };
+
+struct query {
+    struct str question; /* UTF-8, 1..QUESTION_BYTES_MAX bytes */
+    const char *tenant, *collection;
+    int k;
+    enum search_mode mode;
+    enum search_fusion fusion;
+    int ef;
+    const struct filter *filter;
+    size_t context_chars;
+    enum query_answer answer;
+    enum query_cache cache; /* not part of the key */
+    int64_t deadline_ms;    /* 0: none; not part of the key */
+};
+
+enum cache_status {
+    CACHE_MISS,
+    CACHE_HIT,
+    CACHE_REVALIDATED,
+    CACHE_STORED,
+    CACHE_JOINED,
+    CACHE_BYPASS
+};
+const char *cache_status_name(enum cache_status s);
+
+/* What came out. `body` is the reply's JSON without its closing part (cache, timings), which
+ * query_reply adds: it is what the cache keeps. */
+struct answer {
+    struct arena *mem; /* lives exactly as long as this request; the caller's */
+    struct trace trace;
+    struct hits hits;
+    struct passage *passages; /* [hits.n] */
+    struct context context;
+    struct extract_result extract;
+    enum cache_status cache;
+    int64_t age_s, ttl_s;
+    struct str body;          /* in `mem` or in `shared` */
+    struct lru_value *shared; /* a reference, given back by answer_done */
+};
+
+void query_defaults(struct query *q, const struct engine *e);
+
+/* Fills q from a request of POST /query; text lives in `mem` and in the tree. Unknown members are
+ * ERR_ARGUMENT naming them, members of later versions ERR_UNSUPPORTED "not available in this
+ * version". `search_only`: the request of /search. */
+int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
+
+/* The question key: every field above that changes the answer, and the embedding's fingerprint. */
+struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
+
+/* From memory alone: true when `ans` is filled from the cache at the collection's epoch. */
+bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
+                  struct answer *ans);
+
+/* The whole path. ans->mem and ans->trace (started) are the caller's. */
+int query_run(struct engine *e, const struct query *q, struct answer *ans);
+
+/* Retrieval alone (POST /search): hits and passages. */
+int query_search(struct engine *e, const struct query *q, struct answer *ans);
+
+/* Gives back what the answer shares with the cache. */
+void answer_done(struct answer *ans);
+
+/* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". */
+void query_reply(const struct answer *ans, const char *id, struct buf *out);
+
+/* The reply of POST /search. */
+void query_search_reply(const struct answer *ans, struct buf *out);
+
+/* Writes `"timings":{...}` and returns the total in ms. */
+double query_timings(const struct trace *t, struct buf *out);

@@ -1,0 +1,167 @@
+/* store.h - the only truth: collections, documents, chunks and vectors in SQLite.
+ *
+ * One file, ragd.db, WAL, synchronous=FULL, secure_delete, with a schema version and migrations.
+ * One thread writes: store_write hands it a function, and functions that wait together share one
+ * transaction (each in its own savepoint, so one that fails takes nothing with it).
+ *
+ *   caller -> queue -> writer: BEGIN, fn, fn, fn, COMMIT (fsync) -> published() -> callers go on
+ *
+ * A document is written whole or not at all. Every write to a collection moves its epoch by one.
+ * Acknowledged means committed, then published (indexed and visible), in that order.
+ *
+ * Threads  store_write and the reader functions: locked. A struct store_tx only inside fn.
+ * Errors   ERR_DATABASE, ERR_NO_SPACE (disk full: reads go on), ERR_NOT_FOUND, ERR_EXISTS.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+struct store;
+struct store_tx;     /* the writer's transaction */
+struct store_reader; /* a read-only connection, one thread at a time */
+
+#define STORE_SCHEMA_VERSION 1
+
+/* Opens or creates DIR/ragd.db, migrates it, starts the writer. ERR_UNSUPPORTED when a newer
+ * version wrote it. The caller holds the folder's lock (store/lock.h). */
+int store_open(struct store **out, const char *data_dir);
+void store_close(struct store *s);
+const char *store_uuid(const struct store *s);
+
+/* ---- rows ---- */
+
+struct collection_row {
+    int64_t id;
+    const char *tenant, *name;
+    const char *settings; /* JSON */
+    int64_t epoch;
+    int64_t n_documents, n_chunks;
+};
+
+enum chunk_kind { CHUNK_TEXT, CHUNK_SUMMARY };
+
+struct chunk_row {
+    uint64_t id; /* hash(tenant, collection, document, content hash, ordinal) */
+    int32_t ordinal;
+    int32_t page;        /* 1.., 0 when the format has none */
+    uint32_t start, end; /* bytes in the document's stored text */
+    enum chunk_kind kind;
+    struct str heading;      /* "Part > Section", "" if none */
+    struct str text;         /* exactly the bytes start..end of the document's text */
+    struct digest text_hash; /* of what was embedded; names the vector */
+};
+
+struct document_row {
+    int64_t id;      /* SQLite's, private */
+    struct str key;  /* unique in the collection: path relative to its root, or caller's id */
+    struct str root; /* the folder it was found under; "" when it came by id */
+    struct str uri;  /* absolute path or the caller's uri; may be "" */
+    struct str title;
+    struct str metadata; /* JSON object, canonical */
+    struct digest hash;  /* content, title, metadata, chunking: equal means unchanged */
+    int64_t ingested_ms;
+    int64_t n_chunks;
+    struct str text; /* extracted UTF-8; empty unless asked for */
+};
+
+struct vector_row {
+    struct digest text_hash;
+    const float *vector;            /* [dim] */
+    const int8_t *sentence_vectors; /* [n_sentences, dim], value = byte / 127 */
+    uint32_t n_sentences;
+    uint32_t dim;
+};
+
+/* ---- writing ---- */
+
+typedef int (*store_write_fn)(struct store_tx *tx, void *arg);
+/* Called by the writer after the commit, in commit order, before the caller is told. */
+typedef void (*store_published_fn)(void *arg);
+
+/* Runs fn in a transaction and returns when it is durable and published, or with fn's error. */
+int store_write(struct store *s, store_write_fn fn, store_published_fn published, void *arg);
+
+/* Finds or makes a collection; *made may be NULL. Names: 1..64 of [A-Za-z0-9_.-]. */
+int store_tx_collection(struct store_tx *tx, const char *tenant, const char *name, int64_t *id,
+                        bool *made);
+int store_tx_collection_settings(struct store_tx *tx, int64_t collection, const char *settings);
+int store_tx_drop_collection(struct store_tx *tx, int64_t collection);
+
+/* Moves the epoch and returns the new one in *epoch. */
+int store_tx_bump_epoch(struct store_tx *tx, int64_t collection, int64_t *epoch);
+
+/* Inserts or replaces a document with its chunks. ERR_EXISTS, naming both, when the key belongs
+ * to another root. doc->id receives the row's id. Old vectors nobody uses any more are dropped. */
+int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
+                          const struct chunk_row *chunks, size_t n_chunks);
+int store_tx_delete_document(struct store_tx *tx, int64_t document);
+
+/* Adds vectors that are not there yet. */
+int store_tx_put_vectors(struct store_tx *tx, const struct digest *fingerprint,
+                         const struct vector_row *rows, size_t n);
+
+/* A reader that sees this transaction's own writes. Valid inside fn. */
+struct store_reader *store_tx_reader(struct store_tx *tx);
+
+/* ---- reading ---- */
+
+/* Borrow a connection; give it back. Each call below is its own read transaction unless between
+ * store_read_begin and store_read_end. Rows live in `mem`. */
+struct store_reader *store_reader_get(struct store *s);
+void store_reader_put(struct store *s, struct store_reader *r);
+int store_read_begin(struct store_reader *r);
+void store_read_end(struct store_reader *r);
+
+int store_find_collection(struct store_reader *r, const char *tenant, const char *name,
+                          struct arena *mem, struct collection_row *out); /* ERR_NOT_FOUND */
+typedef int (*collection_fn)(void *arg, const struct collection_row *row);
+int store_each_collection(struct store_reader *r, collection_fn fn, void *arg);
+
+int store_find_document(struct store_reader *r, int64_t collection, struct str key, bool with_text,
+                        struct arena *mem, struct document_row *out); /* ERR_NOT_FOUND */
+/* In key order, after `after_key` ("" for the start), at most `limit` (0: all). Rows are borrowed
+ * during fn. fn's negative return stops the walk and is returned. */
+typedef int (*document_fn)(void *arg, const struct document_row *row);
+int store_each_document(struct store_reader *r, int64_t collection, struct str after_key,
+                        size_t limit, document_fn fn, void *arg);
+
+/* Chunks of one document in order, with text. */
+int store_document_chunks(struct store_reader *r, int64_t document, struct arena *mem,
+                          struct chunk_row **out, size_t *n);
+
+/* All chunks of a collection, document by document, with their vector under `fingerprint` (NULL
+ * where it is missing). Rows are borrowed during fn. This is how an index is rebuilt. */
+typedef int (*chunk_fn)(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
+                        const float *vector, uint32_t dim);
+int store_each_chunk(struct store_reader *r, int64_t collection, const struct digest *fingerprint,
+                     chunk_fn fn, void *arg);
+
+/* One chunk by id with its document (no full text) and its sentences' vectors. ERR_GONE when the
+ * row is not there any more. */
+struct chunk_full {
+    struct document_row document;
+    struct chunk_row chunk;
+    const int8_t *sentence_vectors; /* [n_sentences, dim]; NULL when there are none */
+    uint32_t n_sentences, dim;
+};
+int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
+                      struct arena *mem, struct chunk_full *out);
+
+/* A vector of the embedding cache, or ERR_NOT_FOUND. */
+int store_find_vector(struct store_reader *r, const struct digest *fingerprint,
+                      const struct digest *text_hash, struct arena *mem, struct vector_row *out);
+
+/* ---- keeping ---- */
+
+/* SQLite's own check, plus: chunk counts agree, every chunk's text is the document's bytes, every
+ * chunk has a vector under `fingerprint` (NULL: not checked). Each problem is told to `fn`. */
+typedef void (*problem_fn)(void *arg, const char *problem);
+int store_check(struct store *s, const struct digest *fingerprint, problem_fn fn, void *arg);
+
+/* A consistent copy while others read and write; restored by placing it as ragd.db. */
+int store_backup(struct store *s, const char *file);

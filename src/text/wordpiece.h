@@ -1,0 +1,50 @@
+/* wordpiece.h - the tokenizer of BERT-class models, id for id the reference's.
+ *
+ * Source   Devlin et al. 2018 (BERT); reference: Hugging Face `tokenizers` (version in
+ *          tests/golden/README.md): BertNormalizer (clean text, CJK spaced, lower case, accents
+ *          stripped), BertPreTokenizer (white space, punctuation), WordPiece (longest match first,
+ *          "##" continuations, words over 100 characters become [UNK]).
+ * Offsets  every token knows the bytes of the source text it came from, so that chunks and
+ *          sentences can be counted and pooled without tokenizing again.
+ * Threads  immutable once opened.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+
+struct wordpiece;
+
+struct token {
+    int32_t id;
+    uint32_t start, end; /* bytes in the source text; 0,0 for [CLS], n,n for [SEP] */
+};
+
+/* Reads vocab.txt, or tokenizer.json where there is none, from a model folder. Errors name file
+ * and line. ERR_FORMAT when [UNK], [CLS] or [SEP] is missing. */
+int wordpiece_open(struct wordpiece **out, const char *model_dir);
+void wordpiece_close(struct wordpiece *w);
+
+/* Tokens of a text between [CLS] and [SEP], cut so that they are at most `cap` with both.
+ *   text  UTF-8 (invalid bytes count as U+FFFD), borrowed
+ *   out   [cap], cap at least 2
+ * Returns how many were written; *cut (may be NULL) says whether text was left over. */
+size_t wordpiece_encode(const struct wordpiece *w, struct str text, struct token *out, size_t cap,
+                        bool *cut);
+
+/* Tokens of the whole text without [CLS] and [SEP], appended to a growing array (mem_free it). */
+struct tokens {
+    struct token *v;
+    size_t n, cap;
+};
+void wordpiece_encode_all(const struct wordpiece *w, struct str text, struct tokens *out);
+
+/* How many tokens wordpiece_encode_all would give. */
+size_t wordpiece_count(const struct wordpiece *w, struct str text);
+
+size_t wordpiece_vocab_size(const struct wordpiece *w);
+
+/* Part of the embedding's fingerprint. */
+struct digest wordpiece_digest(const struct wordpiece *w);
