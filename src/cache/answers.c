@@ -32,8 +32,9 @@ struct answers {
     struct lru *replies, *questions;
     int64_t ttl_ms;
     atomic_uint_fast64_t hits, revalidated, moved, misses, purged;
-    pthread_mutex_t mu;      /* guards by_document; taken before a shard's lock */
+    pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
     struct map *by_document; /* scoped key -> struct shown_in * */
+    uint64_t purge_clock;
 };
 
 struct answers *answers_new(const struct answers_options *o)
