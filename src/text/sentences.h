@@ -15,6 +15,9 @@
 
 #include "base/str.h"
 
+/* A chunk's sentences beyond this many count as one; vectors are stored for so many at most. */
+#define SENTENCES_PER_CHUNK_MAX 64
+
 struct span {
     uint32_t start, end; /* bytes; white space at both ends left out; end > start */
 };
