@@ -120,8 +120,7 @@ static const char *special_name(mode_t mode)
 static void add_file(struct walk *w, const char *rel, const struct stat *st)
 {
     if (kind_of(rel) == KIND_UNKNOWN)
-        add(w, rel, WALK_SKIP,
-            "not a kind that is read (txt, md, html, pdf, docx, csv, json, jsonl)");
+        add(w, rel, WALK_SKIP, UNKNOWN_KIND_REASON);
     else if (!S_ISREG(st->st_mode))
         add(w, rel, WALK_REFUSE, special_name(st->st_mode));
     else if (!utf8_valid(rel, strlen(rel)))

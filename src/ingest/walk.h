@@ -26,6 +26,8 @@
 #define WALK_FILES_MAX 1000000
 #define WALK_DEPTH_MAX 64
 
+#define UNKNOWN_KIND_REASON "not a kind that is read (txt, md, html, pdf, docx, csv, json, jsonl)"
+
 enum walk_fate { WALK_READ, WALK_SKIP, WALK_REFUSE };
 
 struct walk_file {
