@@ -1,34 +1,21 @@
 #include "index/flat.h"
 
 #include "index/bitmap.h"
+#include "simd/simd.h"
 
 /* Rows scored at a time: their scores stay in the first-level cache, and one word of the bitmap
  * tells about them. */
 #define BLOCK 64
 
-static float dot(const float *a, const float *b, size_t n)
-{
-    float sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-static void dot_rows(const float *query, const float *rows, size_t n_rows, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n_rows; i++)
-        out[i] = dot(query, rows + i * dim, dim);
-}
-
 float flat_score(const struct flat *f, const float *query, uint32_t slot)
 {
-    return dot(query, f->vectors + slot * f->dim, f->dim);
+    return simd_get()->dot(query, f->vectors + slot * f->dim, f->dim);
 }
 
 void flat_search(const struct flat *f, const float *query, const uint64_t *allowed, uint32_t view,
                  struct topk *best)
 {
+    const struct simd *simd = simd_get();
     float scores[BLOCK];
 
     for (size_t at = 0; at < f->n; at += BLOCK) {
@@ -39,7 +26,7 @@ void flat_search(const struct flat *f, const float *query, const uint64_t *allow
             bits &= allowed[at / BLOCK];
         if (!bits)
             continue;
-        dot_rows(query, f->vectors + at * f->dim, n, f->dim, scores);
+        simd->dot_rows(query, f->vectors + at * f->dim, n, f->dim, scores);
         for (; bits; bits &= bits - 1) {
             size_t i = (size_t)__builtin_ctzll(bits);
             uint32_t slot = (uint32_t)(at + i);
