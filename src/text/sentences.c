@@ -316,8 +316,8 @@ static bool is_abbreviation(struct str t, size_t start, size_t at, size_t next)
         return false;
     if (in_list(TITLES, w))
         return true;
-    if (in_list(BEFORE_NUMBERS, w))
-        return digit_next;
+    if (digit_next && in_list(BEFORE_NUMBERS, w))
+        return true;
     if (is_dotted(w) || in_list(EITHER, w))
         return next < t.n && !in_list(STARTERS, after);
     return false;
