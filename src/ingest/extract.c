@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "ingest/encoding.h"
 #include "ingest/extract_child.h"
+#include "ingest/extract_csv.h"
 #include "ingest/extract_json.h"
 #include "ingest/extract_md.h"
 #include "ingest/textout.h"
@@ -115,6 +116,7 @@ static int extract_one(struct extractor *x, enum file_kind kind, struct str byte
     switch (kind) {
     case KIND_TXT: TRY(extract_txt(bytes, &t)); break;
     case KIND_MD: TRY(extract_md(bytes, &t)); break;
+    case KIND_CSV: TRY(extract_csv(bytes, &t)); break;
     case KIND_HTML:
     case KIND_PDF:
     case KIND_DOCX: TRY(extract_child_run(x->child, kind, bytes, &t)); break;

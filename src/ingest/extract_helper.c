@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "ingest/extract_docx.h"
 #include "ingest/extract_html.h"
 #include "ingest/extract_pdf.h"
 #include "ingest/extract_wire.h"
@@ -80,6 +81,7 @@ static int run(const struct wire_request *q, struct str body, struct textout *ou
 {
     switch (q->kind) {
     case KIND_HTML: return extract_html(body, out);
+    case KIND_DOCX: return extract_docx(body, out);
     case KIND_PDF: return extract_pdf(body, q->memory_bytes / 2, q->timeout_ms, out);
     default: return FAIL(ERR_SYSTEM, "the helper does not read kind %u", q->kind);
     }

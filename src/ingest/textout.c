@@ -226,6 +226,12 @@ void textout_block(struct textout *t)
     ask_gap(t, GAP_BLOCK);
 }
 
+void textout_tight(struct textout *t)
+{
+    if (t->gap == GAP_BLOCK)
+        t->gap = GAP_LINE;
+}
+
 void textout_item(struct textout *t, int depth, const char *marker)
 {
     int indent = depth < 0 ? 0 : depth > 6 ? 12 : 2 * depth;

@@ -60,6 +60,8 @@ void textout_pre(struct textout *t, const char *p, size_t n);
 
 void textout_line(struct textout *t);  /* what follows begins on a new line */
 void textout_block(struct textout *t); /* what follows stands after a blank line */
+/* A blank line that is due becomes a mere new line: item after item of one list. */
+void textout_tight(struct textout *t);
 
 /* A list item: `marker` ("- ", "3. ") indented by `depth` levels, written with its first text. */
 void textout_item(struct textout *t, int depth, const char *marker);
