@@ -198,3 +198,21 @@ uninstall:  ## what install put there
 	@scripts/install uninstall '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(B)'
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d) $(RACE_BIN:%=%.d)
+
+-include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d)
+
+# ---- the kernels for 64-bit ARM, built by the cross compiler and run by the emulator ----
+
+NEON_CC  := aarch64-linux-gnu-gcc
+NEON_SRC := $(filter-out %_avx2.c %_avx512.c,$(wildcard src/simd/*.c)) \
+            src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
+
+build/neon/test_kernels: tests/neon/test_kernels.c $(NEON_SRC) $(wildcard src/simd/*.h) \
+                         tests/unit/simd/compare.h
+	@mkdir -p $(@D)
+	@echo "  neon  $<"
+	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) -static $< $(NEON_SRC) -o $@ -lm -lpthread
+
+.PHONY: test-neon
+test-neon: build/neon/test_kernels  ## the ARM kernels under qemu-aarch64
+	@qemu-aarch64 $<

@@ -27,6 +27,15 @@ struct store_reader; /* a read-only connection, one thread at a time */
 
 #define STORE_SCHEMA_VERSION 1
 
+/* Beyond these ERR_LIMIT, which names the limit. */
+#define STORE_KEY_MAX       4096         /* bytes of a key, root or uri */
+#define STORE_METADATA_MAX  (1u << 20)   /* bytes of metadata, settings, title or heading */
+#define STORE_TEXT_MAX      (512u << 20) /* bytes of a document's text */
+#define STORE_CHUNKS_MAX    1000000      /* chunks of a document */
+#define STORE_DIM_MAX       4096
+#define STORE_SENTENCES_MAX 65536 /* sentence vectors of a chunk */
+#define STORE_READERS_MAX   64    /* connections; whoever needs one more waits */
+
 /* Opens or creates DIR/ragd.db, migrates it, starts the writer. ERR_UNSUPPORTED when a newer
  * version wrote it. The caller holds the folder's lock (store/lock.h). */
 int store_open(struct store **out, const char *data_dir);
@@ -159,7 +168,8 @@ int store_find_vector(struct store_reader *r, const struct digest *fingerprint,
 /* ---- keeping ---- */
 
 /* SQLite's own check, plus: chunk counts agree, every chunk's text is the document's bytes, every
- * chunk has a vector under `fingerprint` (NULL: not checked). Each problem is told to `fn`. */
+ * chunk has a vector under `fingerprint` (NULL: not checked), every vector a chunk, and every row
+ * its checksum. Each problem is told to `fn`; returns how many there were. */
 typedef void (*problem_fn)(void *arg, const char *problem);
 int store_check(struct store *s, const struct digest *fingerprint, problem_fn fn, void *arg);
 
