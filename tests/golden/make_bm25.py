@@ -30,7 +30,9 @@ def make_words(rng):
     words = set()
     while len(words) < N_WORDS:
         words.add("".join(rng.choice(syllables) for _ in range(rng.randrange(1, 4))))
-    return sorted(words, key=lambda w: (rng.random(), w))
+    words = sorted(words)  # a set has another order in every run
+    rng.shuffle(words)
+    return words
 
 
 def make_documents(rng, words):
@@ -66,7 +68,7 @@ def scores(documents, query):
 
 
 def cross_check(documents, results):
-    """bm25s scores a repeated query word once, so only queries without repeats are compared."""
+    """bm25s refuses words that no document has, so these are left out of its queries."""
     try:
         import bm25s
     except ImportError:
@@ -77,13 +79,13 @@ def cross_check(documents, results):
     worst, n = 0.0, 0
     for query, ours in results:
         known = [w for w in query if w in index.vocab_dict]
-        if not known or len(set(known)) < len(known):
+        if not known:
             continue
         theirs = index.get_scores(known)
         worst = max(worst, max(abs(a - b) for a, b in zip(ours, theirs)))
         n += 1
     print(f"bm25s {bm25s.__version__}: {n} queries, largest difference {worst:.1e}", file=sys.stderr)
-    assert worst < 1e-5 and n > 30
+    assert worst < 1e-5 and n > 50
 
 
 def main():
