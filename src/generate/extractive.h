@@ -51,7 +51,7 @@ struct extract_signals {
     double sentence_cosine; /* the best of all sentences */
     double sentence_words;  /* weighted share of the question's words in the best sentence */
     double passage_words;   /* the same for its passage, title and heading */
-    double rarest_missing;  /* 1 when the question's rarest word is not in the passage */
+    double names_missing;   /* share of the question's names and numbers not in the passage */
     double kind_matches;    /* "when": a date; "how many": a number; "who": a name; else 0.5 */
 };
 

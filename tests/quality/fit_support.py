@@ -8,7 +8,7 @@ their id: the fit sees the even half, every figure printed is of the odd half. S
 """
 import argparse, hashlib, math
 
-NAMES = ['passage_cosine', 'sentence_cosine', 'sentence_words', 'passage_words', 'rarest_missing', 'kind_matches']
+NAMES = ['passage_cosine', 'sentence_cosine', 'sentence_words', 'passage_words', 'names_missing', 'kind_matches']
 
 
 def half(question_id):

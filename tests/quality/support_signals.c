@@ -33,7 +33,7 @@ static int ask(struct engine *e, const json_t *row, const char *label)
     TRY(query_run(e, &q, &ans));
     printf("%s\t%.*s\t%d\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\n", label, STR_ARGS(id),
            ans.extract.answered, ans.extract.support, s->passage_cosine, s->sentence_cosine,
-           s->sentence_words, s->passage_words, s->rarest_missing, s->kind_matches);
+           s->sentence_words, s->passage_words, s->names_missing, s->kind_matches);
 out:
     answer_done(&ans);
     arena_free(ans.mem);
