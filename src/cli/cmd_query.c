@@ -245,7 +245,7 @@ static const struct argp query_argp = {
     "The answer quotes the documents; [1] points at the first source. When nothing in them "
     "supports an answer it says so.\n\n"
     "  ragd query \"What is CET1?\"\n"
-    "  ragd query --filter 'type=policy and year>=2020' --timings \"Who must file a SAR?\"",
+    "  ragd query --filter 'type=policy and year>=2020' \"Who files reports?\"",
     children,
     NULL,
     NULL,

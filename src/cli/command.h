@@ -87,7 +87,7 @@ int common_configure(struct common *c);
 /* The server's own configuration, and the tenant and collection that the caller named. */
 int common_adopt(struct common *c, const struct config *server);
 
-/* ---- running (run.c) ---- */
+/* ---- running (command.c) ---- */
 
 /* Prints "ragd: TEXT" from err_text and returns the exit code for rc. */
 int command_failed(const struct command_call *call, int rc);

@@ -12,13 +12,13 @@ enum { KEY_DATA = 0x1000, KEY_CONFIG, KEY_TENANT, KEY_JSON, KEY_MODEL };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Every command:", 90},
-    {"data", KEY_DATA, "DIR", 0, "the data folder (./ragd-data)", 91},
-    {"config", KEY_CONFIG, "FILE", 0, "settings (./ragd.conf, else /etc/ragd.conf)", 91},
-    {"collection", 'c', "NAME", 0, "which set of documents (default)", 91},
-    {"tenant", KEY_TENANT, "NAME", 0, "whose documents (default)", 91},
-    {"model", KEY_MODEL, "DIR", 0, "folder of the embedding model", 91},
-    {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 91},
-    {"help", '?', NULL, 0, "this text", 92},
+    {"data", KEY_DATA, "DIR", 0, "the data folder (./ragd-data)", 90},
+    {"config", KEY_CONFIG, "FILE", 0, "settings (./ragd.conf, else /etc/ragd.conf)", 90},
+    {"collection", 'c', "NAME", 0, "which set of documents (default)", 90},
+    {"tenant", KEY_TENANT, "NAME", 0, "whose documents (default)", 90},
+    {"model", KEY_MODEL, "DIR", 0, "folder of the embedding model", 90},
+    {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 90},
+    {"help", '?', NULL, 0, "this text", 90},
     {0},
 };
 
@@ -79,19 +79,28 @@ int option_int(struct argp_state *state, const char *option, const char *arg, lo
     return 0;
 }
 
+/* argp's own remark about short options, of which we have few, only takes room. */
+static char *without_remark(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
+}
+
 int options_parse(const struct command *cmd, int argc, char **argv, bool silent, void **out)
 {
     unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (silent ? ARGP_NO_ERRS : 0);
     struct common *o = mem_calloc(1, cmd->options_size);
     char name[32];
     char *first = argv[0];
+    struct argp argp = *cmd->argp;
     error_t wrong;
 
     if (cmd->init)
         cmd->init(o);
     snprintf(name, sizeof name, "ragd %s", cmd->name); /* what usage lines begin with */
+    argp.help_filter = without_remark;
     argv[0] = name;
-    wrong = argp_parse(cmd->argp, argc, argv, flags, NULL, o);
+    wrong = argp_parse(&argp, argc, argv, flags, NULL, o);
     argv[0] = first;
     *out = o;
     return wrong && !o->help ? EXIT_USAGE : EXIT_DONE;

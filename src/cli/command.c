@@ -1,4 +1,5 @@
-/* run.c - who carries a command out: this process, or the server that owns the data folder. */
+#include "cli/command.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "cli/command.h"
 #include "engine/engine.h"
 #include "server/command_client.h"
 
