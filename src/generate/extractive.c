@@ -306,16 +306,17 @@ static void signals_of(const struct extract_question *q, const struct context *c
     out->sentence_words = best->words;
     out->passage_words = share_of(q, terms);
     out->names_missing = names_missing(q->text, p);
-    out->kind_matches = kind_matches(q->text, str_sub(p->text, best->span.start, best->span.end));
+    out->kind_matches = kind_matches(q->text, sentence);
+    out->negation_differs = negates(q->text) && !negates(sentence);
 }
 
 static double support_of(const struct extract_signals *s)
 {
-    double z = SUPPORT.bias + SUPPORT.passage_cosine * s->passage_cosine +
-               SUPPORT.sentence_cosine * s->sentence_cosine +
-               SUPPORT.sentence_words * s->sentence_words +
-               SUPPORT.passage_words * s->passage_words + SUPPORT.names_missing * s->names_missing +
-               SUPPORT.kind_matches * s->kind_matches;
+    double z =
+        SUPPORT.bias + SUPPORT.passage_cosine * s->passage_cosine +
+        SUPPORT.sentence_cosine * s->sentence_cosine + SUPPORT.sentence_words * s->sentence_words +
+        SUPPORT.passage_words * s->passage_words + SUPPORT.names_missing * s->names_missing +
+        SUPPORT.kind_matches * s->kind_matches + SUPPORT.negation_differs * s->negation_differs;
 
     return 1 / (1 + exp(-z));
 }
