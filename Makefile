@@ -160,6 +160,21 @@ torture:  ## the long tests of tests/torture
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
 	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
 
+# The ARM kernels: built by the cross compiler, linked statically, run by the emulator.
+NEON_CC  := aarch64-linux-gnu-gcc
+NEON_SRC := $(filter-out %_avx2.c %_avx512.c,$(wildcard src/simd/*.c)) \
+            src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
+
+build/neon/test_kernels: tests/neon/test_kernels.c $(NEON_SRC) $(wildcard src/simd/*.h) \
+                         tests/unit/simd/compare.h
+	@mkdir -p $(@D)
+	@echo "  neon  $<"
+	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) -static $< $(NEON_SRC) -o $@ -lm -lpthread
+
+.PHONY: test-neon
+test-neon: build/neon/test_kernels  ## the 64-bit ARM kernels under qemu-user
+	@qemu-aarch64 $<
+
 # ---- numbers ----
 
 .PHONY: bench eval results
@@ -171,6 +186,15 @@ eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
 
 results: all  ## make docs/results.md from ../shared/data
 	@scripts/results
+
+build/release/bench/%: bench/%.c build/release/libragd.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(PKG_C) $< build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
+
+.PHONY: bench-embed
+bench-embed:  ## the encoder beside this processor's peak
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
+	@build/release/bench/bench_embed $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
 
 # ---- looking after the code ----
 
@@ -198,21 +222,3 @@ uninstall:  ## what install put there
 	@scripts/install uninstall '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(B)'
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d) $(RACE_BIN:%=%.d)
-
--include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d)
-
-# ---- the kernels for 64-bit ARM, built by the cross compiler and run by the emulator ----
-
-NEON_CC  := aarch64-linux-gnu-gcc
-NEON_SRC := $(filter-out %_avx2.c %_avx512.c,$(wildcard src/simd/*.c)) \
-            src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
-
-build/neon/test_kernels: tests/neon/test_kernels.c $(NEON_SRC) $(wildcard src/simd/*.h) \
-                         tests/unit/simd/compare.h
-	@mkdir -p $(@D)
-	@echo "  neon  $<"
-	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) -static $< $(NEON_SRC) -o $@ -lm -lpthread
-
-.PHONY: test-neon
-test-neon: build/neon/test_kernels  ## the ARM kernels under qemu-aarch64
-	@qemu-aarch64 $<

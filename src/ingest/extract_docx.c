@@ -300,6 +300,7 @@ static int read_document(zip_t *zip, struct textout *out)
     TRY(read_part(zip, "docProps/core.xml", core_node, &core));
     TRY(read_styles(zip, levels));
     TRY(read_part(zip, name, body_node, &body));
+    textout_title_from_heading(out);
     textout_block(out);
     TRY(read_part(zip, "word/footnotes.xml", body_node, &body));
     TRY(read_part(zip, "word/endnotes.xml", body_node, &body));

@@ -202,21 +202,31 @@ static void walk_table(struct walk *w, const GumboElement *e)
 
 /* ---- the walk ---- */
 
+/* Which item of its list, from 1. Lists have few items; the count is quadratic in them only. */
+static unsigned number_of(const GumboNode *node)
+{
+    const GumboNode *list = node->parent;
+    unsigned number = 1;
+
+    for (size_t i = 0; i < node->index_within_parent; i++) {
+        const GumboNode *n = list->v.element.children.data[i];
+
+        number += n->type == GUMBO_NODE_ELEMENT && n->v.element.tag == GUMBO_TAG_LI;
+    }
+    return number;
+}
+
 static void open_item(struct walk *w, const GumboNode *node)
 {
-    char marker[16] = "- ";
-    unsigned number = 1;
     const GumboNode *list = node->parent;
+    bool in_list = list && list->type == GUMBO_NODE_ELEMENT;
+    bool ordered = in_list && list->v.element.tag == GUMBO_TAG_OL;
+    char marker[16] = "- ";
 
-    if (list && list->type == GUMBO_NODE_ELEMENT && list->v.element.tag == GUMBO_TAG_OL) {
-        for (unsigned i = 0; i < node->index_within_parent && i < list->v.element.children.length;
-             i++) {
-            const GumboNode *n = list->v.element.children.data[i];
-
-            number += n->type == GUMBO_NODE_ELEMENT && n->v.element.tag == GUMBO_TAG_LI;
-        }
-        snprintf(marker, sizeof(marker), "%u. ", number);
-    }
+    if (ordered)
+        snprintf(marker, sizeof(marker), "%u. ", number_of(node));
+    if (in_list && node->index_within_parent > 1)
+        textout_tight(w->out);
     textout_item(w->out, w->list_depth - 1, marker);
 }
 
@@ -401,6 +411,7 @@ int extract_html(struct str bytes, struct textout *out)
     read_title(&tree->root->v.element, out);
     read_meta(&tree->root->v.element, out);
     TRY(read_body(&tree->root->v.element, out));
+    textout_title_from_heading(out);
 out:
     if (tree)
         gumbo_destroy_output(&options, tree);

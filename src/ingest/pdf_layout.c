@@ -136,6 +136,34 @@ static bool runs_on(const struct pdf_line *a, const struct pdf_line *b, size_t m
     return a->end - a->indent >= 40 && (a->end + 1 + first_word(b->text)) * 10 > margin * 8;
 }
 
+/* A blank line inside a sentence comes from a raised footnote mark or the like. */
+static bool runs_over_blank(const struct pdf_line *a, const struct pdf_line *b)
+{
+    return !a->is_row && !b->is_row && a->end - a->indent >= 60 &&
+           islower((unsigned char)b->text.p[0]) && !strchr(".:;!?", a->text.p[a->text.n - 1]);
+}
+
+/* The gap between what stands and a line, told to the builder. */
+static void write_gap(struct pdf_layout *l, const struct pdf_line *last,
+                      const struct pdf_line *line, size_t blanks, size_t margin,
+                      struct textout *out)
+{
+    bool prose = line->end - line->indent >= 60;
+
+    if (!last)
+        return;
+    if ((blanks == 0 && runs_on(last, line, margin)) ||
+        (blanks == 1 && runs_over_blank(last, line))) {
+        if (!last->hyphen)
+            textout_text(out, " ", 1);
+        return;
+    }
+    if (line->is_row ? blanks && !(l->after_row && blanks <= 2) : blanks || (l->after_row && prose))
+        textout_block(out);
+    else
+        textout_line(out);
+}
+
 static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n,
                         struct textout *out)
 {
@@ -153,17 +181,10 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
         }
         if (i == 0 || v[i - 1].text.n == 0 || v[i - 1].is_row)
             margin = margin_at(v, n, i);
+        write_gap(l, last, line, blanks, margin, out);
         if (line->is_row) {
-            if (last && !(l->after_row && blanks <= 2))
-                blanks ? textout_block(out) : textout_line(out);
             write_row(out, text);
         } else {
-            if (last && blanks == 0 && runs_on(last, line, margin))
-                last->hyphen ? (void)0 : textout_text(out, " ", 1);
-            else if (blanks || l->after_row)
-                textout_block(out);
-            else
-                textout_line(out);
             if (line->hyphen && i + 1 < n && runs_on(line, &v[i + 1], margin) &&
                 breaks_word(l, text, v[i + 1].text))
                 text.n--;
@@ -177,6 +198,22 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
 
 /* ---- columns ---- */
 
+/* One side of a band. Where only the other column has text, this one has a blank line that says
+ * nothing: columns do not keep the same lines. Two of them are a gap. */
+static size_t without_single_blanks(struct pdf_line *v, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool blank = v[i].text.n == 0;
+        bool single = blank && (i == 0 || v[i - 1].text.n) && (i + 1 == n || v[i + 1].text.n);
+
+        if (!single)
+            v[kept++] = v[i];
+    }
+    return kept;
+}
+
 static void write_band(struct pdf_layout *l, size_t from, size_t to, size_t gutter,
                        struct textout *out)
 {
@@ -187,9 +224,9 @@ static void write_band(struct pdf_layout *l, size_t from, size_t to, size_t gutt
     for (size_t i = 0; i < n; i++)
         pdf_line_split(&l->lines[from + i], gutter, &l->left[i], &l->right[i]);
     textout_block(out);
-    write_lines(l, l->left, n, out);
+    write_lines(l, l->left, without_single_blanks(l->left, n), out);
     textout_block(out);
-    write_lines(l, l->right, n, out);
+    write_lines(l, l->right, without_single_blanks(l->right, n), out);
     textout_block(out);
     l->after_row = false;
 }

@@ -75,6 +75,8 @@ static bool is_plain(unsigned char c)
 
 static void ask_gap(struct textout *t, enum textout_gap gap)
 {
+    if (t->prefix[0])
+        return; /* nothing comes between an item's marker and its text */
     if (t->in_row && gap > GAP_SPACE)
         gap = GAP_SPACE;
     if (gap > t->gap)
@@ -236,6 +238,7 @@ void textout_item(struct textout *t, int depth, const char *marker)
 {
     int indent = depth < 0 ? 0 : depth > 6 ? 12 : 2 * depth;
 
+    t->prefix[0] = '\0'; /* of an item without text */
     ask_gap(t, GAP_LINE);
     if (!t->in_row)
         snprintf(t->prefix, sizeof(t->prefix), "%*s%s", indent, "", marker);
@@ -308,6 +311,13 @@ void textout_title(struct textout *t, const char *p, size_t n)
     textout_text(&clean, p, n);
     buf_add_view(&t->title, buf_view(&clean.text));
     textout_done(&clean);
+}
+
+void textout_title_from_heading(struct textout *t)
+{
+    if (t->n_headings && t->headings[0].level == 1 && t->headings[0].start < TITLE_MAX)
+        textout_title(t, t->text.p + t->headings[0].start,
+                      t->headings[0].end - t->headings[0].start);
 }
 
 int textout_finish(struct textout *t, const char *when_empty)

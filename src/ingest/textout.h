@@ -79,6 +79,9 @@ void textout_page(struct textout *t, int32_t page);
 /* The title, cleaned and folded; the first one stays. */
 void textout_title(struct textout *t, const char *p, size_t n);
 
+/* A first heading of level 1 at the beginning is a title too. */
+void textout_title_from_heading(struct textout *t);
+
 /* ERR_LIMIT when text was dropped, ERR_FORMAT ("no text ...") when there is none. */
 int textout_finish(struct textout *t, const char *when_empty);
 

@@ -18,5 +18,6 @@
 
 int zip_part_open(zip_t **out, struct str bytes);
 
-/* ERR_NOT_FOUND when there is no such part; ERR_FORMAT ("password protected", damaged), ERR_LIMIT. */
+/* ERR_NOT_FOUND when there is no such part; ERR_FORMAT ("password protected", damaged), ERR_LIMIT.
+ */
 int zip_part_read(zip_t *zip, const char *name, struct buf *out);

@@ -5,7 +5,7 @@
 #pragma once
 #include <stddef.h>
 
-#include "server/conn.h"
+#include "server/exchange.h"
 
 enum body_kind {
     BODY_NONE,

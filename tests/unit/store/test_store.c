@@ -258,5 +258,6 @@ Test(store, a_read_transaction_that_is_kept_is_our_mistake, .signal = SIGABRT)
     struct store_reader *r = store_reader_get(f.store);
 
     MUST(store_read_begin(r));
+    fix_remove(f.dir); /* nobody will, after the abort */
     store_reader_put(f.store, r);
 }

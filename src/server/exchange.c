@@ -1,4 +1,4 @@
-#include "server/conn.h"
+#include "server/exchange.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "server/conn.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -30,6 +31,20 @@ struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t
     return r;
 }
 
+struct deferred {
+    void (*fn)(void *arg);
+    void *arg;
+    struct deferred *next;
+};
+
+void request_defer(struct request *r, void (*fn)(void *arg), void *arg)
+{
+    struct deferred *d = ARENA_NEW(r->mem, struct deferred);
+
+    *d = (struct deferred){fn, arg, r->deferred};
+    r->deferred = d;
+}
+
 void request_hold(struct request *r)
 {
     r->n_holds++;
@@ -40,8 +55,8 @@ void request_release(struct request *r)
     CHECK(r->n_holds > 0);
     if (--r->n_holds > 0)
         return;
-    if (r->on_free)
-        r->on_free(r);
+    for (struct deferred *d = r->deferred; d; d = d->next)
+        d->fn(d->arg);
     buf_done(&r->head_bytes);
     buf_done(&r->body);
     buf_done(&r->extra);
@@ -259,4 +274,47 @@ void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
         request_release(r);
         reply_error(r, rc, err_text());
     }
+}
+
+/* ---- the usual handler ---- */
+
+struct making {
+    request_make_fn make;
+    int status;
+    struct buf body;
+};
+
+static void free_body(void *body)
+{
+    buf_done(body);
+}
+
+static int make(struct request *r)
+{
+    struct making *m = r->state;
+
+    return m->make(r, &m->status, &m->body);
+}
+
+static void made(struct request *r, int rc)
+{
+    struct making *m = r->state;
+
+    if (rc < 0)
+        reply_error(r, rc, r->work.error);
+    else if (m->body.n == 0)
+        reply(r, 204, NULL, NULL);
+    else
+        reply_json(r, m->status, &m->body);
+}
+
+void request_answer_on(struct request *r, struct pool *pool, request_make_fn fn)
+{
+    struct making *m = ARENA_NEW(r->mem, struct making);
+
+    m->make = fn;
+    m->status = 200;
+    r->state = m;
+    request_defer(r, free_body, &m->body);
+    request_work(r, pool, QUEUE_URGENT, make, made);
 }
