@@ -143,11 +143,16 @@ out:
     return rc;
 }
 
-static void open_walk(struct run *run, struct walk *walk)
+static int open_walk(struct run *run, const char *path, struct walk **out)
 {
-    for (size_t i = 0; i < walk_count(walk); i++)
-        run->progress.n_files += walk_at(walk, i)->fate == WALK_READ;
+    int rc = walk_open(out, path);
+
+    if (rc == ERR_NOT_FOUND && run->o->prune && run->o->prune_force)
+        rc = walk_open_gone(out, path);
+    for (size_t i = 0; rc == ERR_OK && i < walk_count(*out); i++)
+        run->progress.n_files += walk_at(*out, i)->fate == WALK_READ;
     run_progress(run, NULL);
+    return rc;
 }
 
 int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
@@ -163,9 +168,8 @@ int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
     if (rc < 0)
         goto closed;
     for (size_t i = 0; i < n_paths; i++) {
-        TRY(walk_open(&walks[i], paths[i]));
+        TRY(open_walk(&run, paths[i], &walks[i]));
         folders[i].walk = walks[i];
-        open_walk(&run, walks[i]);
     }
     batch = batch_new(&run);
     TRY(take_files(&run, batch, folders, walks, n_paths));

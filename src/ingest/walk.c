@@ -215,21 +215,62 @@ static int by_key(const void *a, const void *b)
 
 /* ---- one file ---- */
 
+/* The folder a path lies in, and its last name. */
+static char *split_path(const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+
+    *name = slash ? slash + 1 : path;
+    if (!slash)
+        return mem_strdup(".");
+    if (slash == path)
+        return mem_strdup("/");
+    return strndup(path, (size_t)(slash - path));
+}
+
 static int open_single(struct walk *w, const char *path, const struct stat *st)
 {
-    char *copy = mem_strdup(path);
-    char *slash = strrchr(copy, '/');
-    const char *name = slash ? slash + 1 : copy;
-    const char *dir = !slash ? "." : slash == copy ? "/" : copy;
+    const char *name;
+    char *dir = split_path(path, &name);
 
-    if (slash)
-        *slash = '\0';
-    w->fd = open(*dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    w->root = realpath(*dir ? dir : "/", NULL);
-    if (w->fd >= 0 && w->root)
-        add_file(w, name, st);
-    mem_free(copy);
-    return w->fd >= 0 && w->root ? ERR_OK : FAIL(ERR_IO, "'%s': %s", path, strerror(errno));
+    w->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    w->root = realpath(dir, NULL);
+    mem_free(dir);
+    if (w->fd < 0 || !w->root)
+        return FAIL(ERR_IO, "'%s': %s", path, strerror(errno));
+    add_file(w, name, st);
+    return ERR_OK;
+}
+
+int walk_open_gone(struct walk **out, const char *path)
+{
+    char *bare = mem_strdup(path), *dir, *real;
+    const char *name;
+    size_t n = strlen(bare);
+    struct walk *w;
+
+    while (n > 1 && bare[n - 1] == '/')
+        bare[--n] = '\0';
+    dir = split_path(bare, &name);
+    real = realpath(dir, NULL);
+    if (!real) {
+        int rc = FAIL(ERR_NOT_FOUND, "'%s': %s", path, strerror(errno));
+
+        mem_free(dir);
+        mem_free(bare);
+        return rc;
+    }
+    w = mem_calloc(1, sizeof *w);
+    w->fd = -1;
+    w->folder = w->whole = true;
+    w->shown = mem_strdup(path);
+    w->root = mem_alloc(strlen(real) + strlen(name) + 2);
+    sprintf(w->root, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    free(real);
+    mem_free(dir);
+    mem_free(bare);
+    *out = w;
+    return ERR_OK;
 }
 
 int walk_open(struct walk **out, const char *path)
