@@ -79,6 +79,8 @@ static void ask_gap(struct textout *t, enum textout_gap gap)
         return; /* nothing comes between an item's marker and its text */
     if (t->in_row && gap > GAP_SPACE)
         gap = GAP_SPACE;
+    if (gap >= GAP_LINE)
+        t->blanks = 0;
     if (gap > t->gap)
         t->gap = gap;
 }
@@ -162,29 +164,24 @@ void textout_text(struct textout *t, const char *p, size_t n)
     }
 }
 
-/* One line of preformatted text, without its end. Blanks are counted and written only before a
- * visible character, so none is left at the end. */
+/* A part of a line of preformatted text. Blanks are counted and written only before a visible
+ * character, so none is left at the line's end; the parser may give a line in pieces. */
 static bool pre_line(struct textout *t, const char *p, size_t n)
 {
-    size_t blanks = 0;
     bool any = false;
 
     for (size_t i = 0; i < n && !t->over;) {
         char made[8];
         uint32_t cp;
-        size_t len = utf8_decode(p + i, n - i, &cp);
-        enum glyph g = glyph_of(cp);
+        enum glyph g;
 
-        i += len;
-        if (g == GLYPH_SPACE) {
-            blanks += cp == '\t' ? 4 : 1;
-            continue;
-        }
+        i += utf8_decode(p + i, n - i, &cp);
+        g = glyph_of(cp);
+        if (g == GLYPH_SPACE)
+            t->blanks += cp == '\t' ? 4 : 1;
         if (g != GLYPH_KEEP)
             continue;
-        if (blanks > n)
-            blanks = n;
-        for (; blanks && !t->over; blanks--)
+        for (; t->blanks && !t->over; t->blanks--)
             put(t, " ", 1);
         put(t, made, write_glyph(cp, made));
         any = true;

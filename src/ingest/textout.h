@@ -40,6 +40,7 @@ struct textout {
     size_t max_bytes;
     bool over;
     enum textout_gap gap;            /* to be written before the next text */
+    size_t blanks;                   /* of a preformatted line, likewise */
     char prefix[TEXTOUT_PREFIX_MAX]; /* "- " of a list item that has no text yet */
     int32_t page;                    /* begins with the next text; 0: none */
     int heading_level;               /* open heading; 0: none */
