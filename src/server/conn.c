@@ -466,7 +466,7 @@ void conn_tick(struct conn *c)
         timed_out(c);
     } else if (c->state == BODY && body_is_too_slow(c)) {
         timed_out(c);
-    } else if (c->state == LINGER && late) {
+    } else if (c->state == LINGER && late && conn_unsent(c) == 0) {
         conn_abort(c);
     } else if (c->state == BUSY && c->request->on_tick) {
         c->request->on_tick(c->request);

@@ -1,12 +1,5 @@
 #include "server/loop.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -123,41 +116,22 @@ static int listen_tcp(struct loop *l, int fd)
     return ERR_OK;
 }
 
-/* A socket file that is there belongs to a process that died: we hold the folder's lock. It is
- * made under a mask, so that there is no moment at which others could connect. */
-static int listen_local(struct loop *l, const char *path)
+static int listen_local(struct loop *l, int fd)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    mode_t mask;
-    int fd, failed;
+    int e;
 
-    if (strlen(path) >= sizeof a.sun_path)
-        return FAIL(ERR_LIMIT, "'%s' is over the limit of %zu bytes for a socket's path", path,
-                    sizeof a.sun_path - 1);
-    strcpy(a.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return FAIL(ERR_IO, "socket: %s", strerror(errno));
-    unlink(path);
-    mask = umask(0177);
-    failed = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ? errno : 0;
-    umask(mask);
-    if (failed) {
-        close(fd);
-        return FAIL(ERR_IO, "cannot make '%s': %s", path, strerror(failed));
-    }
     l->local.data = l;
     uv_pipe_init(&l->uv, &l->local, 0);
     l->has_local = true;
-    failed = uv_pipe_open(&l->local, fd);
-    if (failed == 0)
-        failed = uv_listen((uv_stream_t *)&l->local, LISTEN_BACKLOG, on_local);
-    if (failed < 0)
-        return FAIL(ERR_IO, "cannot listen on '%s': %s", path, uv_strerror(failed));
+    e = uv_pipe_open(&l->local, fd);
+    if (e == 0)
+        e = uv_listen((uv_stream_t *)&l->local, LISTEN_BACKLOG, on_local);
+    if (e < 0)
+        return FAIL(ERR_IO, "cannot listen on the data folder's socket: %s", uv_strerror(e));
     return ERR_OK;
 }
 
-int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, const char *local_path)
+int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd)
 {
     int rc = ERR_OK;
 
@@ -173,8 +147,8 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, const char *
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
     if (tcp_fd >= 0)
         TRY(listen_tcp(l, tcp_fd));
-    if (local_path)
-        TRY(listen_local(l, local_path));
+    if (local_fd >= 0)
+        TRY(listen_local(l, local_fd));
 out:
     return rc;
 }

@@ -54,8 +54,8 @@ struct loop {
     struct work *arrived_first, *arrived_last;
 };
 
-/* A listening TCP socket is taken (-1: none); local_path NULL: none. */
-int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, const char *local_path);
+/* The bound sockets are taken; -1: none. */
+int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd);
 void loop_run(struct loop *l); /* until drained */
 void loop_done(struct loop *l);
 

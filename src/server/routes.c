@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 
-/* Longer patterns stand before those they begin with. */
 static const struct route routes[] = {
     {"GET", "/healthz", BODY_NONE, handle_healthz, false},
     {"GET", "/readyz", BODY_NONE, handle_readyz, false},
@@ -11,6 +10,19 @@ static const struct route routes[] = {
     {"GET", "/stats", BODY_NONE, handle_stats, false},
     {"GET", "/cache", BODY_NONE, handle_cache_get, false},
     {"DELETE", "/cache", BODY_NONE, handle_cache_delete, false},
+    {"GET", "/openapi.json", BODY_NONE, handle_openapi, false},
+    {"POST", "/query", BODY_JSON, handle_query, false},
+    {"POST", "/query/stream", BODY_JSON, handle_query_stream, false},
+    {"POST", "/query/batch", BODY_JSON, handle_query_batch, false},
+    {"POST", "/search", BODY_JSON, handle_search, false},
+    {"POST", "/documents", BODY_DOCUMENTS, handle_documents_add, false},
+    {"GET", "/documents", BODY_NONE, handle_documents_list, false},
+    {"GET", "/documents/{id}", BODY_NONE, handle_document_get, false},
+    {"DELETE", "/documents/{id}", BODY_NONE, handle_document_delete, false},
+    {"GET", "/collections", BODY_NONE, handle_collections_list, false},
+    {"PUT", "/collections/{name}", BODY_JSON_OPTIONAL, handle_collection_put, false},
+    {"DELETE", "/collections/{name}", BODY_NONE, handle_collection_delete, false},
+    {"POST", "/-/command", BODY_JSON, handle_command, true},
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 

@@ -30,6 +30,23 @@ size_t route_index(const struct route *r);
  * reason in err_text: 404, 405 (with Allow in r->extra), 400 for a path that cannot be decoded. */
 int route_find(struct request *r);
 
+/* routes_query.c, routes_batch.c */
+void handle_query(struct request *r);
+void handle_query_stream(struct request *r);
+void handle_query_batch(struct request *r);
+void handle_search(struct request *r);
+
+/* routes_documents.c */
+void handle_documents_add(struct request *r);
+void handle_documents_list(struct request *r);
+void handle_document_get(struct request *r);
+void handle_document_delete(struct request *r);
+
+/* routes_collections.c */
+void handle_collections_list(struct request *r);
+void handle_collection_put(struct request *r);
+void handle_collection_delete(struct request *r);
+
 /* routes_admin.c */
 void handle_healthz(struct request *r);
 void handle_readyz(struct request *r);
@@ -39,3 +56,6 @@ void handle_stats(struct request *r);
 void handle_cache_get(struct request *r);
 void handle_cache_delete(struct request *r);
 void handle_openapi(struct request *r);
+
+/* routes_command.c */
+void handle_command(struct request *r);

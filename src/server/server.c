@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/engine.h"
+#include "server/local_socket.h"
 #include "server/loop.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -27,7 +28,6 @@
 
 struct server {
     struct service service;
-    char local_path[CONFIG_TEXT_MAX + 16];
     int port;
     pthread_t *threads; /* of loops 1.. */
 };
@@ -130,11 +130,16 @@ static int open_loops(struct server *s, struct address *a)
     s->threads = mem_calloc((size_t)n_loops, sizeof *s->threads);
     for (int i = 0; i < n_loops; i++) {
         int fd = open_listener(a, s->service.options.listen, n_loops > 1);
+        int local_fd = -1;
 
         if (fd < 0)
             return fd;
+        if (i == 0 && (local_fd = local_socket_bind(s->service.engine->config.data)) < 0) {
+            close(fd);
+            return local_fd;
+        }
         s->service.n_loops = i + 1; /* server_free closes what loop_init has begun */
-        rc = loop_init(&s->service.loops[i], &s->service, i, fd, i == 0 ? s->local_path : NULL);
+        rc = loop_init(&s->service.loops[i], &s->service, i, fd, local_fd);
         if (rc < 0)
             return rc;
     }
@@ -168,7 +173,6 @@ int server_new(struct server **out, struct engine *e, const struct server_option
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
     s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
-    snprintf(s->local_path, sizeof s->local_path, "%s/ragd.sock", e->config.data);
     TRY(open_loops(s, &a));
     *out = s;
     s = NULL;
@@ -185,7 +189,7 @@ void server_free(struct server *s)
     for (int i = 0; i < s->service.n_loops; i++)
         loop_done(&s->service.loops[i]);
     if (s->service.n_loops > 0)
-        unlink(s->local_path);
+        local_socket_remove(s->service.engine->config.data);
     metrics_free(s->service.metrics);
     mem_free(s->service.loops);
     mem_free(s->threads);
@@ -215,7 +219,8 @@ void server_stop(struct server *s)
 static void tell_ready(const struct server *s)
 {
     log_event(LOG_INFO, "listening", LOG_S("listen", s->service.options.listen),
-              LOG_I("port", s->port), LOG_S("socket", s->local_path), LOG_I("pid", getpid()));
+              LOG_I("port", s->port), LOG_S("data", s->service.engine->config.data),
+              LOG_I("pid", getpid()));
     if (s->service.options.ready_fd >= 0 &&
         dprintf(s->service.options.ready_fd, "%d\n", s->port) < 0)
         log_event(LOG_WARN, "nobody to tell that we listen", LOG_S("error", strerror(errno)));
