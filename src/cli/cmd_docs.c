@@ -209,7 +209,7 @@ out:
 
 /* ---- delete ---- */
 
-static int delete(struct docs_run *r)
+static int delete (struct docs_run *r)
 {
     int rc = ERR_OK;
     size_t n_removed = 0;
@@ -244,7 +244,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     else if (strcmp(o->what, "show") == 0)
         TRY(show(&r));
     else
-        TRY(delete(&r));
+        TRY(delete (&r));
 out:
     store_reader_put(e->store, r.reader);
     arena_free(r.mem);

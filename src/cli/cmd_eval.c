@@ -296,8 +296,7 @@ static void eval_each(void *arg, size_t offset)
 
     if (!map_get(r->qrels->by_id, id, strlen(id), &at) || atomic_load(&r->rc) < 0)
         return;
-    rc = *r->call->cancelled ? FAIL(ERR_CANCELLED, "cancelled")
-                             : eval_one(r, i, &r->qrels->v[at]);
+    rc = *r->call->cancelled ? FAIL(ERR_CANCELLED, "cancelled") : eval_one(r, i, &r->qrels->v[at]);
     if (rc < 0 && atomic_compare_exchange_strong(&r->rc, &none, rc))
         snprintf(r->error, sizeof r->error, "question '%.100s': %s", id, err_text());
 }

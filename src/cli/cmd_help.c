@@ -26,17 +26,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static void list(FILE *out)
 {
-    fprintf(out, "ragd %s - answers questions from your own documents, with the sources\n\n"
-                 "usage: ragd COMMAND [OPTION...]\n\n",
+    fprintf(out,
+            "ragd %s - answers questions from your own documents, with the sources\n\n"
+            "usage: ragd COMMAND [OPTION...]\n\n",
             RAGD_VERSION);
     for (int i = 0; commands[i]; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->brief);
-    fprintf(out, "\nstart:  ragd ingest examples/finance\n"
-                 "        ragd query \"What is CET1?\"\n"
-                 "        ragd serve\n\n"
-                 "`ragd help COMMAND` tells its options. Settings come from ragd.conf, then the\n"
-                 "environment (RAGD_DATA, RAGD_CHUNK_CHARS, ...), then options.\n"
-                 "Exit: 0 done, 1 failed, 2 wrong usage, 3 partly done (a document was refused).\n");
+    fprintf(out,
+            "\nstart:  ragd ingest examples/finance\n"
+            "        ragd query \"What is CET1?\"\n"
+            "        ragd serve\n\n"
+            "`ragd help COMMAND` tells its options. Settings come from ragd.conf, then the\n"
+            "environment (RAGD_DATA, RAGD_CHUNK_CHARS, ...), then options.\n"
+            "Exit: 0 done, 1 failed, 2 wrong usage, 3 partly done (a document was refused).\n");
 }
 
 static int run(struct engine *e, const struct command_call *call, void *options)
@@ -62,8 +64,8 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     return code;
 }
 
-static const struct argp argp = {NULL, parse, "[COMMAND]", "Tells what a command does.",
-                                 common_children, NULL, NULL};
+static const struct argp argp = {
+    NULL, parse, "[COMMAND]", "Tells what a command does.", common_children, NULL, NULL};
 
 const struct command cmd_help = {
     .name = "help",

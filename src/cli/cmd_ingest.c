@@ -13,7 +13,15 @@
 
 #define META_MAX 64
 
-enum { KEY_META = 0x3000, KEY_META_FILE, KEY_PRUNE, KEY_ROOT_NAME, KEY_CHARS, KEY_OVERLAP, KEY_WATCH };
+enum {
+    KEY_META = 0x3000,
+    KEY_META_FILE,
+    KEY_PRUNE,
+    KEY_ROOT_NAME,
+    KEY_CHARS,
+    KEY_OVERLAP,
+    KEY_WATCH
+};
 
 struct ingest_command {
     struct common common;
@@ -73,9 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_ROOT_NAME: o->root_name = arg; return 0;
     case KEY_CHARS: return option_int(state, "--chunk-chars", arg, 0, 100000, &o->chunk_chars);
     case KEY_OVERLAP: return option_int(state, "--chunk-overlap", arg, 0, 50000, &o->chunk_overlap);
-    case KEY_WATCH:
-        argp_error(state, "--watch is not available in this version");
-        return EINVAL;
+    case KEY_WATCH: argp_error(state, "--watch is not available in this version"); return EINVAL;
     case ARGP_KEY_ARGS:
         o->paths = state->argv + state->next;
         o->n_paths = (size_t)(state->argc - state->next);
@@ -189,16 +195,16 @@ static void print_text(FILE *out, const struct ingest_report *r)
         fprintf(out, "skipped %s: %s\n", r->skipped[i].path, r->skipped[i].reason);
     for (size_t i = 0; i < r->n_refused; i++)
         fprintf(out, "refused %s: %s\n", r->refused[i].path, r->refused[i].reason);
-    fprintf(out, "%zu documents in %zu chunks, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
+    fprintf(out,
+            "%zu documents in %zu chunks, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
             r->documents, r->chunks, r->unchanged, r->removed, r->n_skipped, r->n_refused);
     fprintf(out, "%.2f s, %.1f chunks a second\n", r->seconds, rate(r));
 }
 
 /* ---- the command ---- */
 
-static int ingest(struct engine *e, const struct command_call *call,
-                  const struct ingest_command *o, struct ingest_options *how,
-                  struct ingest_report *report)
+static int ingest(struct engine *e, const struct command_call *call, const struct ingest_command *o,
+                  struct ingest_options *how, struct ingest_report *report)
 {
     char **paths = mem_calloc(o->n_paths, sizeof *paths);
     char *meta_file = o->meta_file ? command_path(call, o->meta_file) : NULL;

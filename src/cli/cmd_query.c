@@ -193,8 +193,7 @@ static int ask(struct engine *e, const struct command_call *call, struct query_o
     struct buf reply;
 
     buf_init(&reply);
-    TRY(question_request(&o->how, o->question, o->common.config.collection, search_only,
-                         &request));
+    TRY(question_request(&o->how, o->question, o->common.config.collection, search_only, &request));
     TRY(question_ask(e, &o->common, request, search_only, &reply));
     if (o->common.json)
         fprintf(call->out, "%s\n", reply.p);
@@ -252,12 +251,9 @@ static const struct argp query_argp = {
 };
 
 static const struct argp search_argp = {
-    search_options,
-    parse,
-    "QUESTION",
-    "Finds the passages that fit a question best, without answering it.",
-    children,
-    NULL,
+    search_options, parse,
+    "QUESTION",     "Finds the passages that fit a question best, without answering it.",
+    children,       NULL,
     NULL,
 };
 

@@ -38,8 +38,8 @@ static int must_have_data(const char *data)
     buf_init(&path);
     buf_addf(&path, "%s/ragd.db", data);
     if (access(path.p, F_OK) < 0)
-        rc = FAIL(ERR_NOT_FOUND, "there are no documents in '%s'; `ragd ingest PATH` puts some there",
-                  data);
+        rc = FAIL(ERR_NOT_FOUND,
+                  "there are no documents in '%s'; `ragd ingest PATH` puts some there", data);
     buf_done(&path);
     return rc;
 }

@@ -64,7 +64,7 @@ const struct command *command_find(const char *name);
 
 /* ---- options (options.c) ---- */
 
-extern const struct argp common_argp;          /* input: struct common */
+extern const struct argp common_argp;             /* input: struct common */
 extern const struct argp_child common_children[]; /* for a command with no other child */
 
 /* For the parser of a command: hands its options on to the common parser. */

@@ -13,8 +13,8 @@ enum { KEY_FILTER = 0x2000, KEY_MODE, KEY_FUSION, KEY_EF, KEY_DEADLINE };
 
 static const struct argp_option options[] = {
     {NULL, 'k', "N", 0, "passages an answer may use, 1 to 100 (5)", 1},
-    {"filter", KEY_FILTER, "EXPR", 0, "only documents for which it holds: 'type=policy and year>=2020'",
-     1},
+    {"filter", KEY_FILTER, "EXPR", 0,
+     "only documents for which it holds: 'type=policy and year>=2020'", 1},
     {"mode", KEY_MODE, "MODE", 0, "hybrid, vector or keyword (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
@@ -32,8 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MODE: o->mode = arg; return 0;
     case KEY_FUSION: o->fusion = arg; return 0;
     case KEY_EF: return option_int(state, "--ef", arg, 1, 100000, &o->ef);
-    case KEY_DEADLINE:
-        return option_int(state, "--deadline-ms", arg, 1, 86400000, &o->deadline_ms);
+    case KEY_DEADLINE: return option_int(state, "--deadline-ms", arg, 1, 86400000, &o->deadline_ms);
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -70,8 +69,8 @@ out:
     return rc;
 }
 
-int question_request(const struct question_options *o, const char *question,
-                     const char *collection, bool search_only, json_t **out)
+int question_request(const struct question_options *o, const char *question, const char *collection,
+                     bool search_only, json_t **out)
 {
     int rc = ERR_OK;
     json_t *text = json_string(question);

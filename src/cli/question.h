@@ -23,8 +23,8 @@ struct question_options {
 extern const struct argp question_argp; /* input: struct question_options */
 
 /* The request as an object (json_decref it). ERR_ARGUMENT for a filter that cannot be read. */
-int question_request(const struct question_options *o, const char *question,
-                     const char *collection, bool search_only, json_t **out);
+int question_request(const struct question_options *o, const char *question, const char *collection,
+                     bool search_only, json_t **out);
 
 /* Asks here: a reply of POST /query or /search in `reply`. */
 int question_ask(struct engine *e, const struct common *common, const json_t *request,
