@@ -8,13 +8,18 @@
  *            +---------+                          a step of k is TILE_VECS loads of weights
  *   rows a-> [ tile ]--> c                        and one broadcast of a for each row
  *
+ * A question reads all weights once, from the third-level cache or memory, at about the speed of
+ * computing with them; asking for the panel after this one while computing overlaps the two (12
+ * tokens: 2.1 to 1.9 ms). The last panel asks beyond its end, which costs nothing and cannot fault.
+ *
  * Every element is bias, then fma over k in order: the result does not depend on the blocking.
  */
 #pragma once
 #include "simd/simd.h"
 #include "simd/vec.h"
 
-#define TILE_COLS (VF_LANES * TILE_VECS)
+#define TILE_COLS   (VF_LANES * TILE_VECS)
+#define LINE_FLOATS 16
 
 /* c[rows, TILE_COLS] = start + a[rows, k] x w[k, TILE_COLS]; `rows` known when compiled. */
 VEC_INLINE void tile(size_t rows, const float *a, size_t lda, size_t k, const float *w,
@@ -35,6 +40,9 @@ VEC_INLINE void tile(size_t rows, const float *a, size_t lda, size_t k, const fl
         UNROLL
         for (size_t v = 0; v < TILE_VECS; v++)
             weight[v] = vf_load(w + i * SIMD_PANEL + v * VF_LANES);
+        UNROLL
+        for (size_t col = 0; col < TILE_COLS; col += LINE_FLOATS) /* the next panel, see above */
+            __builtin_prefetch(w + (i + k) * SIMD_PANEL + col, 0, 2);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
             vf x = vf_all(a[r * lda + i]);

@@ -1,0 +1,168 @@
+#include "ingest/extract.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "ingest/encoding.h"
+#include "ingest/extract_child.h"
+#include "ingest/extract_csv.h"
+#include "ingest/extract_json.h"
+#include "ingest/extract_md.h"
+#include "ingest/textout.h"
+
+/* What holds where the caller sets 0. */
+#define TIMEOUT_MS   10000
+#define MEMORY_BYTES ((int64_t)768 << 20)
+#define TEXT_BYTES   ((int64_t)64 << 20)
+#define FILE_BYTES   ((int64_t)64 << 20)
+
+struct extractor {
+    struct extract_limits limits;
+    struct extract_child *child;
+};
+
+/* ---- kinds ---- */
+
+static const struct {
+    const char *ending;
+    enum file_kind kind;
+} endings[] = {
+    {".txt", KIND_TXT},     {".text", KIND_TXT},     {".md", KIND_MD},      {".markdown", KIND_MD},
+    {".html", KIND_HTML},   {".htm", KIND_HTML},     {".xhtml", KIND_HTML}, {".pdf", KIND_PDF},
+    {".docx", KIND_DOCX},   {".csv", KIND_CSV},      {".tsv", KIND_CSV},    {".json", KIND_JSON},
+    {".jsonl", KIND_JSONL}, {".ndjson", KIND_JSONL},
+};
+
+enum file_kind kind_of(const char *name)
+{
+    struct str s = str_of(name);
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        struct str e = str_of(endings[i].ending);
+
+        if (s.n >= e.n && str_eq_nocase(str_sub(s, s.n - e.n, s.n), e))
+            return endings[i].kind;
+    }
+    return KIND_UNKNOWN;
+}
+
+const char *kind_name(enum file_kind k)
+{
+    static const char *const names[] = {"unknown", "txt", "md",   "html", "pdf",
+                                        "docx",    "csv", "json", "jsonl"};
+
+    return (size_t)k < sizeof(names) / sizeof(names[0]) ? names[k] : names[0];
+}
+
+/* ---- lists ---- */
+
+void extracted_list_done(struct extracted_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        json_decref(l->v[i].metadata);
+    for (size_t i = 0; i < l->n_problems; i++)
+        mem_free(l->problems[i]);
+    mem_free(l->v);
+    mem_free(l->problems);
+    *l = (struct extracted_list){0};
+}
+
+/* ---- extracting ---- */
+
+static int64_t or_default(int64_t value, int64_t fallback, int64_t max)
+{
+    return value <= 0 ? fallback : value < max ? value : max;
+}
+
+int extractor_new(struct extractor **out, const struct extract_limits *limits)
+{
+    static const struct extract_limits none;
+    const struct extract_limits *l = limits ? limits : &none;
+    struct extractor *x = mem_calloc(1, sizeof(*x));
+
+    x->limits = (struct extract_limits){
+        .timeout_ms = or_default(l->timeout_ms, TIMEOUT_MS, 3600 * 1000),
+        .memory_bytes = or_default(l->memory_bytes, MEMORY_BYTES, (int64_t)64 << 30),
+        .text_bytes = or_default(l->text_bytes, TEXT_BYTES, UINT32_MAX),
+        .file_bytes = or_default(l->file_bytes, FILE_BYTES, (int64_t)1 << 30),
+    };
+    x->child = extract_child_new(&x->limits);
+    *out = x;
+    return ERR_OK;
+}
+
+void extractor_free(struct extractor *x)
+{
+    if (!x)
+        return;
+    extract_child_free(x->child);
+    mem_free(x);
+}
+
+static int extract_txt(struct str text, struct textout *out)
+{
+    textout_pre(out, text.p, text.n);
+    return textout_finish(out, "no text");
+}
+
+/* Kinds that give one document. */
+static int extract_one(struct extractor *x, enum file_kind kind, struct str bytes,
+                       struct arena *mem, struct extracted_list *out)
+{
+    int rc = ERR_OK;
+    struct textout t;
+    struct extracted doc;
+
+    textout_init(&t, (size_t)x->limits.text_bytes);
+    switch (kind) {
+    case KIND_TXT: TRY(extract_txt(bytes, &t)); break;
+    case KIND_MD: TRY(extract_md(bytes, &t)); break;
+    case KIND_CSV: TRY(extract_csv(bytes, &t)); break;
+    case KIND_HTML:
+    case KIND_PDF:
+    case KIND_DOCX: TRY(extract_child_run(x->child, kind, bytes, &t)); break;
+    default: rc = FAIL(ERR_UNSUPPORTED, "files of this kind are not read"); goto out;
+    }
+    textout_take(&t, mem, &doc);
+    out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof(*out->v));
+    out->v[out->n++] = doc;
+out:
+    textout_done(&t);
+    return rc;
+}
+
+static bool is_text(enum file_kind kind)
+{
+    return kind != KIND_HTML && kind != KIND_PDF && kind != KIND_DOCX;
+}
+
+int extract(struct extractor *x, enum file_kind kind, const char *name, struct str bytes,
+            struct arena *mem, struct extracted_list *out)
+{
+    int rc = ERR_OK;
+    struct buf scratch;
+    struct str text = bytes;
+    size_t text_max = (size_t)x->limits.text_bytes;
+
+    (void)name;
+    buf_init(&scratch);
+    if (bytes.n > (size_t)x->limits.file_bytes) {
+        rc = FAIL(ERR_LIMIT, "a file of %zu bytes is over the limit of %lld", bytes.n,
+                  (long long)x->limits.file_bytes);
+        goto out;
+    }
+    if (bytes.n == 0) {
+        rc = FAIL(ERR_FORMAT, "empty");
+        goto out;
+    }
+    if (is_text(kind))
+        TRY(encoding_decode(bytes, NULL, &scratch, &text));
+    if (kind == KIND_JSON)
+        rc = extract_json(text, text_max, mem, out);
+    else if (kind == KIND_JSONL)
+        rc = extract_jsonl(text, text_max, mem, out);
+    else
+        rc = extract_one(x, kind, text, mem, out);
+out:
+    buf_done(&scratch);
+    return rc;
+}

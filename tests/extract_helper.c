@@ -1,0 +1,7 @@
+/* The extraction helper alone, for tests that run without the ragd program. */
+#include "ingest/extract.h"
+
+int main(void)
+{
+    return extract_helper_main();
+}
