@@ -5,9 +5,12 @@
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
+DESTDIR ?=
 CC      := gcc
 V       ?= release
 B       := build/$(V)
+JOBS    ?= $(shell nproc)
+T       ?=
 
 PKGS    := libuv jansson sqlite3 libcurl gumbo md4c libzip libxml-2.0 libutf8proc libxxhash \
            libzstd libcrypto libconfig
@@ -27,6 +30,9 @@ CFLAGS  := -std=gnu17 -D_GNU_SOURCE -g -fPIC -pthread -Isrc -Iinclude -DRAGD_VER
 LIBS    := -lhttp_parser -lstemmer -lm -lpthread -ldl
 PKG_C   := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_L   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+ifeq ($(strip $(PKG_L)),)
+NEED    := packages
+endif
 
 ARCH    := $(shell uname -m)
 SRC_ALL := $(sort $(wildcard src/*/*.c))
@@ -42,17 +48,29 @@ OBJ_LIB := $(SRC_LIB:src/%.c=$(B)/obj/%.o)
 OBJ_CLI := $(SRC_CLI:src/%.c=$(B)/obj/%.o)
 
 .PHONY: all
-all: $(B)/ragd $(B)/libragd.a $(B)/libragd.so
+all: $(B)/ragd $(B)/libragd.a $(B)/libragd.so  ## build build/release/ragd and the library
 
 # The name of a kernel file is all that decides which instructions it may use.
 $(B)/obj/%_avx2.o: SIMD_C := -mavx2 -mfma -mf16c -O3
 $(B)/obj/%_avx512.o: SIMD_C := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -O3
 $(B)/obj/%_neon.o: SIMD_C := -O3
 
-$(B)/obj/%.o: src/%.c
+$(B)/obj/%.o: src/%.c $(B)/flags | $(NEED)
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	@$(CC) $(CFLAGS) $(PKG_C) $(SIMD_C) -MMD -MP -c $< -o $@
+
+# Rewritten only when the flags change, so that then everything is built again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$RAGD_FLAGS" | cmp -s - $@ || printf '%s\n' "$$RAGD_FLAGS" > $@
+$(B)/flags: export RAGD_FLAGS := $(CC) $(CFLAGS) $(PKG_C)
+.PHONY: FORCE
+FORCE:
+
+.PHONY: packages
+packages:
+	@scripts/setup --check || { echo "run scripts/setup first (make demo and make test do)" >&2; exit 1; }
 
 $(B)/libragd.a: $(OBJ_LIB)
 	@echo "  ar    $@"
@@ -67,10 +85,43 @@ $(B)/ragd: $(OBJ_CLI) $(B)/libragd.a
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS_$(V)) -Wl,--gc-sections $^ -o $@ $(PKG_L) $(LIBS)
 
+# ---- using it ----
+
+.PHONY: help setup model demo serve
+help:  ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | \
+	    awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup:  ## install the Debian packages that are missing
+	@scripts/setup
+
+model:
+	@scripts/fetch-model
+
+# Packages may be installed only now, so what needs them is another make.
+demo: setup  ## install, build, ingest examples/finance, ask four questions
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all model
+	@scripts/demo
+
+serve: setup  ## serve what `make demo` ingested, on http://127.0.0.1:8080
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all model
+	@scripts/demo --serve
+
 # ---- tests: one Criterion program a file, against the sanitized library ----
 
 TESTS_C := $(sort $(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
-TEST_BIN := $(TESTS_C:tests/%.c=$(B)/tests/%)
+SCRIPTS := $(sort $(wildcard tests/integration/test_*.sh tests/integration/test_*.py))
+RACES_C := $(sort $(wildcard tests/race/*.c))
+chosen  = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(f)),$(f))),$(1))
+TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
+SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
+TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
+RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
+
+$(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  race  $<"
+	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
 
 $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
@@ -80,7 +131,97 @@ $(B)/tests/%: tests/%.c $(B)/libragd.a
 # Tests of the extractors start it where ragd itself would be started.
 $(filter $(B)/tests/unit/ingest/test_extract%,$(TEST_BIN)): | $(B)/tests/extract_helper
 
-.PHONY: test-programs
-test-programs: $(TEST_BIN)
+.PHONY: test test-programs test-run check tsan tsan-run cov cov-run torture
+test: setup  ## every test under ASan and UBSan (T=name: those whose path has the name)
+	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
+	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
--include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d)
+# Scripts use the program and the C example, so they are built with them.
+test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so)
+
+test-run:
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
+
+check:  ## format, layers, headers alone, tests for every module, cppcheck
+	@tools/check
+
+tsan:  ## the threaded parts under the thread sanitizer
+	@$(MAKE) --no-print-directory -j$(JOBS) V=tsan tsan-run
+tsan-run: $(RACE_BIN)
+	@tests/race/run $^
+
+cov:  ## line coverage of the tests, in build/cov/index.html
+	@$(MAKE) --no-print-directory -j$(JOBS) V=cov T=$(T) test-programs
+	@$(MAKE) --no-print-directory V=cov T=$(T) cov-run
+cov-run:
+	@find $(B) -name '*.gcda' -delete
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN) || true
+	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --txt-summary --print-summary $(B)
+
+torture:  ## the long tests of tests/torture
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
+	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
+
+# The ARM kernels: built by the cross compiler, linked statically, run by the emulator.
+NEON_CC  := aarch64-linux-gnu-gcc
+NEON_SRC := $(filter-out %_avx2.c %_avx512.c,$(wildcard src/simd/*.c)) \
+            src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
+
+build/neon/test_kernels: tests/neon/test_kernels.c $(NEON_SRC) $(wildcard src/simd/*.h) \
+                         tests/unit/simd/compare.h
+	@mkdir -p $(@D)
+	@echo "  neon  $<"
+	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) -static $< $(NEON_SRC) -o $@ -lm -lpthread
+
+.PHONY: test-neon
+test-neon: build/neon/test_kernels  ## the 64-bit ARM kernels under qemu-user
+	@qemu-aarch64 $<
+
+# ---- numbers ----
+
+.PHONY: bench eval results
+bench: all  ## stage timings, memory, start to first answer, size
+	@scripts/bench
+
+eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
+	@scripts/evaluate
+
+results: all  ## make docs/results.md from ../shared/data
+	@scripts/results
+
+build/release/bench/%: bench/%.c build/release/libragd.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(PKG_C) $< build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
+
+.PHONY: bench-embed
+bench-embed:  ## the encoder beside this processor's peak
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
+	@build/release/bench/bench_embed $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+
+# ---- looking after the code ----
+
+.PHONY: format tidy shape clean
+CODE := $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] examples/c/*.c)
+format:  ## clang-format in place
+	@clang-format -i $(CODE)
+
+tidy:  ## clang-tidy
+	@clang-tidy --quiet $(SRC_ALL) -- $(CFLAGS) $(PKG_C) 2>/dev/null
+
+shape:  ## the longest functions and files
+	@tools/shape
+
+clean:  ## remove build/
+	@rm -rf build
+
+# ---- installing ----
+
+.PHONY: install uninstall
+install: all  ## program, library, header, pkg-config file, man page (PREFIX, DESTDIR)
+	@scripts/install install '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(B)'
+
+uninstall:  ## what install put there
+	@scripts/install uninstall '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(B)'
+
+-include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(TEST_BIN:%=%.d) $(RACE_BIN:%=%.d)

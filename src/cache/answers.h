@@ -34,7 +34,8 @@ struct answers_options {
 enum answers_state {
     ANSWERS_MISS,  /* never seen, or expired */
     ANSWERS_HIT,   /* `reply` is the answer, now */
-    ANSWERS_MOVED, /* the collection has changed: retrieve with `vector`, then compare hashes */
+    ANSWERS_MOVED, /* seen, but the collection has changed or the answer was evicted: retrieve with
+                    * `vector`, then compare prompt hashes */
 };
 
 struct answers_entry {
@@ -59,8 +60,14 @@ struct lru_value *answers_get(struct answers *a, const struct digest *prompt_has
 void answers_remember(struct answers *a, const struct digest *question_key, uint64_t epoch,
                       const float *vector, size_t dim, const struct digest *prompt_hash);
 
-/* Stores a reply's bytes. `documents` are the scoped keys ("tenant/collection/key") it shows. */
-void answers_put(struct answers *a, const struct digest *prompt_hash, struct str reply,
+/* Taken before the snapshot that a run uses; see answers_put. */
+uint64_t answers_ticket(struct answers *a);
+
+/* Stores a reply. `documents` are the keys of the documents it shows, all of one collection. Not
+ * kept (false) when one of them was purged since the ticket: the run may have read it while it
+ * was still there, and deleted means gone. */
+bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru_value *reply,
+                 uint64_t ticket, const char *tenant, const char *collection,
                  const struct str *documents, size_t n_documents);
 
 /* Drops every answer that shows this document. */

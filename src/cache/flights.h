@@ -26,11 +26,8 @@ bool flights_join(struct flights *f, const struct digest *key, flight_fn landed,
 
 /* Ends the run that this key leads and calls its waiters. reply may be NULL (rc < 0); the caller
  * keeps its own reference. Returns how many waited. */
-int flights_land(struct flights *f, const struct digest *key, struct lru_value *reply, int rc,
-                 const char *error);
+size_t flights_land(struct flights *f, const struct digest *key, struct lru_value *reply, int rc,
+                    const char *error);
 
 /* A waiter that no longer waits. False when it was called already (or is being called). */
 bool flights_leave(struct flights *f, const struct digest *key, void *arg);
-
-/* A reply that no cache owns, to hand to waiters. */
-struct lru_value *flight_value(const void *p, size_t n, int64_t ttl_ms);

@@ -27,15 +27,22 @@ struct lru_stats {
     size_t entries, bytes, bytes_max;
 };
 
+/* A value with one reference that no cache holds yet; the bytes are copied. */
+struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms);
+struct lru_value *lru_value_ref(struct lru_value *v);
+void lru_value_unref(struct lru_value *v); /* NULL is fine */
+
 struct lru *lru_new(size_t bytes_max, int n_shards);
 void lru_free(struct lru *c);
 
-/* A reference, or NULL. Give it back with lru_value_unref. */
+/* A reference, or NULL when it is not there or has lived its time. */
 struct lru_value *lru_get(struct lru *c, const struct digest *key);
-void lru_value_unref(struct lru_value *v);
 
-/* Copies the bytes in. A value larger than a shard's budget is not kept (false). */
-bool lru_put(struct lru *c, const struct digest *key, const void *p, size_t n, int64_t ttl_ms);
+/* Whether a live entry is there; touches neither order nor counters. */
+bool lru_has(struct lru *c, const struct digest *key);
+
+/* Keeps a reference of its own. One that is larger than a shard's budget is not kept (false). */
+bool lru_put(struct lru *c, const struct digest *key, struct lru_value *value);
 bool lru_remove(struct lru *c, const struct digest *key);
 void lru_clear(struct lru *c);
 void lru_stats_get(struct lru *c, struct lru_stats *out);

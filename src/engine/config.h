@@ -1,4 +1,4 @@
-/* config.h - every setting, with its default, its bounds and where it came from.
+/* config.h - every setting, with its default, its bounds and who set it.
  *
  * One table in config.c describes them all (name, type, bounds, help); the file reader
  * (libconfig), the environment (RAGD_SECTION_NAME), the options of the commands and `ragd config
@@ -15,7 +15,11 @@
 
 #include "base/buf.h"
 
-#define CONFIG_TEXT_MAX 1024
+#define CONFIG_TEXT_MAX     1024
+#define CONFIG_SETTINGS_MAX 64
+
+/* Who set it, the later the stronger. */
+enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
 
 struct config {
     char data[CONFIG_TEXT_MAX];   /* "./ragd-data" */
@@ -49,7 +53,7 @@ struct config {
     struct {
         int64_t workers;    /* 0: one per processor */
         int64_t loops;      /* 1 */
-        int64_t queue;      /* 256 waiting jobs */
+        int64_t queue;      /* 256 waiting jobs; "limits.queue" */
         int64_t drain_s;    /* 30 */
         bool log_questions; /* false */
     } server;
@@ -70,17 +74,26 @@ struct config {
         int64_t text_bytes;   /* 64 MiB of extracted text */
         int64_t file_bytes;   /* 256 MiB a file */
     } extract;
+
+    unsigned char origin[CONFIG_SETTINGS_MAX]; /* enum config_origin, in the table's order */
 };
 
+/* Every default; model.path is the first place where the default model lies. */
 void config_defaults(struct config *c);
 
-/* `file` NULL: ./ragd.conf, else /etc/ragd.conf, else nothing. Then the environment. */
+/* Defaults, then the file, then the environment. `file` NULL: ./ragd.conf, else /etc/ragd.conf,
+ * else none. */
 int config_load(struct config *c, const char *file);
 
-/* Sets one by its dotted name ("chunk.chars") from text; `where` stands in messages. */
+/* Sets one by its dotted name ("chunk.chars") from text, as an option does; `where` stands in
+ * messages. */
 int config_set(struct config *c, const char *name, const char *value, const char *where);
 
-/* libconfig syntax, secrets masked; or JSON. */
+/* What two settings must be together. */
+int config_check(const struct config *c);
+
+/* As a configuration file that could be read again, with its help and what is not a default; or
+ * as JSON. No setting of this version is a secret. */
 void config_print(const struct config *c, bool json, struct buf *out);
 
 /* Walks the table: name, default as text, help. For man page and help. */

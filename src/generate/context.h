@@ -29,6 +29,7 @@ struct context {
 int context_build(struct passage *passages, size_t n, size_t budget_chars, struct arena *mem,
                   struct context *out);
 
-/* Question, context, generator and its settings, all of them. */
+/* Question, context, every passage a reply would show (in stable order, whatever their rank),
+ * generator and its settings. `mem` is scratch. */
 struct digest context_prompt_hash(const struct context *c, struct str question,
-                                  const char *generator, const char *settings);
+                                  const char *generator, const char *settings, struct arena *mem);

@@ -1,8 +1,13 @@
 /* extractive.h - the quoting answerer: the best sentences of the passages, cited.
  *
- * Sentences are scored by meaning (the vectors made at ingest) and by the question's rare words;
- * the best few that say different things are quoted with their exact place. When nothing supports
- * an answer it says so. No language model, no encoder call: well under a millisecond.
+ * A sentence is scored by meaning (the vectors made at ingest) and by how many of the question's
+ * rare words it holds; the best few that say different things are quoted with their exact place.
+ * A sentence that ends with ':' takes its list along. When nothing supports an answer it says so.
+ * No language model, no encoder call: well under a millisecond.
+ *
+ * What an answer is a function of: question, context, and the rarity of the question's words,
+ * rounded. All of it goes into the prompt hash (extractive_settings), so a cached answer is the
+ * answer that a fresh run would give.
  *
  * Threads  free of state.
  */
@@ -15,8 +20,24 @@
 #include "base/str.h"
 #include "generate/context.h"
 #include "index/retriever.h"
+#include "text/words.h"
 
 #define EXTRACTIVE_SENTENCES_MAX 3
+#define EXTRACTIVE_TERMS_MAX     64
+
+/* A question, taken apart once. */
+struct extract_question {
+    struct str text;
+    const float *vector; /* [dim], or NULL: words alone decide */
+    size_t dim;
+    const struct word_settings *words;
+    struct extract_term {
+        struct str stem;
+        double weight; /* idf, rounded to quarters; 0: a word that no chunk has counts as rarest */
+    } * terms;
+    size_t n_terms;
+    double weight_sum;
+};
 
 struct citation {
     uint32_t i_passage;  /* into context->passages */
@@ -24,15 +45,34 @@ struct citation {
     struct str text;     /* exactly those bytes */
 };
 
+/* Why we believe it or do not; what the support is computed from. All 0..1 but the cosines. */
+struct extract_signals {
+    double passage_cosine;   /* question and the best sentence's passage */
+    double sentence_cosine;  /* the best of all sentences */
+    double sentence_words;   /* weighted share of the question's words in the best sentence */
+    double passage_words;    /* the same for its passage, title and heading */
+    double names_missing;    /* share of the question's names and numbers not in the passage */
+    double negation_differs; /* 1: the question says "not", the sentence does not */
+    double kind_matches;     /* "when": a date; "how many": a number; "who": a name; else 0.5 */
+};
+
 struct extract_result {
     bool answered;
-    double support;  /* 0..1: how sure we are that the passages answer it */
-    struct str text; /* "Sentence [1]. Sentence [2]." or an honest refusal */
+    double support; /* 0..1: the probability that the passages answer it */
+    struct extract_signals signals;
+    struct str text; /* "Sentence [1] Sentence [2]" or an honest refusal */
     struct citation *citations;
     size_t n_citations;
 };
 
-/* question: as asked; vector: its embedding [dim] or NULL (keyword mode: words alone decide).
- * Every citation is checked against its passage before it is returned (CHECK). */
-int extractive_answer(struct snapshot *snap, struct str question, const float *vector, size_t dim,
-                      const struct context *ctx, struct arena *mem, struct extract_result *out);
+/* Words and their rarity in this snapshot. text, vector and words are borrowed. */
+int extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
+                       const struct word_settings *words, struct arena *mem,
+                       struct extract_question *out);
+
+/* The part of the prompt hash that is ours. */
+const char *extractive_settings(const struct extract_question *q, struct arena *mem);
+
+/* Every citation is checked against its passage before it is returned (CHECK). */
+int extractive_answer(const struct extract_question *q, const struct context *ctx,
+                      struct arena *mem, struct extract_result *out);

@@ -60,8 +60,9 @@ enum cache_status {
 };
 const char *cache_status_name(enum cache_status s);
 
-/* What came out. `body` is the reply's JSON without its closing part (cache, timings), which
- * query_reply adds: it is what the cache keeps. */
+/* What came out. `shared` holds the part of the reply's JSON that is the same for everybody who
+ * asks this (answer, sources, citations, model); it is what the cache keeps, and query_reply adds
+ * id, cache and timings to it. The fields above it are set by a fresh run only. */
 struct answer {
     struct arena *mem; /* lives exactly as long as this request; the caller's */
     struct trace trace;
@@ -69,27 +70,34 @@ struct answer {
     struct passage *passages; /* [hits.n] */
     struct context context;
     struct extract_result extract;
+    const char *degraded; /* what was left out for the deadline, or NULL */
     enum cache_status cache;
-    int64_t age_s, ttl_s;
-    struct str body;          /* in `mem` or in `shared` */
     struct lru_value *shared; /* a reference, given back by answer_done */
 };
 
 void query_defaults(struct query *q, const struct engine *e);
 
-/* Fills q from a request of POST /query; text lives in `mem` and in the tree. Unknown members are
- * ERR_ARGUMENT naming them, members of later versions ERR_UNSUPPORTED "not available in this
- * version". `search_only`: the request of /search. */
+/* Checks the question and brings it to the one form that is embedded, searched and cached: NFC,
+ * trimmed, white space folded, case kept. Every way of filling a query ends with it. */
+int query_prepare(struct query *q, struct arena *mem);
+
+/* Fills q (defaults are there) from a request of POST /query; text lives in `mem` and in the tree.
+ * Unknown members are ERR_ARGUMENT naming them, members of later versions ERR_UNSUPPORTED "not
+ * available in this version". `search_only`: the request of /search. */
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
 /* The question key: every field above that changes the answer, and the embedding's fingerprint. */
 struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
 
+/* What identical questions that share a run have in common: the key and the epoch now. */
+struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
+
 /* From memory alone: true when `ans` is filled from the cache at the collection's epoch. */
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans);
 
-/* The whole path. ans->mem and ans->trace (started) are the caller's. */
+/* The whole path. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only the
+ * cache may answer and it cannot. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
 /* Retrieval alone (POST /search): hits and passages. */
@@ -104,5 +112,9 @@ void query_reply(const struct answer *ans, const char *id, struct buf *out);
 /* The reply of POST /search. */
 void query_search_reply(const struct answer *ans, struct buf *out);
 
-/* Writes `"timings":{...}` and returns the total in ms. */
+/* Writes the members of "timings" as an object and returns the total in ms. */
 double query_timings(const struct trace *t, struct buf *out);
+
+/* Seconds since the answer was stored, and how many it still has. */
+int64_t answer_age_s(const struct answer *ans);
+int64_t answer_ttl_s(const struct answer *ans);

@@ -9,6 +9,7 @@
  * Threads  immutable once opened.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

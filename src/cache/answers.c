@@ -1,0 +1,248 @@
+#include "cache/answers.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+#define SHARDS 8
+/* The question table gets this share of the bytes: an entry is some 1.7 KB (a vector of 384
+ * floats), a reply some 6 KB. */
+#define QUESTIONS_SHARE 4
+
+/* What the question table keeps, as the bytes of an lru_value. */
+struct question {
+    uint64_t epoch;
+    struct digest prompt_hash;
+    size_t dim;
+    float vector[];
+};
+
+/* The answers that show one document. Evicted answers stay in the list until it is swept. What a
+ * purge leaves behind is the moment it happened (some 120 bytes a purged document). */
+struct shown_in {
+    struct digest *v;
+    size_t n, cap, swept_n;
+    uint64_t purged_at; /* on the purge clock; 0: never */
+};
+
+struct answers {
+    struct lru *replies, *questions;
+    int64_t ttl_ms;
+    atomic_uint_fast64_t hits, revalidated, moved, misses, purged;
+    pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
+    struct map *by_document; /* scoped key -> struct shown_in * */
+    uint64_t purge_clock;
+};
+
+struct answers *answers_new(const struct answers_options *o)
+{
+    struct answers *a = mem_calloc(1, sizeof *a);
+
+    a->questions = lru_new(o->bytes_max / QUESTIONS_SHARE, SHARDS);
+    a->replies = lru_new(o->bytes_max - o->bytes_max / QUESTIONS_SHARE, SHARDS);
+    a->ttl_ms = o->ttl_ms;
+    a->by_document = map_new();
+    pthread_mutex_init(&a->mu, NULL);
+    return a;
+}
+
+static void free_documents(struct answers *a)
+{
+    const void *key;
+    size_t at = 0, n;
+    uint64_t value;
+
+    while (map_next(a->by_document, &at, &key, &n, &value)) {
+        struct shown_in *s = (struct shown_in *)(uintptr_t)value;
+
+        mem_free(s->v);
+        mem_free(s);
+    }
+    map_free(a->by_document);
+}
+
+void answers_free(struct answers *a)
+{
+    if (!a)
+        return;
+    free_documents(a);
+    pthread_mutex_destroy(&a->mu);
+    lru_free(a->questions);
+    lru_free(a->replies);
+    mem_free(a);
+}
+
+static void fill_moved(struct answers_entry *out, const struct question *q)
+{
+    out->state = ANSWERS_MOVED;
+    out->prompt_hash = q->prompt_hash;
+    out->dim = q->dim;
+    out->vector = q->dim ? mem_dup(q->vector, q->dim * sizeof(float)) : NULL;
+}
+
+void answers_find(struct answers *a, const struct digest *question_key, uint64_t epoch,
+                  struct answers_entry *out)
+{
+    struct lru_value *v = lru_get(a->questions, question_key);
+    const struct question *q;
+
+    *out = (struct answers_entry){.state = ANSWERS_MISS};
+    if (!v) {
+        atomic_fetch_add(&a->misses, 1);
+        return;
+    }
+    q = (const struct question *)(const void *)v->bytes;
+    if (q->epoch == epoch)
+        out->reply = lru_get(a->replies, &q->prompt_hash);
+    if (out->reply) {
+        out->state = ANSWERS_HIT;
+        atomic_fetch_add(&a->hits, 1);
+    } else {
+        fill_moved(out, q);
+        atomic_fetch_add(&a->moved, 1);
+    }
+    lru_value_unref(v);
+}
+
+struct lru_value *answers_get(struct answers *a, const struct digest *prompt_hash)
+{
+    return lru_get(a->replies, prompt_hash);
+}
+
+void answers_remember(struct answers *a, const struct digest *question_key, uint64_t epoch,
+                      const float *vector, size_t dim, const struct digest *prompt_hash)
+{
+    size_t n = sizeof(struct question) + (vector ? dim : 0) * sizeof(float);
+    struct question *q = mem_calloc(1, n);
+    struct lru_value *v;
+
+    q->epoch = epoch;
+    q->prompt_hash = *prompt_hash;
+    q->dim = vector ? dim : 0;
+    if (q->dim)
+        memcpy(q->vector, vector, dim * sizeof(float));
+    v = lru_value_new(q, n, a->ttl_ms);
+    lru_put(a->questions, question_key, v);
+    lru_value_unref(v);
+    mem_free(q);
+}
+
+static struct digest scoped_key(const char *tenant, const char *collection, struct str document)
+{
+    struct digester *d = digester_new();
+
+    digester_add_str(d, tenant);
+    digester_add_str(d, collection);
+    digester_add(d, document.p, document.n);
+    return digester_finish(d);
+}
+
+/* Drops what the cache has evicted since, so that a list is at most twice what is alive. */
+static void sweep_locked(struct answers *a, struct shown_in *s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (lru_has(a->replies, &s->v[i]))
+            s->v[kept++] = s->v[i];
+    s->n = kept;
+    s->swept_n = kept;
+}
+
+static struct shown_in *shown_in_locked(struct answers *a, const struct digest *key)
+{
+    bool added;
+    uint64_t *slot = map_slot(a->by_document, key->b, DIGEST_BYTES, 0, &added);
+
+    if (added)
+        *slot = (uint64_t)(uintptr_t)mem_calloc(1, sizeof(struct shown_in));
+    return (struct shown_in *)(uintptr_t)*slot;
+}
+
+uint64_t answers_ticket(struct answers *a)
+{
+    uint64_t now;
+
+    pthread_mutex_lock(&a->mu);
+    now = a->purge_clock;
+    pthread_mutex_unlock(&a->mu);
+    return now;
+}
+
+/* False when the document was purged after the ticket. */
+static bool note_document_locked(struct answers *a, const struct digest *key, uint64_t ticket,
+                                 const struct digest *prompt_hash)
+{
+    struct shown_in *s = shown_in_locked(a, key);
+
+    if (s->purged_at > ticket)
+        return false;
+    if (s->n >= 2 * s->swept_n + 16)
+        sweep_locked(a, s);
+    s->v = mem_grow(s->v, &s->cap, s->n + 1, sizeof *s->v);
+    s->v[s->n++] = *prompt_hash;
+    return true;
+}
+
+bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru_value *reply,
+                 uint64_t ticket, const char *tenant, const char *collection,
+                 const struct str *documents, size_t n_documents)
+{
+    bool kept = true;
+
+    pthread_mutex_lock(&a->mu);
+    /* The index first: a reply that is in the cache can always be found by its documents. */
+    for (size_t i = 0; i < n_documents && kept; i++) {
+        struct digest key = scoped_key(tenant, collection, documents[i]);
+
+        kept = note_document_locked(a, &key, ticket, prompt_hash);
+    }
+    if (kept)
+        kept = lru_put(a->replies, prompt_hash, reply);
+    pthread_mutex_unlock(&a->mu);
+    return kept;
+}
+
+void answers_purge_document(struct answers *a, const char *tenant, const char *collection,
+                            struct str document)
+{
+    struct digest key = scoped_key(tenant, collection, document);
+    struct shown_in *s;
+
+    pthread_mutex_lock(&a->mu);
+    s = shown_in_locked(a, &key);
+    for (size_t i = 0; i < s->n; i++)
+        if (lru_remove(a->replies, &s->v[i]))
+            atomic_fetch_add(&a->purged, 1);
+    mem_free(s->v);
+    *s = (struct shown_in){.purged_at = ++a->purge_clock};
+    pthread_mutex_unlock(&a->mu);
+}
+
+void answers_clear(struct answers *a)
+{
+    pthread_mutex_lock(&a->mu);
+    /* The purge stamps stay: a run that is under way may still bring a purged document. */
+    lru_clear(a->replies);
+    lru_clear(a->questions);
+    pthread_mutex_unlock(&a->mu);
+}
+
+void answers_count_revalidated(struct answers *a)
+{
+    atomic_fetch_add(&a->revalidated, 1);
+}
+
+void answers_stats_get(struct answers *a, struct answers_stats *out)
+{
+    lru_stats_get(a->replies, &out->answers);
+    lru_stats_get(a->questions, &out->questions);
+    out->hits = atomic_load(&a->hits);
+    out->revalidated = atomic_load(&a->revalidated);
+    out->moved = atomic_load(&a->moved);
+    out->misses = atomic_load(&a->misses);
+    out->purged = atomic_load(&a->purged);
+}

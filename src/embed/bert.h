@@ -1,0 +1,42 @@
+/* bert.h - the encoder: token ids in, one output row a token out.
+ *
+ * Paper    Devlin et al. 2018, "BERT"; layer norm after each block, erf GELU, f32 throughout.
+ * Shapes   sequences lie end to end, without padding: ids [n_tokens], output [n_tokens, hidden].
+ * Layer    x -> qkv (one product) -> attention -> project -> + x, norm
+ *            -> widen, GELU -> narrow -> + x, norm
+ * Memory   matrices packed for the kernels in pages of 2 MiB; word vectors stay in the mapped file
+ *          (f32 files; others are converted).
+ * Threads  immutable; each running call brings its own scratch.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "embed/bert_config.h"
+#include "embed/safetensors.h"
+#include "simd/simd.h"
+
+struct bert;
+
+/* Reads config.json and model.safetensors of the folder. Errors name the file, the tensor, and
+ * what would be right. */
+int bert_open(struct bert **out, const char *model_dir);
+void bert_close(struct bert *b);
+
+const struct bert_config *bert_config(const struct bert *b);
+const struct safetensors *bert_weights(const struct bert *b);
+
+/* Bytes of packed and copied weights (without the mapped ones). */
+size_t bert_memory_bytes(const struct bert *b);
+
+/* Floats of scratch for n_tokens in all, none of the sequences longer than `longest`. */
+size_t bert_scratch_floats(const struct bert *b, size_t n_tokens, size_t longest);
+
+/* Encodes sequences that lie end to end.
+ *   ids      [sum of lengths], each below vocab_size
+ *   lengths  [n_seqs], each 1..n_positions
+ *   scratch  as bert_scratch_floats says, 64-byte aligned, the caller's
+ * Returns the token outputs [sum of lengths, hidden], in scratch: the caller's until its next use.
+ */
+const float *bert_encode(const struct bert *b, const struct simd *k, const int32_t *ids,
+                         const uint32_t *lengths, size_t n_seqs, float *scratch);

@@ -1,0 +1,22 @@
+/* bert_config.h - the sizes of a BERT-class encoder, read from config.json and bounded.
+ *
+ * Refused with the reason (ERR_UNSUPPORTED): another model_type, another activation than the
+ * erf GELU, other than absolute positions, a decoder. Refused with ERR_FORMAT: sizes missing or
+ * that do not fit together; the largest sizes are below.
+ */
+#pragma once
+#include <stddef.h>
+
+#define BERT_MAX_HIDDEN       4096
+#define BERT_MAX_LAYERS       64
+#define BERT_MAX_INTERMEDIATE 32768
+#define BERT_MAX_VOCAB        1000000
+#define BERT_MAX_POSITIONS    8192
+
+struct bert_config {
+    size_t hidden, n_layers, n_heads, intermediate;
+    size_t vocab_size, n_positions, n_types;
+    float epsilon; /* of the layer norms */
+};
+
+int bert_config_read(struct bert_config *out, const char *model_dir);

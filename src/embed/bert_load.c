@@ -1,0 +1,291 @@
+#include "embed/bert_load.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "simd/simd.h"
+
+#define NAME_MAX_BYTES 160
+
+/* What the steps below share: where the next floats go, and a buffer for matrices that the file
+ * does not hold as aligned floats. */
+struct loader {
+    struct bert_weights *w;
+    const char *prefix; /* "" or "bert.": checkpoints of a whole model and of a headed one differ */
+    float *next;
+    float *converted;
+};
+
+/* A part's size rounded up, so that the next one begins on a cache line. */
+static size_t line_floats(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+static size_t dense_floats(size_t n, size_t k)
+{
+    return line_floats(simd_packed_floats(n, k)) + line_floats(n);
+}
+
+static size_t layer_floats(const struct bert_config *c)
+{
+    return dense_floats(3 * c->hidden, c->hidden) + dense_floats(c->hidden, c->hidden) +
+           dense_floats(c->intermediate, c->hidden) + dense_floats(c->hidden, c->intermediate) +
+           4 * line_floats(c->hidden);
+}
+
+static float *take(struct loader *l, size_t n)
+{
+    float *p = l->next;
+
+    l->next += line_floats(n);
+    DCHECK((size_t)((char *)l->next - (char *)l->w->pages.base) <= l->w->pages.n_bytes);
+    return p;
+}
+
+/* The tensor of that name (after the prefix), which must have the shape [rows, cols], or [rows]
+ * when cols is 0. */
+static int find(const struct loader *l, const char *name, size_t rows, size_t cols,
+                const struct tensor **out)
+{
+    char full[NAME_MAX_BYTES];
+    const struct tensor *t;
+
+    snprintf(full, sizeof full, "%s%s", l->prefix, name);
+    t = safetensors_find(l->w->file, full);
+    if (!t)
+        return FAIL(ERR_FORMAT, "weights lack the tensor '%s'", full);
+    if (t->rank != (cols ? 2 : 1) || t->shape[0] != rows || (cols && t->shape[1] != cols))
+        return FAIL(ERR_FORMAT,
+                    "tensor '%s' has %zu dimensions and %zu elements; the configuration asks for "
+                    "[%zu%s%.0zu]",
+                    full, t->rank, t->n, rows, cols ? ", " : "", cols);
+    *out = t;
+    return ERR_OK;
+}
+
+static int read_vector(struct loader *l, const char *name, size_t n, float *to)
+{
+    int rc = ERR_OK;
+    const struct tensor *t = NULL;
+
+    TRY(find(l, name, n, 0, &t));
+    TRY(tensor_read(t, to));
+out:
+    return rc;
+}
+
+/* A matrix as aligned floats: where it lies in the file, or converted into the loader's buffer. */
+static int view_matrix(struct loader *l, const char *name, size_t rows, size_t cols,
+                       const float **out)
+{
+    int rc = ERR_OK;
+    const struct tensor *t = NULL;
+
+    TRY(find(l, name, rows, cols, &t));
+    *out = tensor_in_place(t);
+    if (!*out) {
+        l->converted = mem_realloc(l->converted, t->n * sizeof(float));
+        TRY(tensor_read(t, l->converted));
+        *out = l->converted;
+    }
+out:
+    return rc;
+}
+
+/* "<base>.weight" and "<base>.bias" as the outputs first..first+n-1 of d, times `scale`. */
+static int load_into(struct loader *l, const char *base, size_t n, float scale, size_t first,
+                     const struct dense *d)
+{
+    int rc = ERR_OK;
+    char name[NAME_MAX_BYTES];
+    const float *w = NULL;
+    float *bias = (float *)(uintptr_t)d->bias + first;
+
+    snprintf(name, sizeof name, "%s.weight", base);
+    TRY(view_matrix(l, name, n, d->k, &w));
+    simd_pack(w, n, d->k, scale, first, (float *)(uintptr_t)d->w);
+    snprintf(name, sizeof name, "%s.bias", base);
+    TRY(read_vector(l, name, n, bias));
+    for (size_t i = 0; i < n; i++)
+        bias[i] *= scale;
+out:
+    return rc;
+}
+
+static struct dense take_dense(struct loader *l, size_t n, size_t k)
+{
+    struct dense d = {.n = n, .k = k};
+
+    d.w = take(l, simd_packed_floats(n, k));
+    d.bias = take(l, n);
+    return d;
+}
+
+/* Older checkpoints say gamma and beta where newer ones say weight and bias. */
+static int load_norm(struct loader *l, const char *base, struct norm *out)
+{
+    int rc = ERR_OK;
+    size_t n = l->w->config.hidden;
+    float *gamma = take(l, n), *beta = take(l, n);
+    char name[NAME_MAX_BYTES], full[NAME_MAX_BYTES];
+    bool old;
+
+    snprintf(full, sizeof full, "%s%s.gamma", l->prefix, base);
+    old = safetensors_find(l->w->file, full) != NULL;
+    snprintf(name, sizeof name, "%s.%s", base, old ? "gamma" : "weight");
+    TRY(read_vector(l, name, n, gamma));
+    snprintf(name, sizeof name, "%s.%s", base, old ? "beta" : "bias");
+    TRY(read_vector(l, name, n, beta));
+    *out = (struct norm){gamma, beta};
+out:
+    return rc;
+}
+
+static const char *part_name(char out[NAME_MAX_BYTES], size_t i_layer, const char *part)
+{
+    snprintf(out, NAME_MAX_BYTES, "encoder.layer.%zu.%s", i_layer, part);
+    return out;
+}
+
+static int load_layer(struct loader *l, size_t i, struct bert_layer *y)
+{
+    int rc = ERR_OK;
+    const struct bert_config *c = &l->w->config;
+    size_t hidden = c->hidden, wide = c->intermediate;
+    float scale = 1 / sqrtf((float)(hidden / c->n_heads));
+    char name[NAME_MAX_BYTES];
+
+    y->qkv = take_dense(l, 3 * hidden, hidden);
+    TRY(load_into(l, part_name(name, i, "attention.self.query"), hidden, scale, 0, &y->qkv));
+    TRY(load_into(l, part_name(name, i, "attention.self.key"), hidden, 1, hidden, &y->qkv));
+    TRY(load_into(l, part_name(name, i, "attention.self.value"), hidden, 1, 2 * hidden, &y->qkv));
+    y->project = take_dense(l, hidden, hidden);
+    TRY(load_into(l, part_name(name, i, "attention.output.dense"), hidden, 1, 0, &y->project));
+    TRY(load_norm(l, part_name(name, i, "attention.output.LayerNorm"), &y->after_attention));
+    y->widen = take_dense(l, wide, hidden);
+    TRY(load_into(l, part_name(name, i, "intermediate.dense"), wide, 1, 0, &y->widen));
+    y->narrow = take_dense(l, hidden, wide);
+    TRY(load_into(l, part_name(name, i, "output.dense"), hidden, 1, 0, &y->narrow));
+    TRY(load_norm(l, part_name(name, i, "output.LayerNorm"), &y->after_narrow));
+out:
+    return rc;
+}
+
+static int load_words(struct loader *l, const struct tensor *t)
+{
+    int rc = ERR_OK;
+    float *copy;
+
+    l->w->words = tensor_in_place(t);
+    if (!l->w->words) {
+        copy = take(l, t->n);
+        TRY(tensor_read(t, copy));
+        l->w->words = copy;
+    }
+out:
+    return rc;
+}
+
+/* Every token is of type 0 here, so its vector joins the positions' once and for all. */
+static int load_places(struct loader *l)
+{
+    int rc = ERR_OK;
+    const struct bert_config *c = &l->w->config;
+    const struct tensor *t = NULL;
+    const float *types = NULL;
+    float *places = take(l, c->n_positions * c->hidden);
+
+    TRY(find(l, "embeddings.position_embeddings.weight", c->n_positions, c->hidden, &t));
+    TRY(tensor_read(t, places));
+    TRY(view_matrix(l, "embeddings.token_type_embeddings.weight", c->n_types, c->hidden, &types));
+    for (size_t p = 0; p < c->n_positions; p++)
+        for (size_t i = 0; i < c->hidden; i++)
+            places[p * c->hidden + i] += types[i];
+    l->w->places = places;
+out:
+    return rc;
+}
+
+/* The configuration's sizes are believed only once the file has shown tensors of these shapes, so
+ * memory is asked for after the first and last layer have been seen. */
+static int check_sizes(const struct loader *l, const struct tensor **words)
+{
+    int rc = ERR_OK;
+    const struct bert_config *c = &l->w->config;
+    const struct tensor *t = NULL;
+    char name[NAME_MAX_BYTES];
+
+    TRY(find(l, "embeddings.word_embeddings.weight", c->vocab_size, c->hidden, words));
+    TRY(find(l, "embeddings.position_embeddings.weight", c->n_positions, c->hidden, &t));
+    for (size_t i = 0; i < c->n_layers; i++) {
+        TRY(find(l, part_name(name, i, "output.dense.weight"), c->hidden, c->intermediate, &t));
+        TRY(find(l, part_name(name, i, "attention.self.query.weight"), c->hidden, c->hidden, &t));
+    }
+out:
+    return rc;
+}
+
+static int load_all(struct loader *l)
+{
+    int rc = ERR_OK;
+    struct bert_weights *w = l->w;
+    const struct bert_config *c = &w->config;
+    const struct tensor *words = NULL;
+    size_t n = line_floats(c->n_positions * c->hidden) + 2 * line_floats(c->hidden) +
+               c->n_layers * layer_floats(c);
+
+    TRY(check_sizes(l, &words));
+    if (!tensor_in_place(words))
+        n += line_floats(words->n);
+    w->pages = pages_alloc(n * sizeof(float));
+    l->next = w->pages.base;
+    w->layers = mem_calloc(c->n_layers, sizeof *w->layers);
+    TRY(load_words(l, words));
+    TRY(load_places(l));
+    TRY(load_norm(l, "embeddings.LayerNorm", &w->embedded));
+    for (size_t i = 0; i < c->n_layers; i++)
+        TRY(load_layer(l, i, &w->layers[i]));
+out:
+    return rc;
+}
+
+int bert_load(struct bert_weights *out, const char *model_dir)
+{
+    int rc = ERR_OK;
+    struct bert_weights w = {0};
+    struct loader l = {.w = &w, .prefix = ""};
+    struct buf path;
+
+    buf_init(&path);
+    buf_addf(&path, "%s/model.safetensors", model_dir);
+    TRY(bert_config_read(&w.config, model_dir));
+    TRY(safetensors_open(&w.file, path.p));
+    if (safetensors_find(w.file, "bert.embeddings.word_embeddings.weight"))
+        l.prefix = "bert.";
+    rc = load_all(&l);
+    if (rc < 0) {
+        err_context(rc, "model '%s'", path.p);
+        goto out;
+    }
+    *out = w;
+    w = (struct bert_weights){0}; /* handed over */
+out:
+    bert_unload(&w);
+    mem_free(l.converted);
+    buf_done(&path);
+    return rc;
+}
+
+void bert_unload(struct bert_weights *w)
+{
+    mem_free(w->layers);
+    pages_free(&w->pages);
+    safetensors_close(w->file);
+    *w = (struct bert_weights){0};
+}

@@ -1,0 +1,421 @@
+#include "embed/embedder.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "embed/bert.h"
+#include "embed/model_files.h"
+#include "embed/pooling.h"
+#include "simd/simd.h"
+#include "text/wordpiece.h"
+
+/* Tokens encoded together: as many as keep their rows in the second-level cache, whatever the
+ * lengths of the texts. Four times as many halve the speed. */
+#define BATCH_TOKENS 256
+
+/* Items tokenized, sorted and encoded together: bounds the memory of their tokens. */
+#define WINDOW_ITEMS 1024
+
+/* A model without a limit of its own is cut here, or at its last position. */
+#define DEFAULT_MAX_TOKENS 512
+
+/* What one running call needs; kept in a list for the next. */
+struct scratch {
+    struct scratch *next;
+    float *floats;        /* for bert_encode */
+    struct token *tokens; /* [max_tokens] of a question */
+    int32_t *ids;         /* [batch_tokens] */
+    struct buf text;      /* a text with its prefix */
+};
+
+struct embedder {
+    struct bert *bert;
+    struct wordpiece *tokenizer;
+    const struct simd *kernels;
+    struct embedder_info info;
+    struct digest fingerprint;
+    char *name, *model_dir, *query_prefix, *document_prefix;
+    size_t batch_tokens; /* BATCH_TOKENS, or one longest text */
+    pthread_mutex_t mu;  /* guards the field below */
+    struct scratch *idle;
+};
+
+/* ---- scratch ---- */
+
+static struct scratch *scratch_new(const struct embedder *e)
+{
+    struct scratch *s = mem_calloc(1, sizeof *s);
+
+    s->floats = mem_alloc_aligned(
+        sizeof(float) * bert_scratch_floats(e->bert, e->batch_tokens, e->info.max_tokens));
+    s->tokens = mem_calloc(e->info.max_tokens, sizeof *s->tokens);
+    s->ids = mem_calloc(e->batch_tokens, sizeof *s->ids);
+    buf_init(&s->text);
+    return s;
+}
+
+static void scratch_free(struct scratch *s)
+{
+    mem_free(s->floats);
+    mem_free(s->tokens);
+    mem_free(s->ids);
+    buf_done(&s->text);
+    mem_free(s);
+}
+
+static struct scratch *scratch_take(struct embedder *e)
+{
+    struct scratch *s;
+
+    pthread_mutex_lock(&e->mu);
+    s = e->idle;
+    if (s)
+        e->idle = s->next;
+    pthread_mutex_unlock(&e->mu);
+    return s ? s : scratch_new(e);
+}
+
+static void scratch_give(struct embedder *e, struct scratch *s)
+{
+    pthread_mutex_lock(&e->mu);
+    s->next = e->idle;
+    e->idle = s;
+    pthread_mutex_unlock(&e->mu);
+}
+
+/* ---- opening ---- */
+
+/* The weights go in by their XXH3-128: SHA-256 over 90 MB would be most of the opening time, and
+ * the file is the operator's own, so nobody gains by a collision. */
+static struct digest fingerprint_of(const struct embedder *e)
+{
+    struct file_map file = safetensors_bytes(bert_weights(e->bert));
+    struct digest words = wordpiece_digest(e->tokenizer);
+    struct digester *d = digester_new();
+    XXH128_canonical_t weights;
+
+    XXH128_canonicalFromHash(&weights, XXH3_128bits(file.p, file.n));
+    digester_add_str(d, "bert f32 1");
+    digester_add(d, weights.digest, sizeof weights.digest);
+    digester_add(d, words.b, sizeof words.b);
+    digester_add_u64(d, e->info.max_tokens);
+    digester_add_str(d, e->info.pooling);
+    digester_add_u64(d, e->info.dim);
+    digester_add_str(d, e->query_prefix);
+    digester_add_str(d, e->document_prefix);
+    return digester_finish(d);
+}
+
+static char *last_part(const char *path)
+{
+    size_t end = strlen(path), start;
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    return memcpy(mem_calloc(end - start + 1, 1), path + start, end - start);
+}
+
+static void fill_info(struct embedder *e, const struct model_files *m)
+{
+    const struct bert_config *c = bert_config(e->bert);
+    size_t limit = m->max_tokens ? m->max_tokens : DEFAULT_MAX_TOKENS;
+
+    e->info = (struct embedder_info){
+        .name = e->name,
+        .model_dir = e->model_dir,
+        .dim = c->hidden,
+        .n_layers = c->n_layers,
+        .n_heads = c->n_heads,
+        .hidden = c->hidden,
+        .intermediate = c->intermediate,
+        .vocab_size = c->vocab_size,
+        .max_tokens = limit < c->n_positions ? limit : c->n_positions,
+        .pooling = m->cls_pooling ? "cls" : "mean",
+        .precision = "f32",
+        .weight_bytes = safetensors_bytes(bert_weights(e->bert)).n,
+    };
+    e->batch_tokens = e->info.max_tokens > BATCH_TOKENS ? e->info.max_tokens : BATCH_TOKENS;
+}
+
+static int check_fit(const struct embedder *e)
+{
+    size_t words = wordpiece_vocab_size(e->tokenizer);
+
+    if (words > e->info.vocab_size)
+        return FAIL(ERR_FORMAT,
+                    "model '%s': the tokenizer knows %zu tokens, the encoder only %zu; they belong "
+                    "to different models",
+                    e->model_dir, words, e->info.vocab_size);
+    if (e->info.max_tokens < 3)
+        return FAIL(ERR_FORMAT, "model '%s': %zu positions leave no room for a text", e->model_dir,
+                    e->info.max_tokens);
+    return ERR_OK;
+}
+
+int embedder_open(struct embedder **out, const struct embedder_options *o)
+{
+    int rc = ERR_OK;
+    struct embedder *e = mem_calloc(1, sizeof *e);
+    struct model_files files = {0};
+
+    pthread_mutex_init(&e->mu, NULL);
+    e->model_dir = mem_strdup(o->model_dir);
+    e->name = last_part(o->model_dir);
+    e->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
+    e->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
+    e->kernels = simd_get();
+    TRY(model_files_read(&files, e->model_dir));
+    TRY(bert_open(&e->bert, e->model_dir));
+    TRY(wordpiece_open(&e->tokenizer, e->model_dir));
+    fill_info(e, &files);
+    TRY(check_fit(e));
+    e->fingerprint = fingerprint_of(e);
+    safetensors_drop_pages(bert_weights(e->bert)); /* only the word vectors are read from now on */
+    *out = e;
+    e = NULL; /* handed over */
+out:
+    embedder_close(e);
+    return rc;
+}
+
+void embedder_close(struct embedder *e)
+{
+    if (!e)
+        return;
+    while (e->idle) {
+        struct scratch *next = e->idle->next;
+
+        scratch_free(e->idle);
+        e->idle = next;
+    }
+    pthread_mutex_destroy(&e->mu);
+    wordpiece_close(e->tokenizer);
+    bert_close(e->bert);
+    mem_free(e->name);
+    mem_free(e->model_dir);
+    mem_free(e->query_prefix);
+    mem_free(e->document_prefix);
+    mem_free(e);
+}
+
+const struct embedder_info *embedder_info(const struct embedder *e)
+{
+    return &e->info;
+}
+
+const struct wordpiece *embedder_tokenizer(const struct embedder *e)
+{
+    return e->tokenizer;
+}
+
+struct digest embedder_fingerprint(const struct embedder *e)
+{
+    return e->fingerprint;
+}
+
+/* ---- from text to vector ---- */
+
+/* Tokens of prefix + text; their places count from the prefix's first byte. */
+static size_t tokenize(const struct embedder *e, struct scratch *s, const char *prefix,
+                       struct str text, struct token *out, bool *cut)
+{
+    if (*prefix) {
+        buf_clear(&s->text);
+        buf_add_str(&s->text, prefix);
+        buf_add_view(&s->text, text);
+        text = buf_view(&s->text);
+    }
+    return wordpiece_encode(e->tokenizer, text, out, e->info.max_tokens, cut);
+}
+
+/* Token outputs [n, dim] of one text into its vector. */
+static bool pool_text(const struct embedder *e, const float *rows, size_t n, float *out)
+{
+    size_t n_pooled = strcmp(e->info.pooling, "cls") == 0 ? 1 : n;
+
+    return pool_mean(e->kernels, rows, n_pooled, e->info.dim, out);
+}
+
+static int no_direction(const struct embedder *e)
+{
+    return FAIL(ERR_FORMAT,
+                "model '%s' gave a vector that is zero or not finite; its weights are damaged",
+                e->model_dir);
+}
+
+int embed_query(struct embedder *e, struct str text, struct arena *mem, float **out)
+{
+    struct scratch *s = scratch_take(e);
+    size_t n = tokenize(e, s, e->query_prefix, text, s->tokens, NULL);
+    uint32_t length = (uint32_t)n;
+    float *vector = arena_alloc(mem, e->info.dim * sizeof *vector);
+    const float *rows;
+    bool ok;
+
+    for (size_t i = 0; i < n; i++)
+        s->ids[i] = s->tokens[i].id;
+    rows = bert_encode(e->bert, e->kernels, s->ids, &length, 1, s->floats);
+    ok = pool_text(e, rows, n, vector);
+    scratch_give(e, s);
+    if (!ok)
+        return no_direction(e);
+    *out = vector;
+    return ERR_OK;
+}
+
+/* ---- passages ----
+ *
+ *   items --tokenize--> tokens --longest first, greedily--> batches --encode, pool--> vectors
+ *
+ * a window of items at a time; tokenizing and encoding are spread over the pool. */
+
+struct window {
+    struct embedder *e;
+    struct embed_item *items;
+    size_t n;
+    struct token *tokens; /* [n, max_tokens] */
+    uint32_t *lengths;    /* [n] */
+    uint32_t *order;      /* [n] items, longest first */
+    uint32_t *batches;    /* [n_batches + 1] where in `order` each begins */
+    size_t n_batches;
+    atomic_bool failed; /* some vector had no direction */
+};
+
+static void tokenize_item(void *arg, size_t i)
+{
+    struct window *w = arg;
+    struct scratch *s = scratch_take(w->e);
+    struct token *tokens = w->tokens + i * w->e->info.max_tokens;
+
+    w->lengths[i] = (uint32_t)tokenize(w->e, s, w->e->document_prefix, w->items[i].text, tokens,
+                                       &w->items[i].cut);
+    scratch_give(w->e, s);
+}
+
+static int longest_first(const void *a, const void *b, void *lengths)
+{
+    const uint32_t *x = a, *y = b, *len = lengths;
+
+    if (len[*x] != len[*y])
+        return len[*x] > len[*y] ? -1 : 1;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Batches of about BATCH_TOKENS; smaller ones when there would be fewer than threads. */
+static void make_batches(struct window *w, size_t n_threads)
+{
+    size_t total = 0, target, n_tokens = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        w->order[i] = (uint32_t)i;
+        total += w->lengths[i];
+    }
+    target = total / n_threads;
+    target = target < BATCH_TOKENS ? target : BATCH_TOKENS;
+    target = target > BATCH_TOKENS / 4 ? target : BATCH_TOKENS / 4;
+    qsort_r(w->order, w->n, sizeof *w->order, longest_first, w->lengths);
+    for (size_t i = 0; i < w->n; i++) {
+        uint32_t length = w->lengths[w->order[i]];
+
+        if (i == 0 || n_tokens + length > target) {
+            w->batches[w->n_batches++] = (uint32_t)i;
+            n_tokens = 0;
+        }
+        n_tokens += length;
+    }
+    w->batches[w->n_batches] = (uint32_t)w->n;
+}
+
+/* Sentence vectors: means of the token outputs inside each span. */
+static void pool_spans(const struct embedder *e, struct embed_item *item,
+                       const struct token *tokens, size_t n, const float *rows)
+{
+    size_t shift = strlen(e->document_prefix), dim = e->info.dim, from = 0;
+
+    for (size_t i = 0; i < item->n_spans; i++) {
+        size_t count = span_tokens(tokens, n, item->spans[i], shift, from, &from);
+
+        pool_mean(e->kernels, rows + from * dim, count, dim, item->span_vectors + i * dim);
+        from += count;
+    }
+}
+
+static void encode_batch(void *arg, size_t i_batch)
+{
+    struct window *w = arg;
+    struct embedder *e = w->e;
+    const uint32_t *order = w->order + w->batches[i_batch];
+    size_t n = w->batches[i_batch + 1] - w->batches[i_batch], n_ids = 0;
+    struct scratch *s = scratch_take(e);
+    uint32_t lengths[BATCH_TOKENS]; /* every text has two tokens at least */
+    const float *rows;
+
+    CHECK(n <= BATCH_TOKENS);
+    for (size_t i = 0; i < n; i++) {
+        const struct token *tokens = w->tokens + order[i] * e->info.max_tokens;
+
+        lengths[i] = w->lengths[order[i]];
+        for (size_t j = 0; j < lengths[i]; j++)
+            s->ids[n_ids++] = tokens[j].id;
+    }
+    rows = bert_encode(e->bert, e->kernels, s->ids, lengths, n, s->floats);
+    for (size_t i = 0; i < n; i++) {
+        struct embed_item *item = &w->items[order[i]];
+
+        if (!pool_text(e, rows, lengths[i], item->vector))
+            w->failed = true;
+        pool_spans(e, item, w->tokens + order[i] * e->info.max_tokens, lengths[i], rows);
+        rows += lengths[i] * e->info.dim;
+    }
+    scratch_give(e, s);
+}
+
+static void each(struct pool *pool, size_t n, pool_each_fn fn, void *arg)
+{
+    if (pool) {
+        pool_each(pool, n, fn, arg);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        fn(arg, i);
+}
+
+static void run_window(struct window *w, struct pool *pool)
+{
+    w->n_batches = 0;
+    each(pool, w->n, tokenize_item, w);
+    make_batches(w, pool ? (size_t)pool_threads(pool) : 1);
+    each(pool, w->n_batches, encode_batch, w);
+}
+
+int embed_documents(struct embedder *e, struct pool *pool, struct embed_item *items, size_t n)
+{
+    size_t cap = n < WINDOW_ITEMS ? n : WINDOW_ITEMS;
+    struct window w = {.e = e};
+
+    if (n == 0)
+        return ERR_OK;
+    w.tokens = mem_alloc(cap * e->info.max_tokens * sizeof *w.tokens);
+    w.lengths = mem_calloc(cap, sizeof *w.lengths);
+    w.order = mem_calloc(cap, sizeof *w.order);
+    w.batches = mem_calloc(cap + 1, sizeof *w.batches);
+    for (size_t i = 0; i < n; i += cap) {
+        w.items = items + i;
+        w.n = n - i < cap ? n - i : cap;
+        run_window(&w, pool);
+    }
+    mem_free(w.tokens);
+    mem_free(w.lengths);
+    mem_free(w.order);
+    mem_free(w.batches);
+    return w.failed ? no_direction(e) : ERR_OK;
+}

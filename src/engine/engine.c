@@ -1,0 +1,85 @@
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/pool.h"
+
+static void forget_answers(void *arg, const char *tenant, const char *collection,
+                           struct str document)
+{
+    answers_purge_document(arg, tenant, collection, document);
+}
+
+static int open_embedder(struct engine *e)
+{
+    struct embedder_options o = {
+        .model_dir = e->config.model.path,
+        .query_prefix = e->config.model.query_prefix,
+        .document_prefix = e->config.model.document_prefix,
+    };
+
+    return embedder_open(&e->embedder, &o);
+}
+
+static int open_retriever(struct engine *e)
+{
+    struct retriever_options o = {
+        .store = e->store,
+        .pool = e->pool,
+        .fingerprint = embedder_fingerprint(e->embedder),
+        .dim = embedder_info(e->embedder)->dim,
+        .words.drop_stop_words = e->config.retrieve.stop_words,
+        .k1 = e->config.retrieve.k1,
+        .b = e->config.retrieve.b,
+    };
+
+    _Static_assert(sizeof o.words.language == sizeof e->config.retrieve.language, "same bound");
+    memcpy(o.words.language, e->config.retrieve.language, sizeof o.words.language);
+    return retriever_open_embedded(&e->retriever, &o);
+}
+
+int engine_open(struct engine **out, const struct config *config)
+{
+    int rc = ERR_OK;
+    struct engine *e = mem_calloc(1, sizeof *e);
+    struct answers_options answers = {(size_t)config->cache.bytes, config->cache.ttl_s * 1000};
+    enum simd_level level;
+    int n_workers = config->server.workers ? (int)config->server.workers : cpu_count();
+
+    e->config = *config;
+    e->started_ms = clock_wall_ms();
+    TRY(cpu_chosen_level(&level));
+    TRY(folder_lock_take(&e->lock, e->config.data));
+    TRY(store_open(&e->store, e->config.data));
+    TRY(open_embedder(e));
+    e->pool = pool_new("compute", n_workers, (size_t)config->server.queue);
+    TRY(open_retriever(e));
+    e->answers = answers_new(&answers);
+    e->flights = flights_new();
+    retriever_on_document_gone(e->retriever, forget_answers, e->answers);
+    *out = e;
+    e = NULL; /* handed over */
+out:
+    engine_close(e);
+    return rc;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    flights_free(e->flights);
+    if (e->retriever)
+        retriever_on_document_gone(e->retriever, NULL, NULL);
+    answers_free(e->answers);
+    pool_free(e->pool);
+    retriever_close(e->retriever);
+    embedder_close(e->embedder);
+    store_close(e->store);
+    folder_lock_release(e->lock);
+    mem_free(e);
+}

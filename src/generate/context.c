@@ -1,0 +1,142 @@
+#include "generate/context.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/utf8.h"
+#include "text/sentences.h"
+
+#define SENTENCES_MAX 512
+
+static int by_place(const void *a, const void *b, void *arg)
+{
+    const struct passage *p = arg;
+    const struct passage *x = &p[*(const uint32_t *)a], *y = &p[*(const uint32_t *)b];
+    size_t n = x->document.n < y->document.n ? x->document.n : y->document.n;
+    int c = n ? memcmp(x->document.p, y->document.p, n) : 0;
+
+    if (c)
+        return c;
+    if (x->document.n != y->document.n)
+        return x->document.n < y->document.n ? -1 : 1;
+    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* The most whole sentences of a text that fit; a single one that does not is cut by bytes. */
+static struct str cut_at_sentence(struct str text, size_t room, struct arena *mem)
+{
+    struct span *spans = arena_alloc(mem, SENTENCES_MAX * sizeof *spans);
+    size_t n = sentence_split(text, spans, SENTENCES_MAX), end = 0;
+
+    for (size_t i = 0; i < n && spans[i].end <= room; i++)
+        end = spans[i].end;
+    if (end == 0)
+        end = utf8_floor(text.p, text.n, room);
+    return str_sub(text, 0, end);
+}
+
+/* Best hits first: each takes what it needs of the budget, the first that does not fit is cut. */
+static void spend_budget(struct context *c, size_t budget, struct str *kept, struct arena *mem)
+{
+    for (size_t i = 0; i < c->n && budget > 0; i++) {
+        struct str text = c->passages[i].text;
+
+        kept[i] = text.n <= budget ? text : cut_at_sentence(text, budget, mem);
+        budget -= kept[i].n;
+        if (kept[i].n)
+            c->order[c->n_used++] = (uint32_t)i;
+        if (kept[i].n < text.n)
+            break;
+    }
+}
+
+/* What the passage before, of the same document, has said already is left out. */
+static struct str without_overlap(const struct passage *p, struct str text,
+                                  const struct passage *before, size_t before_n)
+{
+    uint32_t said = before->start + (uint32_t)before_n;
+    size_t skip;
+
+    if (!str_eq(p->document, before->document) || said <= p->start)
+        return text;
+    skip = said - p->start;
+    if (skip >= text.n)
+        return str_sub(text, text.n, text.n);
+    return str_trim(str_sub(text, utf8_floor(text.p, text.n, skip), text.n));
+}
+
+static void render(struct context *c, const struct str *kept, struct arena *mem)
+{
+    struct buf b;
+    const struct passage *before = NULL;
+    size_t before_n = 0;
+
+    buf_init(&b);
+    for (size_t i = 0; i < c->n_used; i++) {
+        const struct passage *p = &c->passages[c->order[i]];
+        struct str text = kept[c->order[i]];
+
+        if (before)
+            text = without_overlap(p, text, before, before_n);
+        before = p;
+        before_n = kept[c->order[i]].n;
+        buf_addf(&b, "[%zu] %.*s", i + 1, STR_ARGS(p->title.n ? p->title : p->document));
+        if (p->page)
+            buf_addf(&b, ", page %d", (int)p->page);
+        if (p->heading.n)
+            buf_addf(&b, ", %.*s", STR_ARGS(p->heading));
+        buf_addf(&b, "\n%.*s\n\n", STR_ARGS(text));
+    }
+    c->text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
+    buf_done(&b);
+}
+
+int context_build(struct passage *passages, size_t n, size_t budget_chars, struct arena *mem,
+                  struct context *out)
+{
+    struct context c = {.passages = passages, .n = n};
+    struct str *kept = ARENA_ARRAY(mem, struct str, n);
+
+    if (budget_chars < 1 || budget_chars > CONTEXT_CHARS_MAX)
+        return FAIL(ERR_LIMIT, "context_chars is %zu; it must be from 1 to %d", budget_chars,
+                    CONTEXT_CHARS_MAX);
+    c.order = ARENA_ARRAY(mem, uint32_t, n);
+    spend_budget(&c, budget_chars, kept, mem);
+    qsort_r(c.order, c.n_used, sizeof *c.order, by_place, passages);
+    render(&c, kept, mem);
+    *out = c;
+    return ERR_OK;
+}
+
+/* Everything of a passage that a reply shows, so that a changed title or page is another prompt. */
+static void add_passage(struct digester *d, const struct passage *p)
+{
+    digester_add(d, p->document.p, p->document.n);
+    digester_add(d, p->title.p, p->title.n);
+    digester_add(d, p->uri.p, p->uri.n);
+    digester_add(d, p->metadata.p, p->metadata.n);
+    digester_add(d, p->heading.p, p->heading.n);
+    digester_add(d, p->text.p, p->text.n);
+    digester_add_u64(d, p->chunk_id);
+    digester_add_u64(d, (uint64_t)(uint32_t)p->page << 32 | p->start);
+    digester_add_u64(d, p->end);
+}
+
+struct digest context_prompt_hash(const struct context *c, struct str question,
+                                  const char *generator, const char *settings, struct arena *mem)
+{
+    struct digester *d = digester_new();
+    uint32_t *order = ARENA_ARRAY(mem, uint32_t, c->n);
+
+    for (size_t i = 0; i < c->n; i++)
+        order[i] = (uint32_t)i;
+    qsort_r(order, c->n, sizeof *order, by_place, c->passages);
+    digester_add(d, question.p, question.n);
+    digester_add_str(d, generator);
+    digester_add_str(d, settings);
+    digester_add(d, c->text.p, c->text.n);
+    for (size_t i = 0; i < c->n; i++)
+        add_passage(d, &c->passages[order[i]]);
+    return digester_finish(d);
+}

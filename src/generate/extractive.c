@@ -1,0 +1,490 @@
+#include "generate/extractive.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/utf8.h"
+#include "simd/simd.h"
+#include "text/sentences.h"
+
+/* Shares of meaning and words in a sentence's score. */
+#define MEANING_WEIGHT 0.5
+#define WORDS_WEIGHT   0.5
+/* A further sentence must be nearly as good as the best, and say something else. */
+#define FURTHER_MIN 0.80
+#define ALIKE_MAX   0.6
+/* A heading or a stray label is no answer: shorter sentences count in proportion. */
+#define FULL_SENTENCE_WORDS 6
+#define LIST_CHARS_MAX      700
+#define QUOTE_CHARS_MAX     900
+
+/* Logistic regression of "the passages answer it" on the signals, fitted by
+ * tests/quality/fit_support.py on one half of squad-dev; see docs/results.md. */
+static const struct {
+    double bias, passage_cosine, sentence_cosine, sentence_words, passage_words, names_missing,
+        kind_matches, negation_differs, refuse_below;
+} SUPPORT = {-3.2251, 1.5971, 2.7846, 2.8032, -1.9563, -0.5433, 0.4829, -1.0, 0.3465};
+
+static const char REFUSAL[] = "The documents do not answer this question.";
+
+/* ---- the question ---- */
+
+struct term_list {
+    struct extract_question *q;
+    struct arena *mem;
+};
+
+static void add_term(void *arg, struct str word, uint32_t start, uint32_t end)
+{
+    struct term_list *l = arg;
+    struct extract_question *q = l->q;
+
+    (void)start;
+    (void)end;
+    for (size_t i = 0; i < q->n_terms; i++)
+        if (str_eq(q->terms[i].stem, word))
+            return;
+    if (q->n_terms < EXTRACTIVE_TERMS_MAX)
+        q->terms[q->n_terms++].stem = (struct str){arena_strndup(l->mem, word.p, word.n), word.n};
+}
+
+int extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
+                       const struct word_settings *words, struct arena *mem,
+                       struct extract_question *out)
+{
+    int rc = ERR_OK;
+    struct extract_question q = {.text = text, .vector = vector, .dim = dim, .words = words};
+    struct word_analyzer *analyzer = NULL;
+    struct term_list list = {&q, mem};
+    double unseen = log(1 + (double)snapshot_chunks(snap));
+
+    q.terms = ARENA_ARRAY(mem, struct extract_term, EXTRACTIVE_TERMS_MAX);
+    TRY(word_analyzer_new(&analyzer, words));
+    words_each(analyzer, text, add_term, &list);
+    for (size_t i = 0; i < q.n_terms; i++) {
+        double idf = snapshot_idf(snap, q.terms[i].stem);
+
+        q.terms[i].weight = round((idf > 0 ? idf : unseen) * 4) / 4;
+        q.weight_sum += q.terms[i].weight;
+    }
+    *out = q;
+out:
+    word_analyzer_free(analyzer);
+    return rc;
+}
+
+const char *extractive_settings(const struct extract_question *q, struct arena *mem)
+{
+    struct buf b;
+    const char *text;
+
+    buf_init(&b);
+    buf_addf(&b, "extractive/1 %s", q->vector ? "vectors" : "words");
+    for (size_t i = 0; i < q->n_terms; i++)
+        buf_addf(&b, " %.2f", q->terms[i].weight);
+    text = arena_strndup(mem, b.p, b.n);
+    buf_done(&b);
+    return text;
+}
+
+/* ---- words of a piece of text ---- */
+
+struct seen {
+    const struct extract_question *q;
+    uint64_t terms; /* bit i: the question's term i is here */
+    size_t n_words;
+};
+
+static void note_word(void *arg, struct str word, uint32_t start, uint32_t end)
+{
+    struct seen *s = arg;
+
+    (void)start;
+    (void)end;
+    s->n_words++;
+    for (size_t i = 0; i < s->q->n_terms; i++)
+        if (str_eq(s->q->terms[i].stem, word))
+            s->terms |= (uint64_t)1 << i;
+}
+
+static struct seen words_in(struct word_analyzer *a, const struct extract_question *q,
+                            struct str text)
+{
+    struct seen s = {.q = q};
+
+    words_each(a, text, note_word, &s);
+    return s;
+}
+
+/* Weighted share of the question's words. */
+static double share_of(const struct extract_question *q, uint64_t terms)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < q->n_terms; i++)
+        if (terms >> i & 1)
+            sum += q->terms[i].weight;
+    return q->weight_sum > 0 ? sum / q->weight_sum : 0;
+}
+
+/* ---- sentences ---- */
+
+struct candidate {
+    uint32_t i_passage, i_sentence;
+    struct span span; /* bytes in the passage's text */
+    uint64_t terms;
+    double cosine, words, score;
+};
+
+struct candidates {
+    struct candidate *v;
+    size_t n;
+    uint64_t *passage_terms; /* [ctx->n] words of text, title and heading */
+};
+
+static void sentence_cosines(const struct extract_question *q, const struct passage *p, size_t n,
+                             float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = 0;
+    if (q->vector && p->sentence_vectors && p->n_sentences == n)
+        simd_get()->dot_rows_i8(q->vector, p->sentence_vectors, n, q->dim, 1.0f / 127, out);
+}
+
+static void score_passage(const struct extract_question *q, const struct passage *p,
+                          uint32_t i_passage, struct word_analyzer *analyzer, struct candidates *c)
+{
+    struct span spans[SENTENCES_PER_CHUNK_MAX];
+    float cosines[SENTENCES_PER_CHUNK_MAX];
+    size_t n = sentence_split(p->text, spans, SENTENCES_PER_CHUNK_MAX);
+    uint64_t around =
+        words_in(analyzer, q, p->title).terms | words_in(analyzer, q, p->heading).terms;
+
+    sentence_cosines(q, p, n, cosines);
+    c->passage_terms[i_passage] = around;
+    for (size_t i = 0; i < n; i++) {
+        struct str text = str_sub(p->text, spans[i].start, spans[i].end);
+        struct seen seen = words_in(analyzer, q, text);
+        struct candidate *k = &c->v[c->n++];
+        double full = (double)seen.n_words / FULL_SENTENCE_WORDS;
+
+        c->passage_terms[i_passage] |= seen.terms;
+        *k = (struct candidate){i_passage, (uint32_t)i, spans[i], seen.terms, cosines[i], 0, 0};
+        /* What title and heading say is said of every sentence below them, but half as loud. */
+        k->words = share_of(q, seen.terms) + 0.5 * share_of(q, around & ~seen.terms);
+        k->score = MEANING_WEIGHT * k->cosine + WORDS_WEIGHT * k->words;
+        k->score *= full < 1 ? full : 1;
+    }
+}
+
+static const struct candidate *best_of(const struct candidates *c)
+{
+    const struct candidate *best = NULL;
+
+    for (size_t i = 0; i < c->n; i++)
+        if (!best || c->v[i].score > best->score)
+            best = &c->v[i];
+    return best;
+}
+
+/* ---- how sure ---- */
+
+static bool has_digit(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (isdigit((unsigned char)s.p[i]))
+            return true;
+    return false;
+}
+
+/* A capital letter that does not begin the sentence. */
+static bool has_name(struct str s)
+{
+    for (size_t i = 2; i < s.n; i++)
+        if (isupper((unsigned char)s.p[i]) && s.p[i - 1] == ' ' && s.p[i - 2] != '.')
+            return true;
+    return false;
+}
+
+static bool asks(struct str question, const char *words)
+{
+    size_t n = strlen(words);
+
+    for (size_t i = 0; i + n <= question.n; i++) {
+        bool begins = i == 0 || !isalpha((unsigned char)question.p[i - 1]);
+        bool ends = i + n == question.n || !isalpha((unsigned char)question.p[i + n]);
+
+        if (begins && ends && str_eq_nocase((struct str){question.p + i, n}, str_of(words)))
+            return true;
+    }
+    return false;
+}
+
+static double kind_matches(struct str question, struct str sentence)
+{
+    if (asks(question, "when") || asks(question, "what year") || asks(question, "how many") ||
+        asks(question, "how much") || asks(question, "what percent"))
+        return has_digit(sentence);
+    if (asks(question, "who") || asks(question, "whose"))
+        return has_name(sentence);
+    return 0.5;
+}
+
+/* "What is not deducted?" is not answered by a sentence that says what is. */
+static bool negates(struct str s)
+{
+    return asks(s, "not") || asks(s, "never") || asks(s, "no") || asks(s, "without") ||
+           asks(s, "cannot") || asks(s, "except") || asks(s, "t"); /* "don't", "isn't" */
+}
+
+static bool is_word_byte(char c)
+{
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Whether text has this word, without case, not as a part of another. */
+static bool has_word(struct str text, struct str word)
+{
+    for (size_t i = 0; i + word.n <= text.n; i++) {
+        size_t end = i + word.n;
+
+        if (str_eq_nocase((struct str){text.p + i, word.n}, word) &&
+            (i == 0 || !is_word_byte(text.p[i - 1])) &&
+            (end == text.n || !is_word_byte(text.p[end])))
+            return true;
+    }
+    return false;
+}
+
+/* A word that names one thing: it has a digit, or begins with a capital and not the question. */
+static bool is_name(struct str word, bool first)
+{
+    return has_digit(word) || (!first && isupper((unsigned char)word.p[0]));
+}
+
+/* The share of the question's names and numbers that the passage does not have: whoever asks for
+ * Credit Suisse in 2019 is not answered by a sentence about another bank. */
+static double names_missing(struct str question, const struct passage *p)
+{
+    size_t n = 0, n_missing = 0;
+
+    for (size_t i = 0; i < question.n;) {
+        size_t start = i;
+        struct str word;
+
+        while (i < question.n && is_word_byte(question.p[i]))
+            i++;
+        word = str_sub(question, start, i);
+        if (i == start) {
+            i++;
+            continue;
+        }
+        if (!is_name(word, start == 0))
+            continue;
+        n++;
+        n_missing +=
+            !has_word(p->text, word) && !has_word(p->title, word) && !has_word(p->heading, word);
+    }
+    return n ? (double)n_missing / (double)n : 0;
+}
+
+static void signals_of(const struct extract_question *q, const struct context *ctx,
+                       const struct candidates *c, const struct candidate *best,
+                       struct extract_signals *out)
+{
+    const struct passage *p = &ctx->passages[best->i_passage];
+    uint64_t terms = c->passage_terms[best->i_passage];
+    struct str sentence = str_sub(p->text, best->span.start, best->span.end);
+
+    out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
+    out->sentence_cosine = 0;
+    for (size_t i = 0; i < c->n; i++)
+        out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
+    out->sentence_words = best->words;
+    out->passage_words = share_of(q, terms);
+    out->names_missing = names_missing(q->text, p);
+    out->kind_matches = kind_matches(q->text, sentence);
+    out->negation_differs = negates(q->text) && !negates(sentence);
+}
+
+static double support_of(const struct extract_signals *s)
+{
+    double z =
+        SUPPORT.bias + SUPPORT.passage_cosine * s->passage_cosine +
+        SUPPORT.sentence_cosine * s->sentence_cosine + SUPPORT.sentence_words * s->sentence_words +
+        SUPPORT.passage_words * s->passage_words + SUPPORT.names_missing * s->names_missing +
+        SUPPORT.kind_matches * s->kind_matches + SUPPORT.negation_differs * s->negation_differs;
+
+    return 1 / (1 + exp(-z));
+}
+
+/* ---- the answer ---- */
+
+/* Shared words of two sentences, by trigrams of bytes: cheap, and enough to see a repetition. */
+static bool alike(struct str a, struct str b)
+{
+    uint64_t set[16] = {0};
+    size_t shared = 0, n_shorter;
+
+    if (a.n > b.n) {
+        struct str t = a;
+
+        a = b;
+        b = t;
+    }
+    if (a.n < 8)
+        return false;
+    for (size_t i = 0; i + 3 <= b.n; i++) {
+        uint32_t h = hash64_stable(b.p + i, 3) & 1023;
+
+        set[h >> 6] |= (uint64_t)1 << (h & 63);
+    }
+    n_shorter = a.n - 2;
+    for (size_t i = 0; i + 3 <= a.n; i++) {
+        uint32_t h = hash64_stable(a.p + i, 3) & 1023;
+
+        shared += set[h >> 6] >> (h & 63) & 1;
+    }
+    return b.n < 600 && (double)shared > (ALIKE_MAX + 0.25) * (double)n_shorter;
+}
+
+/* "must maintain the following ratios:" is no answer without its list. */
+static uint32_t quote_end(const struct candidates *c, const struct candidate *k, struct str text)
+{
+    uint32_t end = k->span.end;
+
+    if (text.p[end - 1] != ':')
+        return end;
+    for (const struct candidate *next = k + 1; next < c->v + c->n; next++) {
+        if (next->i_passage != k->i_passage || next->span.end - k->span.start > LIST_CHARS_MAX)
+            break;
+        end = next->span.end;
+    }
+    return end;
+}
+
+static void cite(const struct context *ctx, const struct candidates *c, const struct candidate *k,
+                 struct extract_result *r)
+{
+    const struct passage *p = &ctx->passages[k->i_passage];
+    uint32_t end = quote_end(c, k, p->text);
+    struct citation *to = &r->citations[r->n_citations++];
+
+    if (end - k->span.start > QUOTE_CHARS_MAX)
+        end = (uint32_t)utf8_floor(p->text.p, p->text.n, k->span.start + QUOTE_CHARS_MAX);
+    to->i_passage = k->i_passage;
+    to->start = p->start + k->span.start;
+    to->end = p->start + end;
+    to->text = str_sub(p->text, k->span.start, end);
+    CHECK(to->start >= p->start);
+    CHECK(to->end <= p->end);
+    CHECK(to->text.p + to->text.n <= p->text.p + p->text.n);
+}
+
+static bool says_something_new(const struct extract_result *r, const struct context *ctx,
+                               const struct candidate *k)
+{
+    const struct passage *p = &ctx->passages[k->i_passage];
+    struct str text = str_sub(p->text, k->span.start, k->span.end);
+
+    for (size_t i = 0; i < r->n_citations; i++) {
+        const struct citation *c = &r->citations[i];
+        const struct passage *cited = &ctx->passages[c->i_passage];
+        uint32_t start = p->start + k->span.start, end = p->start + k->span.end;
+
+        if (str_eq(cited->document, p->document) && start < c->end && c->start < end)
+            return false;
+        if (alike(text, c->text))
+            return false;
+    }
+    return true;
+}
+
+static void choose(const struct context *ctx, struct candidates *c, const struct candidate *best,
+                   struct extract_result *r)
+{
+    double floor = best->score * FURTHER_MIN;
+
+    cite(ctx, c, best, r);
+    while (r->n_citations < EXTRACTIVE_SENTENCES_MAX) {
+        const struct candidate *next = NULL;
+
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].score >= floor && (!next || c->v[i].score > next->score) &&
+                says_something_new(r, ctx, &c->v[i]))
+                next = &c->v[i];
+        if (!next)
+            break;
+        cite(ctx, c, next, r);
+    }
+}
+
+/* The quote on one line, its white space folded. */
+static void add_folded(struct buf *b, struct str s)
+{
+    bool gap = false;
+
+    for (size_t i = 0; i < s.n; i++) {
+        bool space = isspace((unsigned char)s.p[i]);
+
+        if (!space && gap)
+            buf_add_char(b, ' ');
+        if (!space)
+            buf_add_char(b, s.p[i]);
+        gap = space && b->n > 0;
+    }
+}
+
+static struct str answer_text(const struct extract_result *r, struct arena *mem)
+{
+    struct buf b;
+    struct str text;
+
+    buf_init(&b);
+    for (size_t i = 0; i < r->n_citations; i++) {
+        struct buf quote;
+
+        buf_init(&quote);
+        add_folded(&quote, r->citations[i].text);
+        buf_addf(&b, "%s%.*s [%u]", i ? " " : "", STR_ARGS(buf_view(&quote)),
+                 r->citations[i].i_passage + 1);
+        buf_done(&quote);
+    }
+    text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
+    buf_done(&b);
+    return text;
+}
+
+int extractive_answer(const struct extract_question *q, const struct context *ctx,
+                      struct arena *mem, struct extract_result *out)
+{
+    int rc = ERR_OK;
+    struct extract_result r = {.text = str_of(REFUSAL)};
+    struct candidates c = {0};
+    struct word_analyzer *analyzer = NULL;
+    const struct candidate *best;
+
+    c.v = ARENA_ARRAY(mem, struct candidate, ctx->n * SENTENCES_PER_CHUNK_MAX);
+    c.passage_terms = ARENA_ARRAY(mem, uint64_t, ctx->n);
+    r.citations = ARENA_ARRAY(mem, struct citation, EXTRACTIVE_SENTENCES_MAX);
+    TRY(word_analyzer_new(&analyzer, q->words));
+    for (uint32_t i = 0; i < ctx->n; i++)
+        score_passage(q, &ctx->passages[i], i, analyzer, &c);
+    best = best_of(&c);
+    if (best) {
+        signals_of(q, ctx, &c, best, &r.signals);
+        r.support = support_of(&r.signals);
+    }
+    if (best && r.support >= SUPPORT.refuse_below) {
+        r.answered = true;
+        choose(ctx, &c, best, &r);
+        r.text = answer_text(&r, mem);
+    }
+    *out = r;
+out:
+    word_analyzer_free(analyzer);
+    return rc;
+}

@@ -1,0 +1,99 @@
+#include "index/fusion.h"
+
+#include <math.h>
+
+/* Chunks of both lists, each once: the first list as it is, the second looked up in it. */
+struct joined {
+    struct fused *v;
+    size_t n;
+    uint32_t *table; /* [mask + 1] place + 1 by chunk id, 0 where free */
+    size_t mask;
+};
+
+static struct fused *joined_slot(struct joined *j, const struct candidate *c)
+{
+    size_t i = (c->chunk_id * 0x9e3779b97f4a7c15u) >> 32 & j->mask;
+
+    for (; j->table[i]; i = (i + 1) & j->mask)
+        if (j->v[j->table[i] - 1].at.chunk_id == c->chunk_id)
+            return &j->v[j->table[i] - 1];
+    j->v[j->n] = (struct fused){*c, NAN, NAN, 0, 0};
+    j->table[i] = (uint32_t)++j->n;
+    return &j->v[j->n - 1];
+}
+
+static struct joined join(const struct topk *vectors, const struct topk *words, struct arena *mem)
+{
+    size_t n = vectors->n + words->n, cap = 16;
+    struct joined j = {.v = arena_alloc(mem, n * sizeof *j.v)};
+
+    while (cap < 2 * n)
+        cap *= 2;
+    j.mask = cap - 1;
+    j.table = ARENA_ARRAY(mem, uint32_t, cap);
+    for (size_t i = 0; i < vectors->n; i++) {
+        struct fused *f = joined_slot(&j, &vectors->v[i]);
+
+        f->vector_score = vectors->v[i].score;
+        f->vector_rank = (uint32_t)i + 1;
+    }
+    for (size_t i = 0; i < words->n; i++) {
+        struct fused *f = joined_slot(&j, &words->v[i]);
+
+        f->keyword_score = words->v[i].score;
+        f->keyword_rank = (uint32_t)i + 1;
+    }
+    return j;
+}
+
+/* A list's scores between its best and the last of its best FUSION_CANDIDATES. */
+struct scale {
+    double min, max;
+};
+
+static struct scale scale_of(const struct topk *list)
+{
+    size_t n = list->n < FUSION_CANDIDATES ? list->n : FUSION_CANDIDATES;
+
+    return n ? (struct scale){list->v[n - 1].score, list->v[0].score} : (struct scale){0, 0};
+}
+
+/* Where all scores are equal, to be in the list is all that counts. */
+static double scaled(const struct scale *s, float score)
+{
+    if (isnan(score) || score < s->min)
+        return 0;
+    return s->max > s->min ? (score - s->min) / (s->max - s->min) : 1;
+}
+
+static double reciprocal(uint32_t rank)
+{
+    return rank ? 1.0 / (FUSION_RRF_K + rank) : 0;
+}
+
+size_t fusion(enum search_fusion how, const struct topk *vectors, const struct topk *words,
+              size_t k, struct arena *mem, struct fused **out)
+{
+    struct scale vector_scale = scale_of(vectors), word_scale = scale_of(words);
+    struct joined j = join(vectors, words, mem);
+    struct topk best;
+
+    topk_init(&best, k, mem);
+    for (size_t i = 0; i < j.n; i++) {
+        const struct fused *f = &j.v[i];
+        double score =
+            how == FUSION_RRF
+                ? reciprocal(f->vector_rank) + reciprocal(f->keyword_rank)
+                : FUSION_KEYWORD_WEIGHT * scaled(&word_scale, f->keyword_score) +
+                      (1 - FUSION_KEYWORD_WEIGHT) * scaled(&vector_scale, f->vector_score);
+
+        topk_push(&best, (struct candidate){(float)score, 0, (uint32_t)i, f->at.chunk_id});
+    }
+    topk_sort(&best);
+    *out = arena_alloc(mem, best.n * sizeof **out);
+    for (size_t i = 0; i < best.n; i++) {
+        (*out)[i] = j.v[best.v[i].slot];
+        (*out)[i].at.score = best.v[i].score;
+    }
+    return best.n;
+}

@@ -1,0 +1,304 @@
+#include "index/segment.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "index/bitmap.h"
+
+struct segment *segment_ref(struct segment *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+static void segment_free(struct segment *s)
+{
+    mem_free(s->vectors);
+    mem_free(s->no_vector);
+    mem_free(s->chunk_id);
+    mem_free(s->document);
+    dict_free(s->keys);
+    mem_free(s->first_chunk);
+    mem_free(s->document_id);
+    bm25_free(s->words);
+    columns_free(s->columns);
+    mem_free(s);
+}
+
+void segment_unref(struct segment *s)
+{
+    if (s && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+        segment_free(s);
+}
+
+size_t segment_bytes(const struct segment *s)
+{
+    return sizeof *s +
+           s->n_chunks * (s->dim * sizeof *s->vectors + sizeof *s->chunk_id + sizeof *s->document) +
+           (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) + dict_bytes(s->keys) +
+           s->n_documents * (sizeof *s->first_chunk + sizeof *s->document_id) +
+           bm25_bytes(s->words) + columns_bytes(s->columns);
+}
+
+struct flat segment_flat(const struct segment *s)
+{
+    return (struct flat){s->vectors, s->chunk_id, s->n_chunks, s->dim};
+}
+
+/* ---- building ---- */
+
+/* Texts are kept until there are BATCH of them; then their words are counted in slices, by all
+ * threads of the pool. Each slice becomes a part, and the parts are merged at the end. */
+#define BATCH 4096
+#define SLICE 256
+
+struct segment_builder {
+    struct segment *s;
+    struct columns_builder *columns;
+    struct analyzers *analyzers;
+    struct pool *pool;
+    size_t cap_vectors, cap_chunk_id, cap_document, cap_first, cap_document_id;
+    uint8_t *missing; /* [n_chunks] 1: has no vector */
+    size_t cap_missing, n_missing;
+
+    struct arena *texts; /* waiting to be analysed */
+    struct str waiting[BATCH];
+    size_t n_waiting;
+    struct bm25 **parts;
+    size_t n_parts, cap_parts;
+};
+
+/* Vectors grow aligned, which mem_grow does not promise. */
+static void reserve_vectors(struct segment_builder *b, size_t n)
+{
+    struct segment *s = b->s;
+    size_t cap = b->cap_vectors ? b->cap_vectors : 16;
+    float *grown;
+
+    if (n <= b->cap_vectors)
+        return;
+    while (cap < n)
+        cap *= 2;
+    grown = mem_alloc_aligned(cap * s->dim * sizeof *grown);
+    if (s->n_chunks)
+        memcpy(grown, s->vectors, s->n_chunks * s->dim * sizeof *grown);
+    mem_free(s->vectors);
+    s->vectors = grown;
+    b->cap_vectors = cap;
+}
+
+struct segment_builder *segment_builder_new(size_t dim, size_t chunks_hint,
+                                            struct analyzers *analyzers, struct pool *pool)
+{
+    struct segment_builder *b = mem_calloc(1, sizeof *b);
+
+    b->s = mem_calloc(1, sizeof *b->s);
+    atomic_init(&b->s->refs, 1);
+    b->s->dim = dim;
+    b->s->keys = dict_new();
+    b->columns = columns_builder_new();
+    b->analyzers = analyzers;
+    b->pool = pool;
+    b->texts = arena_new(64u << 10);
+    b->cap_vectors = chunks_hint;
+    b->s->vectors = mem_alloc_aligned(chunks_hint * dim * sizeof(float));
+    return b;
+}
+
+void segment_add_document(struct segment_builder *b, const struct document_row *doc)
+{
+    struct segment *s = b->s;
+    bool added;
+    uint32_t place = dict_add(s->keys, doc->key, &added);
+
+    CHECK(added);
+    s->first_chunk =
+        mem_grow(s->first_chunk, &b->cap_first, place + (size_t)2, sizeof *s->first_chunk);
+    s->document_id =
+        mem_grow(s->document_id, &b->cap_document_id, place + (size_t)1, sizeof *s->document_id);
+    s->first_chunk[place] = (uint32_t)s->n_chunks;
+    s->first_chunk[place + 1] = (uint32_t)s->n_chunks;
+    s->document_id[place] = (uint64_t)doc->id;
+    s->n_documents = place + (size_t)1;
+    columns_add_document(b->columns, doc);
+}
+
+/* Counts the words of slice i of the waiting texts. */
+static void count_slice(void *arg, size_t i)
+{
+    struct segment_builder *b = arg;
+    struct bm25_builder *words = bm25_builder_new();
+    struct word_analyzer *a = analyzers_get(b->analyzers);
+    size_t end = (i + 1) * SLICE < b->n_waiting ? (i + 1) * SLICE : b->n_waiting;
+
+    for (size_t t = i * SLICE; t < end; t++)
+        bm25_add_chunk(words, a, b->waiting[t]);
+    analyzers_put(b->analyzers, a);
+    b->parts[b->n_parts + i] = bm25_finish(words);
+}
+
+static void count_waiting(struct segment_builder *b)
+{
+    size_t n_slices = (b->n_waiting + SLICE - 1) / SLICE;
+
+    b->parts = mem_grow(b->parts, &b->cap_parts, b->n_parts + n_slices, sizeof *b->parts);
+    if (b->pool)
+        pool_each(b->pool, n_slices, count_slice, b);
+    else
+        for (size_t i = 0; i < n_slices; i++)
+            count_slice(b, i);
+    b->n_parts += n_slices;
+    b->n_waiting = 0;
+    arena_reset(b->texts);
+}
+
+void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
+                       const float *vector)
+{
+    struct segment *s = b->s;
+    size_t i = s->n_chunks;
+
+    CHECK(s->n_documents > 0);
+    CHECK(i < UINT32_MAX - 1);
+    reserve_vectors(b, i + 1);
+    s->chunk_id = mem_grow(s->chunk_id, &b->cap_chunk_id, i + 1, sizeof *s->chunk_id);
+    s->document = mem_grow(s->document, &b->cap_document, i + 1, sizeof *s->document);
+    b->missing = mem_grow(b->missing, &b->cap_missing, i + 1, sizeof *b->missing);
+    if (vector)
+        memcpy(s->vectors + i * s->dim, vector, s->dim * sizeof *vector);
+    b->missing[i] = !vector;
+    b->n_missing += !vector;
+    s->chunk_id[i] = chunk->id;
+    s->document[i] = (uint32_t)(s->n_documents - 1);
+    s->n_chunks++;
+    s->first_chunk[s->n_documents] = (uint32_t)s->n_chunks;
+    columns_add_chunk(b->columns, chunk);
+    b->waiting[b->n_waiting++] =
+        (struct str){arena_dup(b->texts, chunk->text.p, chunk->text.n), chunk->text.n};
+    if (b->n_waiting == BATCH)
+        count_waiting(b);
+}
+
+static void free_parts(struct segment_builder *b)
+{
+    for (size_t i = 0; i < b->n_parts; i++)
+        bm25_free(b->parts[i]);
+    mem_free(b->parts);
+}
+
+static struct bm25 *merge_parts(struct segment_builder *b)
+{
+    const uint64_t **dead = mem_calloc(b->n_parts, sizeof *dead);
+    struct bm25 *words = bm25_merge((const struct bm25 *const *)b->parts, dead, b->n_parts);
+
+    mem_free(dead);
+    free_parts(b);
+    return words;
+}
+
+struct segment *segment_finish(struct segment_builder *b)
+{
+    struct segment *s = b->s;
+
+    count_waiting(b);
+    if (b->n_missing) {
+        s->no_vector = mem_calloc(bitmap_words(s->n_chunks), sizeof *s->no_vector);
+        for (size_t i = 0; i < s->n_chunks; i++)
+            if (b->missing[i])
+                bitmap_set(s->no_vector, i);
+    }
+    if (!s->n_documents)
+        s->first_chunk = mem_calloc(1, sizeof *s->first_chunk);
+    if (b->n_parts == 1) {
+        s->words = b->parts[0];
+        mem_free(b->parts);
+    } else {
+        s->words = merge_parts(b);
+    }
+    s->columns = columns_finish(b->columns);
+    arena_free(b->texts);
+    mem_free(b->missing);
+    mem_free(b);
+    return s;
+}
+
+/* ---- merging ---- */
+
+static void merge_document(struct segment *out, const struct segment *in, size_t d)
+{
+    bool added;
+    uint32_t place = dict_add(out->keys, dict_at(in->keys, (uint32_t)d), &added);
+
+    CHECK(added); /* a key lives in one segment only */
+    out->document_id[place] = in->document_id[d];
+    for (size_t i = in->first_chunk[d]; i < in->first_chunk[d + 1]; i++) {
+        size_t to = out->n_chunks++;
+
+        memcpy(out->vectors + to * out->dim, in->vectors + i * in->dim,
+               in->dim * sizeof *in->vectors);
+        out->chunk_id[to] = in->chunk_id[i];
+        out->document[to] = place;
+        if (in->no_vector && bitmap_get(in->no_vector, i))
+            bitmap_set(out->no_vector, to);
+    }
+    out->n_documents++;
+    out->first_chunk[place + 1] = (uint32_t)out->n_chunks;
+}
+
+static size_t count_living(const uint64_t *dead, size_t n)
+{
+    return dead ? n - bitmap_count(dead, n) : n;
+}
+
+/* The words and columns; they go by the dead bitmaps alone and need no order from us. */
+static void merge_rest(struct segment *out, const struct segment_part *parts, size_t n)
+{
+    const struct bm25 **words = mem_alloc(n * sizeof *words);
+    const uint64_t **dead = mem_alloc(n * sizeof *dead);
+    struct columns_part *columns = mem_alloc(n * sizeof *columns);
+
+    for (size_t i = 0; i < n; i++) {
+        words[i] = parts[i].segment->words;
+        dead[i] = parts[i].dead_chunks;
+        columns[i] = (struct columns_part){parts[i].segment->columns, parts[i].dead_chunks,
+                                           parts[i].dead_documents};
+    }
+    out->words = bm25_merge(words, dead, n);
+    out->columns = columns_merge(columns, n);
+    mem_free(words);
+    mem_free(dead);
+    mem_free(columns);
+}
+
+struct segment *segment_merge(const struct segment_part *parts, size_t n)
+{
+    struct segment *out = mem_calloc(1, sizeof *out);
+    size_t n_chunks = 0, n_documents = 0;
+    bool missing = false;
+
+    for (size_t i = 0; i < n; i++) {
+        n_chunks += count_living(parts[i].dead_chunks, parts[i].segment->n_chunks);
+        n_documents += count_living(parts[i].dead_documents, parts[i].segment->n_documents);
+        missing |= parts[i].segment->no_vector != NULL;
+    }
+    CHECK(n > 0);
+    atomic_init(&out->refs, 1);
+    out->dim = parts[0].segment->dim;
+    out->vectors = mem_alloc_aligned(n_chunks * out->dim * sizeof *out->vectors);
+    out->no_vector = missing ? mem_calloc(bitmap_words(n_chunks), sizeof *out->no_vector) : NULL;
+    out->chunk_id = mem_alloc(n_chunks * sizeof *out->chunk_id);
+    out->document = mem_alloc(n_chunks * sizeof *out->document);
+    out->first_chunk = mem_calloc(n_documents + 1, sizeof *out->first_chunk);
+    out->document_id = mem_alloc(n_documents * sizeof *out->document_id);
+    out->keys = dict_new();
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < parts[i].segment->n_documents; d++)
+            if (!parts[i].dead_documents || !bitmap_get(parts[i].dead_documents, d))
+                merge_document(out, parts[i].segment, d);
+    CHECK(out->n_chunks == n_chunks);
+    merge_rest(out, parts, n);
+    return out;
+}

@@ -1,0 +1,74 @@
+/* snapshot.h - one immutable state of one collection: segments, and what of them is dead.
+ *
+ *   snapshot (epoch 7)            snapshot (epoch 8): one document deleted, two added
+ *     view -> segment A             view -> segment A + dead {3 chunks, their words}
+ *     view -> segment B             view -> segment B
+ *                                   view -> segment C
+ *
+ * A new state shares all segments with the one before; deleting copies only the small arrays of
+ * the views it touches. So the number of chunks, in how many of them a word stands, and the
+ * average length are exact at any time, and a score is what the plain formula over the living
+ * chunks says. Small neighbours are merged as in a log-structured tree: each document is copied
+ * O(log n) times in its life, and there are O(log n) views.
+ *
+ * Threads  immutable and counted; snapshot_next is called by one writer at a time.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/retriever.h"
+#include "index/segment.h"
+
+/* Never changed once it is in a snapshot that others can see. */
+struct dead {
+    atomic_int refs;
+    uint64_t *chunks, *documents; /* bitmaps */
+    uint32_t *df;                 /* [n_terms] dead chunks that have the term */
+    size_t n_chunks, n_documents;
+    uint64_t n_words;
+};
+
+struct view {
+    struct segment *segment;
+    struct dead *dead; /* NULL: all of it lives */
+};
+
+/* What searching needs and all snapshots of a retriever share; it outlives them. */
+struct index_context {
+    struct store *store;
+    struct analyzers *analyzers;
+    struct digest fingerprint;
+    size_t dim;
+    double k1, b;
+};
+
+struct snapshot {
+    atomic_int refs;
+    const struct index_context *context;
+    uint64_t epoch;
+    size_t n_chunks, n_documents; /* living */
+    uint64_t n_words;
+    size_t n_views;
+    struct view views[];
+};
+
+struct snapshot *snapshot_empty(const struct index_context *context, uint64_t epoch);
+
+/* The state after `old`: documents with these keys gone, the living part of `added` (NULL: none;
+ * its reference is taken) come. was_there[i] tells whether keys[i] was found (may be NULL).
+ * `refused` names documents of `added` that are not to be seen (NULL: none). */
+struct change {
+    uint64_t epoch;
+    const struct str *keys;
+    size_t n_keys;
+    struct segment *added;
+    const uint64_t *refused;
+};
+struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
+
+/* In how many living chunks a word stands. */
+uint64_t snapshot_df(const struct snapshot *s, struct str word);
+
+size_t snapshot_bytes(const struct snapshot *s);

@@ -1,0 +1,250 @@
+#include "ingest/batch.h"
+
+#include <math.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "embed/embedder.h"
+#include "engine/engine.h"
+#include "ingest/report.h"
+#include "text/sentences.h"
+
+/* About 16,000 tokens at most: enough for every thread of the pool to have several pieces of the
+ * size that its cache holds, and a second or two between two looks at the cancel flag. */
+#define EMBED_AT_ONCE     64
+#define FLUSH_CHUNKS      256
+#define FLUSH_AFTER_MS    2000
+#define DOCUMENTS_AT_ONCE 1024 /* tiny ones */
+
+struct todo {
+    struct vector_row *row;
+    struct str text;
+    struct arena *mem; /* the document's */
+};
+
+struct batch {
+    struct run *run;
+    struct ready **docs;
+    size_t n_docs, cap_docs;
+    size_t n_chunks;
+    uint64_t first_ns; /* when the oldest document came */
+    struct todo todo[EMBED_AT_ONCE];
+    size_t n_todo;
+    struct map *rows;      /* text hash -> its vector_row in this batch */
+    struct arena *scratch; /* of one embedding call */
+};
+
+struct batch *batch_new(struct run *run)
+{
+    struct batch *b = mem_calloc(1, sizeof *b);
+
+    b->run = run;
+    b->rows = map_new();
+    b->scratch = arena_new(1u << 20);
+    return b;
+}
+
+void ready_free(struct ready *d)
+{
+    if (!d)
+        return;
+    source_unref(d->source);
+    arena_free(d->mem); /* d itself lies in it */
+}
+
+static void forget_documents(struct batch *b)
+{
+    for (size_t i = 0; i < b->n_docs; i++)
+        ready_free(b->docs[i]);
+    b->n_docs = b->n_chunks = b->n_todo = 0;
+    map_free(b->rows);
+    b->rows = map_new();
+}
+
+void batch_free(struct batch *b)
+{
+    if (!b)
+        return;
+    forget_documents(b);
+    mem_free(b->docs);
+    map_free(b->rows);
+    arena_free(b->scratch);
+    mem_free(b);
+}
+
+/* ---- embedding ---- */
+
+static void quantize(const float *v, size_t n, int8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (int8_t)lrintf(fminf(fmaxf(v[i], -1.0f), 1.0f) * 127.0f);
+}
+
+static void begin_item(struct batch *b, const struct todo *t, size_t dim, struct embed_item *item)
+{
+    struct span spans[SENTENCES_PER_CHUNK_MAX];
+    size_t n = sentence_split(t->text, spans, SENTENCES_PER_CHUNK_MAX);
+
+    *item = (struct embed_item){.text = t->text,
+                                .spans = arena_dup(b->scratch, spans, n * sizeof *spans),
+                                .n_spans = n,
+                                .vector = arena_alloc(t->mem, dim * sizeof(float)),
+                                .span_vectors = ARENA_ARRAY(b->scratch, float, n *dim)};
+}
+
+static void finish_item(const struct todo *t, size_t dim, const struct embed_item *item)
+{
+    int8_t *sentences = arena_alloc(t->mem, item->n_spans * dim);
+
+    quantize(item->span_vectors, item->n_spans * dim, sentences);
+    t->row->vector = item->vector;
+    t->row->sentence_vectors = sentences;
+    t->row->n_sentences = (uint32_t)item->n_spans;
+    t->row->dim = (uint32_t)dim;
+}
+
+static int embed_todo(struct batch *b)
+{
+    int rc = ERR_OK;
+    struct engine *e = b->run->e;
+    size_t dim = embedder_info(e->embedder)->dim;
+    struct embed_item items[EMBED_AT_ONCE];
+
+    if (b->n_todo == 0)
+        return ERR_OK;
+    TRY(run_check(b->run));
+    for (size_t i = 0; i < b->n_todo; i++)
+        begin_item(b, &b->todo[i], dim, &items[i]);
+    TRY(embed_documents(e->embedder, e->pool, items, b->n_todo));
+    for (size_t i = 0; i < b->n_todo; i++)
+        finish_item(&b->todo[i], dim, &items[i]);
+    b->run->progress.n_chunks += b->n_todo;
+    run_progress(b->run, b->run->progress.current);
+out:
+    b->n_todo = 0;
+    arena_reset(b->scratch);
+    return rc;
+}
+
+/* Fills the row from the store, or queues it; the same text twice in a batch is embedded once. */
+static int want_vector(struct batch *b, struct store_reader *reader, struct ready *d, size_t i)
+{
+    struct digest fingerprint = embedder_fingerprint(b->run->e->embedder);
+    const struct chunk_row *chunk = &d->chunks[i];
+    struct vector_row *row = &d->vectors[i];
+    bool added;
+    int rc;
+
+    map_slot(b->rows, chunk->text_hash.b, DIGEST_BYTES, (uint64_t)(uintptr_t)row, &added);
+    if (!added) {
+        row->text_hash = chunk->text_hash; /* the rest when the batch is flushed */
+        return ERR_OK;
+    }
+    rc = store_find_vector(reader, &fingerprint, &chunk->text_hash, d->mem, row);
+    if (rc == ERR_OK)
+        b->run->progress.n_chunks++;
+    if (rc != ERR_NOT_FOUND)
+        return rc;
+    *row = (struct vector_row){.text_hash = chunk->text_hash};
+    b->todo[b->n_todo++] = (struct todo){row, chunk->text, d->mem};
+    return b->n_todo == EMBED_AT_ONCE ? embed_todo(b) : ERR_OK;
+}
+
+int batch_add(struct batch *b, struct ready *d)
+{
+    int rc = ERR_OK;
+    struct store_reader *reader;
+
+    if (b->n_docs == 0)
+        b->first_ns = clock_ns();
+    b->docs = mem_grow(b->docs, &b->cap_docs, b->n_docs + 1, sizeof *b->docs);
+    b->docs[b->n_docs++] = d;
+    b->n_chunks += d->n_chunks;
+    d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks);
+    reader = store_reader_get(b->run->e->store);
+    for (size_t i = 0; i < d->n_chunks && rc == ERR_OK; i++)
+        rc = want_vector(b, reader, d, i);
+    store_reader_put(b->run->e->store, reader);
+    TRY(rc);
+    if (b->n_chunks >= FLUSH_CHUNKS || b->n_docs >= DOCUMENTS_AT_ONCE ||
+        clock_ms_since(b->first_ns) > FLUSH_AFTER_MS)
+        TRY(batch_flush(b));
+out:
+    return rc;
+}
+
+/* ---- writing ---- */
+
+static void share_vectors(struct batch *b, struct ready *d)
+{
+    for (size_t i = 0; i < d->n_chunks; i++) {
+        uint64_t at = 0;
+
+        if (d->vectors[i].vector)
+            continue;
+        CHECK(map_get(b->rows, d->chunks[i].text_hash.b, DIGEST_BYTES, &at));
+        d->vectors[i] = *(const struct vector_row *)(uintptr_t)at;
+        CHECK(d->vectors[i].vector);
+        b->run->progress.n_chunks++;
+    }
+}
+
+static void settle(struct run *run, struct ready *d, int rc)
+{
+    struct ingest_result *result = d->result;
+
+    if (rc == ERR_OK) {
+        run->report->documents++;
+        run->report->chunks += d->n_chunks;
+    } else {
+        const char *reason =
+            rc == ERR_EXISTS ? "clashes with a document that was written meanwhile" : err_name(rc);
+
+        report_refuse(run->report, d->shown, reason);
+        if (result)
+            result->reason = mem_strdup(reason);
+    }
+    if (result) {
+        result->status = rc == ERR_OK ? INGEST_INGESTED : INGEST_REFUSED;
+        result->chunks = rc == ERR_OK ? d->n_chunks : 0;
+    }
+}
+
+static int write_documents(struct batch *b)
+{
+    struct run *run = b->run;
+    struct upsert *ups = mem_calloc(b->n_docs, sizeof *ups);
+    int *results = mem_calloc(b->n_docs, sizeof *results);
+    int rc;
+
+    for (size_t i = 0; i < b->n_docs; i++) {
+        struct ready *d = b->docs[i];
+
+        share_vectors(b, d);
+        d->row.ingested_ms = clock_wall_ms();
+        ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks};
+    }
+    rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, b->n_docs, results);
+    for (size_t i = 0; i < b->n_docs && rc == ERR_OK; i++)
+        settle(run, b->docs[i], results[i]);
+    mem_free(results);
+    mem_free(ups);
+    return rc;
+}
+
+int batch_flush(struct batch *b)
+{
+    int rc = ERR_OK;
+
+    if (b->n_docs == 0)
+        return ERR_OK;
+    TRY(embed_todo(b));
+    TRY(run_check(b->run));
+    TRY(write_documents(b));
+    forget_documents(b);
+    run_progress(b->run, b->run->progress.current);
+out:
+    return rc;
+}

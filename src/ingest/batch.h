@@ -1,0 +1,34 @@
+/* batch.h - prepared documents in, embedded and stored documents out.
+ *
+ *   add: look up each chunk's vector -> queue what is missing -> embed 64 at a time
+ *   flush (256 chunks, or 2 s): write whole documents in one call, tell the report
+ *
+ * A document larger than a batch is embedded piece by piece and written in one transaction.
+ * Threads  confined; embedding spreads over the engine's pool.
+ */
+#pragma once
+#include "index/retriever.h"
+#include "ingest/run.h"
+#include "ingest/source.h"
+
+/* A document on its way into the store. */
+struct ready {
+    struct arena *mem;     /* owned: chunks, vectors, strings */
+    struct source *source; /* a reference, or NULL: who owns the text */
+    struct document_row row;
+    struct chunk_row *chunks;
+    struct vector_row *vectors; /* [n_chunks], filled by the batch */
+    size_t n_chunks;
+    const char *shown;            /* how the report calls it */
+    struct ingest_result *result; /* NULL: the report is enough */
+};
+
+struct batch;
+struct batch *batch_new(struct run *run);
+void batch_free(struct batch *b); /* what was not written is dropped */
+
+/* Takes the document, also when it fails. Fails for what concerns all (cancelled, database). */
+int batch_add(struct batch *b, struct ready *d);
+int batch_flush(struct batch *b);
+
+void ready_free(struct ready *d);

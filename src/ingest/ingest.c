@@ -1,0 +1,301 @@
+#include "ingest/ingest.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "ingest/batch.h"
+#include "ingest/feed.h"
+#include "ingest/prepare.h"
+#include "ingest/prune.h"
+#include "ingest/report.h"
+#include "ingest/run.h"
+#include "ingest/walk.h"
+
+/* ---- one file's documents ---- */
+
+static void refuse_record(struct run *run, const char *shown, struct str id, const char *reason)
+{
+    struct buf path;
+
+    buf_init(&path);
+    buf_add_str(&path, shown);
+    if (id.n)
+        buf_addf(&path, ": %.*s", STR_ARGS(id));
+    report_refuse(run->report, buf_view(&path).p, reason);
+    buf_done(&path);
+}
+
+/* One document goes to the batch, or to the report with its reason. */
+static int take_document(struct run *run, struct batch *batch, const struct origin *origin,
+                         struct source *source, const struct extracted *doc)
+{
+    struct ready *ready = NULL;
+    int rc = prepare_document(run, origin, source, doc, &ready);
+
+    if (rc < 0 && !is_for_all(rc)) {
+        refuse_record(run, origin->shown, doc->id, err_text());
+        return ERR_OK;
+    }
+    if (rc < 0)
+        return rc;
+    if (!ready) {
+        run->report->unchanged++;
+        return ERR_OK;
+    }
+    return batch_add(batch, ready);
+}
+
+static int take_source(struct run *run, struct batch *batch, const struct origin *origin,
+                       struct source *source)
+{
+    int rc = ERR_OK;
+    const struct extracted_list *list = &source->list;
+
+    for (size_t i = 0; i < list->n_problems; i++)
+        report_refuse(run->report, origin->shown, list->problems[i]);
+    for (size_t i = 0; i < list->n; i++)
+        TRY(take_document(run, batch, origin, source, &list->v[i]));
+out:
+    return rc;
+}
+
+/* ---- files and folders ---- */
+
+struct folder {
+    struct walk *walk;
+    bool unsure; /* see prune.h */
+};
+
+/* A refused file is still there: its document is not gone. */
+static void keep_document(struct run *run, const char *key)
+{
+    map_put(run->keys, key, strlen(key), 1);
+}
+
+static bool holds_records(const struct walk_file *f)
+{
+    return f->kind == KIND_JSON || f->kind == KIND_JSONL || f->kind == KIND_CSV;
+}
+
+static int take_file(struct run *run, struct batch *batch, struct folder *folder,
+                     const struct fed_file *fed)
+{
+    const struct walk_file *f = fed->file;
+    const char *name = run->o->root_name ? run->o->root_name : walk_root(fed->walk);
+    struct origin origin = {.key = str_of(f->key),
+                            .root = str_of(name),
+                            .shown = f->shown,
+                            .from_file = true,
+                            .hash = fed->hash};
+
+    if (f->fate == WALK_SKIP) {
+        report_skip(run->report, f->shown, f->reason);
+        return ERR_OK;
+    }
+    if (fed->rc < 0 && is_for_all(fed->rc))
+        return FAIL(fed->rc, "%s", fed->reason);
+    run->report->bytes += fed->n_bytes;
+    if (f->fate == WALK_REFUSE || fed->rc < 0) {
+        report_refuse(run->report, f->shown, fed->rc < 0 ? fed->reason : f->reason);
+        keep_document(run, f->key);
+        folder->unsure |= holds_records(f);
+        return ERR_OK;
+    }
+    if (fed->unchanged) {
+        keep_document(run, f->key);
+        run->report->unchanged++;
+        return ERR_OK;
+    }
+    folder->unsure |= fed->source->list.n_problems > 0;
+    return take_source(run, batch, &origin, fed->source);
+}
+
+static struct folder *folder_of(struct folder *v, const struct walk *walk)
+{
+    while (v->walk != walk)
+        v++;
+    return v;
+}
+
+static int take_files(struct run *run, struct batch *batch, struct folder *folders,
+                      struct walk *const *walks, size_t n_walks)
+{
+    int rc = ERR_OK;
+    struct feed *feed = NULL;
+    struct fed_file *fed = NULL;
+
+    TRY(feed_open(&feed, run, walks, n_walks));
+    while ((fed = feed_next(feed)) != NULL) {
+        TRY(run_check(run));
+        run->progress.current = fed->file->shown;
+        TRY(take_file(run, batch, folder_of(folders, fed->walk), fed));
+        run->progress.n_files_done += fed->file->fate == WALK_READ;
+        run_progress(run, fed->file->shown);
+        fed_file_free(fed);
+    }
+    TRY(run_check(run));
+    TRY(batch_flush(batch));
+out:
+    run->progress.current = NULL; /* borrowed from the walk */
+    fed_file_free(fed);
+    feed_close(feed);
+    return rc;
+}
+
+static int open_walk(struct run *run, const char *path, struct walk **out)
+{
+    int rc = walk_open(out, path);
+
+    if (rc == ERR_NOT_FOUND && run->o->prune && run->o->prune_force)
+        rc = walk_open_gone(out, path);
+    for (size_t i = 0; rc == ERR_OK && i < walk_count(*out); i++)
+        run->progress.n_files += walk_at(*out, i)->fate == WALK_READ;
+    run_progress(run, NULL);
+    return rc;
+}
+
+int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
+                 const struct ingest_options *o, struct ingest_report *report)
+{
+    int rc = ERR_OK;
+    struct run run;
+    struct batch *batch = NULL;
+    struct walk **walks = mem_calloc(n_paths, sizeof *walks);
+    struct folder *folders = mem_calloc(n_paths, sizeof *folders);
+
+    rc = run_open(&run, e, o, report);
+    if (rc < 0)
+        goto closed;
+    for (size_t i = 0; i < n_paths; i++) {
+        TRY(open_walk(&run, paths[i], &walks[i]));
+        folders[i].walk = walks[i];
+    }
+    batch = batch_new(&run);
+    TRY(take_files(&run, batch, folders, walks, n_paths));
+    for (size_t i = 0; i < n_paths && o->prune; i++)
+        if (walk_is_folder(walks[i]))
+            TRY(prune_folder(&run, walks[i], folders[i].unsure));
+out:
+    batch_free(batch);
+    run_close(&run);
+closed:
+    for (size_t i = 0; i < n_paths; i++)
+        walk_close(walks[i]);
+    mem_free(folders);
+    mem_free(walks);
+    return rc;
+}
+
+/* ---- documents that come as text ---- */
+
+/* What the report says of one document is its result. */
+static int take_text(struct run *run, struct batch *batch, const struct ingest_document *in,
+                     struct ingest_result *result)
+{
+    struct origin origin = {.key = in->id, .root = {"", 0}, .shown = ""};
+    struct extracted doc = {.id = in->id,
+                            .title = in->title,
+                            .uri = in->uri,
+                            .text = in->text,
+                            .metadata = (json_t *)(uintptr_t)in->metadata}; /* only read */
+    struct ready *ready = NULL;
+    int rc = prepare_document(run, &origin, NULL, &doc, &ready);
+
+    if (rc < 0 && !is_for_all(rc)) {
+        *result = (struct ingest_result){INGEST_REFUSED, 0, mem_strdup(err_text())};
+        return ERR_OK;
+    }
+    if (rc < 0)
+        return rc;
+    if (!ready) {
+        *result = (struct ingest_result){.status = INGEST_UNCHANGED};
+        return ERR_OK;
+    }
+    ready->result = result;
+    return batch_add(batch, ready);
+}
+
+int ingest_documents(struct engine *e, const struct ingest_document *docs, size_t n,
+                     const struct ingest_options *o, struct ingest_result *results)
+{
+    int rc = ERR_OK;
+    struct run run;
+    struct batch *batch = NULL;
+    struct ingest_report report;
+
+    ingest_report_init(&report);
+    rc = run_open(&run, e, o, &report);
+    if (rc < 0)
+        goto closed;
+    for (size_t i = 0; i < n; i++)
+        results[i] = (struct ingest_result){.status = INGEST_REFUSED};
+    batch = batch_new(&run);
+    for (size_t i = 0; i < n; i++)
+        TRY(take_text(&run, batch, &docs[i], &results[i]));
+    TRY(batch_flush(batch));
+out:
+    for (size_t i = 0; i < n && rc < 0; i++) {
+        mem_free(results[i].reason);
+        results[i].reason = NULL;
+    }
+    batch_free(batch);
+    run_close(&run);
+closed:
+    ingest_report_done(&report);
+    return rc;
+}
+
+/* ---- a file that comes as bytes ---- */
+
+static int take_bytes(struct run *run, struct batch *batch, const char *name, struct str bytes)
+{
+    int rc = ERR_OK;
+    const struct config *c = &run->e->config;
+    struct extract_limits limits = {c->extract.timeout_s * 1000, c->extract.memory_bytes,
+                                    c->extract.text_bytes, c->extract.file_bytes};
+    struct origin origin = {.key = str_of(name), .root = {"", 0}, .shown = name, .from_file = true};
+    struct extractor *x = NULL;
+    struct source *source = source_new();
+    bool same = false;
+
+    origin.hash = file_hash(run, origin.key, bytes);
+    TRY(document_known(run, origin.key, origin.root, &origin.hash, &same));
+    if (same) {
+        run->report->unchanged++;
+        goto out;
+    }
+    TRY(extractor_new(&x, &limits));
+    TRY(extract(x, kind_of(name), name, bytes, source->mem, &source->list));
+    TRY(take_source(run, batch, &origin, source));
+    TRY(batch_flush(batch));
+out:
+    extractor_free(x);
+    source_unref(source);
+    return rc;
+}
+
+int ingest_file_bytes(struct engine *e, const char *name, struct str bytes,
+                      const struct ingest_options *o, struct ingest_report *report)
+{
+    int rc = ERR_OK;
+    struct run run;
+    struct batch *batch = NULL;
+
+    if (kind_of(name) == KIND_UNKNOWN) {
+        report_skip(report, name, UNKNOWN_KIND_REASON);
+        return ERR_OK;
+    }
+    TRY(run_open(&run, e, o, report));
+    batch = batch_new(&run);
+    report->bytes += bytes.n;
+    rc = take_bytes(&run, batch, name, bytes);
+    if (rc < 0 && !is_for_all(rc)) {
+        report_refuse(report, name, err_text());
+        rc = ERR_OK;
+    }
+    batch_free(batch);
+    run_close(&run);
+out:
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* run.h - what one ingest carries along: where to, how, what was seen, what to report.
+ *
+ * Threads  confined to the ingest's thread, but for the fields the feed reads (marked).
+ */
+#pragma once
+#include "base/hash.h"
+#include "base/map.h"
+#include "ingest/chunk.h"
+#include "ingest/ingest.h"
+#include "ingest/metadata.h"
+
+/* Part of every document's hash: raise it when the same bytes would give another text, other
+ * chunks or other sentences, and everything is read anew. */
+#define INGEST_VERSION 1
+
+#define INGEST_KEY_MAX 4096 /* bytes of a document's key */
+
+struct run {
+    struct engine *e;               /* feed */
+    const struct ingest_options *o; /* feed */
+    const char *tenant, *collection;
+    int64_t collection_id; /* feed; 0: not there yet, so nothing is known */
+    struct chunk_settings chunking;
+    struct digest settings; /* feed; version, chunking and fingerprint */
+    struct digest given;    /* feed; of o->metadata */
+    struct meta_rows *meta; /* feed; NULL: none */
+    struct map *keys;       /* documents met in this run, so that none comes twice */
+    struct ingest_report *report;
+    struct ingest_progress progress;
+    uint64_t start_ns;
+};
+
+/* Checks the settings, opens --meta-file. */
+int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
+             struct ingest_report *report);
+void run_close(struct run *r); /* seconds go to the report */
+
+bool run_cancelled(const struct run *r);
+int run_check(const struct run *r); /* ERR_CANCELLED when somebody said stop */
+void run_progress(struct run *r, const char *current);
+
+/* The stored row of a key, no text; false when it is not there. Rows live in `mem`. */
+struct document_row;
+int run_find(const struct run *r, struct str key, struct arena *mem, struct document_row *out,
+             bool *found);

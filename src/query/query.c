@@ -1,0 +1,268 @@
+#include "query/query.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "query/reply.h"
+
+/* A hit may vanish between search and fetch while documents are replaced; a new snapshot has its
+ * successor. More than a few times in a row means something else is wrong. */
+#define GONE_RETRIES 4
+
+/* What one run carries from stage to stage. */
+struct run {
+    struct engine *e;
+    const struct query *q;
+    struct answer *ans;
+    struct digest key;
+    uint64_t ticket;
+    struct snapshot *snap;
+    float *vector; /* in ans->mem; NULL in keyword mode */
+    struct extract_question question;
+    struct digest prompt_hash;
+};
+
+static size_t dim_of(const struct run *r)
+{
+    return embedder_info(r->e->embedder)->dim;
+}
+
+static bool stores(const struct query *q)
+{
+    return q->cache != QUERY_CACHE_NO_STORE;
+}
+
+static bool looks_up(const struct query *q)
+{
+    return q->cache == QUERY_CACHE_DEFAULT || q->cache == QUERY_CACHE_ONLY;
+}
+
+static bool is_late(const struct run *r)
+{
+    return r->q->deadline_ms > 0 &&
+           clock_ms_since(r->ans->trace.start_ns) > (double)r->q->deadline_ms;
+}
+
+/* ---- stages ---- */
+
+bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
+                  struct answer *ans)
+{
+    uint64_t since = clock_ns();
+    uint64_t epoch;
+    struct answers_entry found;
+
+    if (!looks_up(q))
+        return false;
+    epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
+    answers_find(e->answers, key, epoch, &found);
+    mem_free(found.vector);
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    if (found.state != ANSWERS_HIT)
+        return false;
+    ans->shared = found.reply;
+    ans->cache = CACHE_HIT;
+    return true;
+}
+
+/* True when the answer is there; else the vector of an earlier run may be, which saves embedding.
+ */
+static bool look_up(struct run *r)
+{
+    struct answers_entry found;
+    uint64_t since = clock_ns();
+    uint64_t epoch = retriever_epoch(r->e->retriever, r->q->tenant, r->q->collection);
+
+    r->ticket = answers_ticket(r->e->answers);
+    r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
+    if (!looks_up(r->q))
+        return false;
+    answers_find(r->e->answers, &r->key, epoch, &found);
+    if (found.state == ANSWERS_HIT) {
+        r->ans->shared = found.reply;
+        r->ans->cache = CACHE_HIT;
+    } else if (found.vector && found.dim == dim_of(r)) {
+        r->vector = arena_dup(r->ans->mem, found.vector, found.dim * sizeof(float));
+    }
+    mem_free(found.vector);
+    trace_add(&r->ans->trace, STAGE_CACHE, since);
+    return found.state == ANSWERS_HIT;
+}
+
+static int embed(struct run *r)
+{
+    int rc = ERR_OK;
+    uint64_t since = clock_ns();
+
+    if (r->q->mode != SEARCH_KEYWORD && !r->vector)
+        TRY(embed_query(r->e->embedder, r->q->question, r->ans->mem, &r->vector));
+out:
+    trace_add(&r->ans->trace, STAGE_EMBED, since);
+    return rc;
+}
+
+static int search_and_fetch_once(struct run *r)
+{
+    int rc = ERR_OK;
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+    struct search_spec spec = {
+        .text = r->q->question,
+        .vector = r->vector,
+        .mode = r->q->mode,
+        .fusion = r->q->fusion,
+        .filter = r->q->filter,
+        .k = r->q->k,
+        .ef = r->q->ef,
+    };
+
+    snapshot_unref(r->snap);
+    r->snap = NULL;
+    TRY(retriever_snapshot(r->e->retriever, r->q->tenant, r->q->collection, &r->snap));
+    TRY(snapshot_search(r->snap, &spec, ans->mem, &ans->hits));
+    since = trace_add(&ans->trace, STAGE_SEARCH, since);
+    ans->passages = ARENA_ARRAY(ans->mem, struct passage, ans->hits.n);
+    rc = snapshot_fetch(r->snap, &ans->hits, ans->mem, ans->passages);
+    trace_add(&ans->trace, STAGE_FETCH, since);
+out:
+    return rc;
+}
+
+static int search_and_fetch(struct run *r)
+{
+    int rc;
+
+    for (int i = 0;; i++) {
+        rc = search_and_fetch_once(r);
+        if (rc != ERR_GONE || i == GONE_RETRIES)
+            return rc;
+    }
+}
+
+static int build_context(struct run *r)
+{
+    int rc = ERR_OK;
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+    const struct word_settings *words = retriever_words(r->e->retriever);
+    const char *settings;
+
+    TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
+    TRY(extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r), words, ans->mem,
+                           &r->question));
+    settings =
+        r->q->answer == QUERY_ANSWER_NONE ? "none" : extractive_settings(&r->question, ans->mem);
+    r->prompt_hash =
+        context_prompt_hash(&ans->context, r->q->question, "extractive", settings, ans->mem);
+out:
+    trace_add(&ans->trace, STAGE_CONTEXT, since);
+    return rc;
+}
+
+/* The prompt is one that was answered before: by this question (the collection moved, the answer
+ * still stands) or by another that came to the same. */
+static bool answered_before(struct run *r)
+{
+    uint64_t since = clock_ns();
+    struct answers_entry found = {0};
+    struct lru_value *reply = NULL;
+
+    if (looks_up(r->q))
+        reply = answers_get(r->e->answers, &r->prompt_hash);
+    if (reply) {
+        answers_find(r->e->answers, &r->key, snapshot_epoch(r->snap), &found);
+        r->ans->cache =
+            found.state == ANSWERS_MOVED && digest_eq(&found.prompt_hash, &r->prompt_hash)
+                ? CACHE_REVALIDATED
+                : CACHE_STORED;
+        if (r->ans->cache == CACHE_REVALIDATED)
+            answers_count_revalidated(r->e->answers);
+        mem_free(found.vector);
+        lru_value_unref(found.reply);
+        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+                         &r->prompt_hash);
+    }
+    r->ans->shared = reply;
+    trace_add(&r->ans->trace, STAGE_CACHE, since);
+    return reply != NULL;
+}
+
+static int generate(struct run *r)
+{
+    int rc = ERR_OK;
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+    struct buf body;
+
+    buf_init(&body);
+    if (is_late(r))
+        ans->degraded = "generate";
+    else if (r->q->answer != QUERY_ANSWER_NONE)
+        TRY(extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract));
+    reply_body(r->q, ans, &body);
+    ans->shared = lru_value_new(body.p, body.n, r->e->config.cache.ttl_s * 1000);
+out:
+    buf_done(&body);
+    trace_add(&ans->trace, STAGE_GENERATE, since);
+    return rc;
+}
+
+static void remember(struct run *r)
+{
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+    struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->hits.n);
+
+    if (stores(r->q) && !ans->degraded) {
+        for (size_t i = 0; i < ans->hits.n; i++)
+            documents[i] = ans->passages[i].document;
+        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+                         &r->prompt_hash);
+        answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
+                    r->q->collection, documents, ans->hits.n);
+    }
+    trace_add(&ans->trace, STAGE_CACHE, since);
+}
+
+/* ---- the path ---- */
+
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
+{
+    int rc = ERR_OK;
+    struct run r = {.e = e, .q = q, .ans = ans, .key = query_key(e, q, ans->mem)};
+
+    if (look_up(&r))
+        goto out;
+    TRY(embed(&r));
+    TRY(search_and_fetch(&r));
+    TRY(build_context(&r));
+    if (answered_before(&r))
+        goto out;
+    if (q->cache == QUERY_CACHE_ONLY) {
+        rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
+        goto out;
+    }
+    TRY(generate(&r));
+    remember(&r);
+out:
+    snapshot_unref(r.snap);
+    return rc;
+}
+
+int query_search(struct engine *e, const struct query *q, struct answer *ans)
+{
+    int rc = ERR_OK;
+    struct run r = {.e = e, .q = q, .ans = ans};
+
+    TRY(embed(&r));
+    TRY(search_and_fetch(&r));
+out:
+    snapshot_unref(r.snap);
+    return rc;
+}
+
+void answer_done(struct answer *ans)
+{
+    lru_value_unref(ans->shared);
+    ans->shared = NULL;
+}

@@ -1,0 +1,207 @@
+#include "query/reply.h"
+
+#include <math.h>
+
+#include "base/jsonw.h"
+#include "query/query.h"
+
+const char *cache_status_name(enum cache_status s)
+{
+    static const char *const names[] = {"miss", "hit", "revalidated", "stored", "joined", "bypass"};
+
+    return names[s];
+}
+
+static void write_score(struct jsonw *w, const char *key, double score)
+{
+    jsonw_key(w, key);
+    jsonw_real(w, score); /* NaN: null */
+}
+
+/* The members that sources and hits have in common. */
+static void write_passage(struct jsonw *w, const struct passage *p)
+{
+    char chunk[17];
+
+    snprintf(chunk, sizeof chunk, "%016llx", (unsigned long long)p->chunk_id);
+    jsonw_key(w, "document");
+    jsonw_str(w, p->document);
+    jsonw_key(w, "title");
+    jsonw_str(w, p->title);
+    jsonw_key(w, "uri");
+    jsonw_str(w, p->uri);
+    jsonw_key(w, "heading");
+    jsonw_str(w, p->heading);
+    jsonw_key(w, "chunk");
+    jsonw_cstr(w, chunk);
+    jsonw_key(w, "page");
+    if (p->page)
+        jsonw_int(w, p->page);
+    else
+        jsonw_null(w);
+    jsonw_key(w, "start");
+    jsonw_int(w, p->start);
+    jsonw_key(w, "end");
+    jsonw_int(w, p->end);
+    jsonw_key(w, "text");
+    jsonw_str(w, p->text);
+    write_score(w, "score", p->hit.score);
+    jsonw_key(w, "scores");
+    jsonw_open(w, '{');
+    write_score(w, "vector", p->hit.vector_score);
+    write_score(w, "keyword", p->hit.keyword_score);
+    jsonw_key(w, "rerank");
+    jsonw_null(w);
+    jsonw_close(w, '}');
+    jsonw_key(w, "metadata");
+    jsonw_raw(w, p->metadata.n ? p->metadata : STR_LIT("{}"));
+}
+
+static void write_sources(struct jsonw *w, const struct answer *ans)
+{
+    jsonw_key(w, "sources");
+    jsonw_open(w, '[');
+    for (size_t i = 0; i < ans->hits.n; i++) {
+        jsonw_open(w, '{');
+        jsonw_key(w, "n");
+        jsonw_int(w, (int64_t)i + 1);
+        write_passage(w, &ans->passages[i]);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
+}
+
+static void write_citations(struct jsonw *w, const struct extract_result *r)
+{
+    jsonw_key(w, "citations");
+    jsonw_open(w, '[');
+    for (size_t i = 0; i < r->n_citations; i++) {
+        const struct citation *c = &r->citations[i];
+
+        jsonw_open(w, '{');
+        jsonw_key(w, "source");
+        jsonw_int(w, (int64_t)c->i_passage + 1);
+        jsonw_key(w, "start");
+        jsonw_int(w, c->start);
+        jsonw_key(w, "end");
+        jsonw_int(w, c->end);
+        jsonw_key(w, "text");
+        jsonw_str(w, c->text);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
+}
+
+/* A quoting answerer reads and writes no tokens. */
+static void write_model(struct jsonw *w, const char *model)
+{
+    jsonw_key(w, "model");
+    jsonw_cstr(w, model);
+    jsonw_key(w, "route");
+    jsonw_null(w);
+    jsonw_key(w, "usage");
+    jsonw_raw(w, STR_LIT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"saved_tokens\":0}"));
+}
+
+void reply_body(const struct query *q, const struct answer *ans, struct buf *out)
+{
+    struct jsonw w = jsonw_to(out);
+    bool asked = q->answer != QUERY_ANSWER_NONE && !ans->degraded;
+
+    jsonw_key(&w, "answer");
+    if (asked)
+        jsonw_str(&w, ans->extract.text);
+    else
+        jsonw_null(&w);
+    jsonw_key(&w, "answered");
+    jsonw_bool(&w, ans->extract.answered);
+    jsonw_key(&w, "support");
+    jsonw_real(&w, asked ? ans->extract.support : NAN);
+    write_sources(&w, ans);
+    write_citations(&w, &ans->extract);
+    write_model(&w, asked ? "extractive" : NULL);
+    jsonw_key(&w, "degraded");
+    jsonw_open(&w, '[');
+    if (ans->degraded)
+        jsonw_cstr(&w, ans->degraded);
+    jsonw_close(&w, ']');
+}
+
+int64_t answer_age_s(const struct answer *ans)
+{
+    int64_t age = ans->shared ? clock_wall_ms() - ans->shared->stored_ms : 0;
+
+    return age > 0 ? age / 1000 : 0;
+}
+
+int64_t answer_ttl_s(const struct answer *ans)
+{
+    int64_t left = ans->shared ? ans->shared->ttl_ms / 1000 - answer_age_s(ans) : 0;
+
+    return left > 0 ? left : 0;
+}
+
+double query_timings(const struct trace *t, struct buf *out)
+{
+    struct jsonw w = jsonw_to(out);
+    uint64_t total_ns = clock_ns() - t->start_ns;
+    char key[32];
+
+    jsonw_open(&w, '{');
+    for (int i = 0; i < N_STAGES; i++) {
+        snprintf(key, sizeof key, "%s_ms", stage_name((enum stage)i));
+        jsonw_key(&w, key);
+        jsonw_real(&w, (double)t->ns[i] / 1e6);
+    }
+    jsonw_key(&w, "other_ms");
+    jsonw_real(&w, trace_other_ms(t, total_ns));
+    jsonw_key(&w, "total_ms");
+    jsonw_real(&w, (double)total_ns / 1e6);
+    jsonw_close(&w, '}');
+    return (double)total_ns / 1e6;
+}
+
+static void write_cache(struct jsonw *w, const struct answer *ans)
+{
+    jsonw_key(w, "cache");
+    jsonw_open(w, '{');
+    jsonw_key(w, "status");
+    jsonw_cstr(w, cache_status_name(ans->cache));
+    jsonw_key(w, "age_s");
+    jsonw_int(w, answer_age_s(ans));
+    jsonw_key(w, "ttl_s");
+    jsonw_int(w, answer_ttl_s(ans));
+    jsonw_close(w, '}');
+}
+
+void query_reply(const struct answer *ans, const char *id, struct buf *out)
+{
+    struct jsonw w = jsonw_to(out);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "id");
+    jsonw_cstr(&w, id);
+    jsonw_raw(&w, (struct str){ans->shared->bytes, ans->shared->n});
+    write_cache(&w, ans);
+    jsonw_key(&w, "timings");
+    query_timings(&ans->trace, out);
+    jsonw_close(&w, '}');
+}
+
+void query_search_reply(const struct answer *ans, struct buf *out)
+{
+    struct jsonw w = jsonw_to(out);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "hits");
+    jsonw_open(&w, '[');
+    for (size_t i = 0; i < ans->hits.n; i++) {
+        jsonw_open(&w, '{');
+        write_passage(&w, &ans->passages[i]);
+        jsonw_close(&w, '}');
+    }
+    jsonw_close(&w, ']');
+    jsonw_key(&w, "timings");
+    query_timings(&ans->trace, out);
+    jsonw_close(&w, '}');
+}

@@ -1,0 +1,314 @@
+/* request.c - how a struct query is filled, checked and named. */
+#include <string.h>
+#include <utf8proc.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "engine/engine.h"
+#include "index/filter.h"
+#include "query/query.h"
+
+/* Part of the key: raise it when the same request would be answered in another form. */
+#define PROMPT_TEMPLATE "1"
+
+/* Words of the contract, in the order of their enums. */
+static const char *const mode_words[] = {"hybrid", "vector", "keyword", NULL};
+static const char *const fusion_words[] = {"mix", "rrf", NULL};
+static const char *const answer_words[] = {"auto", "extractive", "none", NULL};
+static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
+
+static int word_index(const char *const *words, struct str s)
+{
+    for (int i = 0; words[i]; i++)
+        if (str_eq(s, str_of(words[i])))
+            return i;
+    return -1;
+}
+
+void query_defaults(struct query *q, const struct engine *e)
+{
+    const struct config *c = &e->config;
+    int mode = word_index(mode_words, str_of(c->retrieve.mode));
+    int fusion = word_index(fusion_words, str_of(c->retrieve.fusion));
+
+    *q = (struct query){
+        .tenant = c->tenant,
+        .collection = c->collection,
+        .k = (int)c->retrieve.k,
+        .mode = mode < 0 ? SEARCH_HYBRID : (enum search_mode)mode,
+        .fusion = fusion < 0 ? FUSION_MIX : (enum search_fusion)fusion,
+        .ef = (int)c->retrieve.ef,
+        .context_chars = (size_t)c->retrieve.context_chars,
+    };
+}
+
+/* ---- the question's one form ---- */
+
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static int to_nfc(struct str s, struct arena *mem, struct str *out)
+{
+    utf8proc_uint8_t *made = NULL;
+    utf8proc_ssize_t n;
+
+    if (is_ascii(s)) {
+        *out = s;
+        return ERR_OK;
+    }
+    n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &made,
+                     UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (n < 0)
+        return FAIL(ERR_FORMAT, "question: %s", utf8proc_errmsg(n));
+    *out = (struct str){arena_strndup(mem, (const char *)made, (size_t)n), (size_t)n};
+    free(made);
+    return ERR_OK;
+}
+
+/* White space and control characters, of Unicode too, become one blank. */
+static bool is_blank(uint32_t cp)
+{
+    utf8proc_category_t c;
+
+    if (cp < 0x80)
+        return cp <= ' ' || cp == 0x7f;
+    c = utf8proc_category((utf8proc_int32_t)cp);
+    return c == UTF8PROC_CATEGORY_ZS || c == UTF8PROC_CATEGORY_ZL || c == UTF8PROC_CATEGORY_ZP ||
+           c == UTF8PROC_CATEGORY_CC;
+}
+
+static struct str fold_blanks(struct str s, struct arena *mem)
+{
+    char *text = arena_alloc(mem, s.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n;) {
+        uint32_t cp;
+        size_t len = utf8_decode(s.p + i, s.n - i, &cp);
+
+        if (!is_blank(cp)) {
+            memcpy(text + n, s.p + i, len);
+            n += len;
+        } else if (n && text[n - 1] != ' ') {
+            text[n++] = ' ';
+        }
+        i += len;
+    }
+    if (n && text[n - 1] == ' ')
+        n--;
+    text[n] = '\0';
+    return (struct str){text, n};
+}
+
+int query_prepare(struct query *q, struct arena *mem)
+{
+    int rc = ERR_OK;
+    struct str s = q->question;
+
+    if (s.n > QUESTION_BYTES_MAX)
+        return FAIL(ERR_LIMIT, "the question has %zu bytes; the limit is %d", s.n,
+                    QUESTION_BYTES_MAX);
+    if (!utf8_valid(s.p, s.n))
+        return FAIL(ERR_FORMAT, "the question is not UTF-8 (byte %zu)",
+                    utf8_valid_prefix(s.p, s.n));
+    TRY(to_nfc(s, mem, &s));
+    s = fold_blanks(s, mem);
+    if (s.n == 0)
+        return FAIL(ERR_ARGUMENT, "'question' is required: a string of 1 to %d bytes",
+                    QUESTION_BYTES_MAX);
+    q->question = s;
+out:
+    return rc;
+}
+
+/* ---- from JSON ---- */
+
+static int get_word(const json_t *o, const char *key, const char *const *words, int *out)
+{
+    int rc = ERR_OK, i;
+    struct str s = {0};
+
+    TRY(json_get_str(o, key, &s));
+    if (!s.p)
+        return ERR_OK;
+    i = word_index(words, s);
+    if (i < 0) {
+        char known[128] = "";
+
+        for (int w = 0; words[w]; w++) {
+            strncat(known, w ? ", " : "", sizeof known - strlen(known) - 1);
+            strncat(known, words[w], sizeof known - strlen(known) - 1);
+        }
+        return FAIL(ERR_ARGUMENT, "'%s' is '%.*s'; it must be one of %s", key,
+                    (int)(s.n < 40 ? s.n : 40), s.p, known);
+    }
+    *out = i;
+out:
+    return rc;
+}
+
+/* Members of the contract that this version does not carry out. Their neutral value is accepted. */
+static int refuse_later_members(const json_t *o)
+{
+    static const struct {
+        const char *key, *neutral; /* NULL: none */
+    } later[] = {
+        {"recall_target", NULL}, {"rerank", "\"off\""},   {"mmr", NULL},
+        {"collapse", "false"},   {"window", "0"},         {"explain", "false"},
+        {"model", "\"auto\""},   {"max_tokens", NULL},    {"temperature", NULL},
+        {"history", "[]"},       {"semantic", "\"off\""},
+    };
+
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        const json_t *v = json_object_get(o, later[i].key);
+        char *text;
+        bool neutral;
+
+        if (!v || json_is_null(v))
+            continue;
+        text = json_canonical(v);
+        neutral = later[i].neutral && strcmp(text, later[i].neutral) == 0;
+        mem_free(text);
+        if (!neutral)
+            return FAIL(ERR_UNSUPPORTED, "'%s' is not available in this version", later[i].key);
+    }
+    return ERR_OK;
+}
+
+static int check_members(const json_t *o, bool search_only)
+{
+    static const char *const known[] = {
+        "question",
+        "k",
+        "collection",
+        "filter",
+        "mode",
+        "ef",
+        "recall_target",
+        "fusion",
+        "rerank",
+        "mmr",
+        "collapse",
+        "window",
+        "explain",
+        "context_chars",
+        "answer",
+        "model",
+        "max_tokens",
+        "temperature",
+        "history",
+        "deadline_ms",
+        "cache",
+        "semantic",
+        NULL,
+    };
+    static const char *const search[] = {
+        "question",      "k",           "collection", "filter", "mode",     "ef",
+        "recall_target", "fusion",      "rerank",     "mmr",    "collapse", "window",
+        "explain",       "deadline_ms", NULL,
+    };
+
+    if (!json_is_object(o))
+        return FAIL(ERR_ARGUMENT, "the request must be a JSON object with a 'question'");
+    return json_only(o, search_only ? search : known, "the request");
+}
+
+static int get_answer_kind(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK, answer = QUERY_ANSWER_AUTO;
+    struct str s = {0};
+
+    TRY(json_get_str(o, "answer", &s));
+    if (s.p && str_eq(s, STR_LIT("chat")))
+        return FAIL(ERR_ARGUMENT, "'answer' is 'chat', but no language model is configured");
+    TRY(get_word(o, "answer", answer_words, &answer));
+    q->answer = (enum query_answer)answer;
+out:
+    return rc;
+}
+
+static int get_mode(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK, mode = (int)q->mode, fusion = (int)q->fusion;
+    struct str s = {0};
+
+    TRY(json_get_str(o, "mode", &s));
+    if (s.p && str_eq(s, STR_LIT("summary")))
+        return FAIL(ERR_UNSUPPORTED, "'mode' 'summary' is not available in this version");
+    TRY(get_word(o, "mode", mode_words, &mode));
+    TRY(get_word(o, "fusion", fusion_words, &fusion));
+    q->mode = (enum search_mode)mode;
+    q->fusion = (enum search_fusion)fusion;
+out:
+    return rc;
+}
+
+int query_from_json(struct query *q, const json_t *o, bool search_only, struct arena *mem)
+{
+    int rc = ERR_OK, cache = QUERY_CACHE_DEFAULT;
+    int64_t k = q->k, ef = q->ef, context_chars = (int64_t)q->context_chars;
+    struct str collection = {0};
+    struct filter *filter = NULL;
+
+    TRY(check_members(o, search_only));
+    TRY(refuse_later_members(o));
+    TRY(json_get_str(o, "question", &q->question));
+    TRY(json_get_int(o, "k", 1, QUERY_K_MAX, &k));
+    TRY(json_get_int(o, "ef", 1, 100000, &ef));
+    TRY(json_get_int(o, "context_chars", 1, CONTEXT_CHARS_MAX, &context_chars));
+    TRY(json_get_int(o, "deadline_ms", 1, 86400000, &q->deadline_ms));
+    TRY(json_get_str(o, "collection", &collection));
+    TRY(get_mode(o, q));
+    TRY(get_answer_kind(o, q));
+    TRY(get_word(o, "cache", cache_words, &cache));
+    TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
+    q->k = (int)k;
+    q->ef = (int)ef;
+    q->context_chars = (size_t)context_chars;
+    q->cache = (enum query_cache)cache;
+    q->filter = filter;
+    if (collection.p)
+        q->collection = arena_strndup(mem, collection.p, collection.n);
+    TRY(query_prepare(q, mem));
+out:
+    return rc;
+}
+
+/* ---- names ---- */
+
+struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
+{
+    struct digester *d = digester_new();
+    struct digest fingerprint = embedder_fingerprint(e->embedder);
+
+    digester_add_str(d, "question/" PROMPT_TEMPLATE);
+    digester_add(d, fingerprint.b, DIGEST_BYTES);
+    digester_add_str(d, q->tenant);
+    digester_add_str(d, q->collection);
+    digester_add(d, q->question.p, q->question.n);
+    digester_add_u64(d, (uint64_t)q->k);
+    digester_add_u64(d, (uint64_t)q->mode);
+    digester_add_u64(d, (uint64_t)q->fusion);
+    digester_add_u64(d, (uint64_t)q->ef);
+    digester_add_str(d, filter_canonical(q->filter, mem));
+    digester_add_u64(d, q->context_chars);
+    digester_add_u64(d, (uint64_t)q->answer);
+    return digester_finish(d);
+}
+
+struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)
+{
+    struct digester *d = digester_new();
+
+    digester_add(d, key->b, DIGEST_BYTES);
+    digester_add_u64(d, retriever_epoch(e->retriever, q->tenant, q->collection));
+    digester_add_u64(d, (uint64_t)q->cache); /* "refresh" must not join a run that may not store */
+    return digester_finish(d);
+}

@@ -1,0 +1,7 @@
+/* levels.h - the tables that simd.c chooses from. Only those of this architecture exist. */
+#pragma once
+#include "simd/simd.h"
+
+extern const struct simd simd_avx2;
+extern const struct simd simd_avx512;
+extern const struct simd simd_neon;

@@ -1,0 +1,69 @@
+#include "simd/simd.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "simd/levels.h"
+#include "simd/scalar.h"
+
+#define ROWS_MAX 12 /* the largest TILE_ROWS of vec.h */
+
+static const struct simd simd_scalar = {
+    .level = SIMD_SCALAR,
+    .dot = dot_scalar,
+    .dot_rows = dot_rows_scalar,
+    .dot_rows_i8 = dot_rows_i8_scalar,
+    .add = add_scalar,
+    .gemm = gemm_scalar,
+    .gelu = gelu_scalar,
+    .add_norm = add_norm_scalar,
+    .attention = attention_scalar,
+};
+
+const struct simd *simd_level(enum simd_level level)
+{
+    if (!cpu_has_level(level))
+        return NULL;
+    switch (level) {
+    case SIMD_SCALAR: return &simd_scalar;
+#if defined(__x86_64__)
+    case SIMD_AVX2: return &simd_avx2;
+    case SIMD_AVX512: return &simd_avx512;
+#elif defined(__aarch64__)
+    case SIMD_NEON: return &simd_neon;
+#endif
+    default: return NULL;
+    }
+}
+
+/* For each head its packed keys and values, and the scores of one block of query rows. */
+size_t simd_attention_scratch(size_t t, size_t head_dim)
+{
+    size_t padded_t = (t + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL;
+    size_t padded_dim = (head_dim + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL;
+
+    return padded_t * head_dim + padded_dim * t + ROWS_MAX * padded_t;
+}
+
+static const struct simd *chosen;
+
+static void choose(void)
+{
+    enum simd_level level;
+
+    if (cpu_chosen_level(&level) < 0) {
+        fprintf(stderr, "ragd: %s\n", err_text());
+        _exit(2);
+    }
+    chosen = simd_level(level);
+}
+
+const struct simd *simd_get(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, choose);
+    return chosen;
+}

@@ -1,0 +1,323 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "embed/bert.h"
+#include "unit/embed/tiny_model.h"
+
+/* ---- the same encoder, written as the paper says, in double ---- */
+
+enum { T_MAX = 64, H_MAX = 24, W_MAX = 40 };
+
+static const float *weights(struct tiny_model *m, size_t layer, const char *part)
+{
+    char name[96];
+
+    snprintf(name, sizeof name, "encoder.layer.%zu.%s", layer, part);
+    return tiny_find(m, name)->v;
+}
+
+static void dense(const double *x, size_t t, size_t k, const float *w, const float *bias, size_t n,
+                  double *y)
+{
+    for (size_t r = 0; r < t; r++)
+        for (size_t i = 0; i < n; i++) {
+            y[r * n + i] = bias[i];
+            for (size_t j = 0; j < k; j++)
+                y[r * n + i] += x[r * k + j] * w[i * k + j];
+        }
+}
+
+static void norm(double *x, const double *add, size_t t, size_t n, const float *gamma,
+                 const float *beta)
+{
+    for (size_t r = 0; r < t; r++, x += n, add += n) {
+        double mean = 0, variance = 0;
+
+        for (size_t i = 0; i < n; i++)
+            mean += (x[i] += add[i]) / (double)n;
+        for (size_t i = 0; i < n; i++)
+            variance += (x[i] - mean) * (x[i] - mean) / (double)n;
+        for (size_t i = 0; i < n; i++)
+            x[i] = (x[i] - mean) / sqrt(variance + 1e-12) * gamma[i] + beta[i];
+    }
+}
+
+static void attend(const double *q, const double *k, const double *v, size_t t, size_t heads,
+                   size_t dim, double *out)
+{
+    size_t width = heads * dim;
+
+    memset(out, 0, t * width * sizeof *out);
+    for (size_t h = 0; h < heads; h++)
+        for (size_t r = 0; r < t; r++) {
+            double p[T_MAX], sum = 0;
+
+            for (size_t j = 0; j < t; j++) {
+                double score = 0;
+
+                for (size_t d = h * dim; d < (h + 1) * dim; d++)
+                    score += q[r * width + d] * k[j * width + d];
+                sum += p[j] = exp(score / sqrt((double)dim));
+            }
+            for (size_t j = 0; j < t; j++)
+                for (size_t d = h * dim; d < (h + 1) * dim; d++)
+                    out[r * width + d] += p[j] / sum * v[j * width + d];
+        }
+}
+
+static void plain_layer(struct tiny_model *m, size_t i, double *x, size_t t)
+{
+    static double q[T_MAX * H_MAX], k[T_MAX * H_MAX], v[T_MAX * H_MAX], a[T_MAX * H_MAX];
+    static double y[T_MAX * H_MAX], wide[T_MAX * W_MAX];
+    size_t h = m->hidden, w = m->wide;
+
+    dense(x, t, h, weights(m, i, "attention.self.query.weight"),
+          weights(m, i, "attention.self.query.bias"), h, q);
+    dense(x, t, h, weights(m, i, "attention.self.key.weight"),
+          weights(m, i, "attention.self.key.bias"), h, k);
+    dense(x, t, h, weights(m, i, "attention.self.value.weight"),
+          weights(m, i, "attention.self.value.bias"), h, v);
+    attend(q, k, v, t, m->heads, h / m->heads, a);
+    dense(a, t, h, weights(m, i, "attention.output.dense.weight"),
+          weights(m, i, "attention.output.dense.bias"), h, y);
+    norm(x, y, t, h, weights(m, i, "attention.output.LayerNorm.weight"),
+         weights(m, i, "attention.output.LayerNorm.bias"));
+    dense(x, t, h, weights(m, i, "intermediate.dense.weight"),
+          weights(m, i, "intermediate.dense.bias"), w, wide);
+    for (size_t j = 0; j < t * w; j++)
+        wide[j] *= 0.5 * (1 + erf(wide[j] / sqrt(2)));
+    dense(wide, t, w, weights(m, i, "output.dense.weight"), weights(m, i, "output.dense.bias"), h,
+          y);
+    norm(x, y, t, h, weights(m, i, "output.LayerNorm.weight"),
+         weights(m, i, "output.LayerNorm.bias"));
+}
+
+static void plain_encode(struct tiny_model *m, const int32_t *ids, size_t t, double *x)
+{
+    const float *words = tiny_find(m, "embeddings.word_embeddings.weight")->v;
+    const float *places = tiny_find(m, "embeddings.position_embeddings.weight")->v;
+    const float *types = tiny_find(m, "embeddings.token_type_embeddings.weight")->v;
+    static double zero[T_MAX * H_MAX];
+    size_t h = m->hidden;
+
+    for (size_t r = 0; r < t; r++)
+        for (size_t i = 0; i < h; i++)
+            x[r * h + i] = (double)words[(size_t)ids[r] * h + i] + places[r * h + i] + types[i];
+    norm(x, zero, t, h, tiny_find(m, "embeddings.LayerNorm.weight")->v,
+         tiny_find(m, "embeddings.LayerNorm.bias")->v);
+    for (size_t i = 0; i < m->layers; i++)
+        plain_layer(m, i, x, t);
+}
+
+/* ---- claims ---- */
+
+static const uint32_t lengths[] = {1, 64, 2, 13, 33};
+enum { N_SEQS = 5, N_TOKENS = 113 };
+
+static void fill_ids(int32_t ids[N_TOKENS], size_t vocab)
+{
+    for (size_t i = 0; i < N_TOKENS; i++)
+        ids[i] = (int32_t)(i * i * 7 % vocab);
+}
+
+static float *new_scratch(const struct bert *b)
+{
+    return mem_alloc_aligned(sizeof(float) * bert_scratch_floats(b, N_TOKENS, 64));
+}
+
+static void check_level(struct tiny_model *m, const struct bert *b, const struct simd *k)
+{
+    static double want[T_MAX * H_MAX];
+    int32_t ids[N_TOKENS];
+    float *scratch = new_scratch(b);
+    const float *got;
+    size_t first = 0;
+
+    fill_ids(ids, m->vocab);
+    got = bert_encode(b, k, ids, lengths, N_SEQS, scratch);
+    for (size_t s = 0; s < N_SEQS; first += lengths[s++]) {
+        plain_encode(m, ids + first, lengths[s], want);
+        for (size_t i = 0; i < lengths[s] * m->hidden; i++)
+            cr_assert_float_eq(got[first * m->hidden + i], want[i], 2e-4, "%s, sequence %zu",
+                               simd_level_name(k->level), s);
+    }
+    mem_free(scratch);
+}
+
+static void check_every_level(struct tiny_model *m)
+{
+    struct bert *b = NULL;
+
+    cr_assert_eq(bert_open(&b, m->dir), ERR_OK, "%s", err_text());
+    for (int l = SIMD_SCALAR; l <= SIMD_AVX512; l++)
+        if (simd_level((enum simd_level)l))
+            check_level(m, b, simd_level((enum simd_level)l));
+    bert_close(b);
+}
+
+Test(bert, encodes_as_the_paper_says)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    check_every_level(&m);
+    tiny_close(&m);
+}
+
+Test(bert, reads_half_precision_weights)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    tiny_write_weights(&m, "F16");
+    check_every_level(&m);
+    tiny_write_weights(&m, "BF16");
+    check_every_level(&m);
+    tiny_close(&m);
+}
+
+/* "bert." before every name, and gamma and beta where newer files say weight and bias. */
+Test(bert, reads_checkpoints_with_older_names)
+{
+    struct tiny_model m;
+    struct bert *b = NULL;
+
+    tiny_open(&m);
+    for (size_t i = 0; i < m.n_tensors; i++) {
+        char *name = m.tensors[i].name, *norm_part = strstr(name, "LayerNorm.");
+
+        if (norm_part)
+            strcpy(norm_part + 10, strcmp(norm_part + 10, "weight") == 0 ? "gamma" : "beta");
+        memmove(name + 5, name, strlen(name) + 1);
+        memcpy(name, "bert.", 5);
+    }
+    tiny_write_weights(&m, "F32");
+    cr_expect_eq(bert_open(&b, m.dir), ERR_OK, "%s", err_text());
+    bert_close(b);
+    tiny_close(&m);
+}
+
+Test(bert, a_sequence_has_the_same_bits_alone_and_among_others)
+{
+    struct tiny_model m;
+    struct bert *b = NULL;
+    int32_t ids[N_TOKENS];
+    float *one, *all;
+    const float *alone, *together;
+
+    tiny_open(&m);
+    fill_ids(ids, m.vocab);
+    cr_assert_eq(bert_open(&b, m.dir), ERR_OK, "%s", err_text());
+    one = new_scratch(b);
+    all = new_scratch(b);
+    together = bert_encode(b, simd_get(), ids, lengths, N_SEQS, all) + 67 * m.hidden;
+    alone = bert_encode(b, simd_get(), ids + 67, lengths + 3, 1, one);
+    cr_expect_arr_eq(alone, together, lengths[3] * m.hidden * sizeof *alone);
+    mem_free(one);
+    mem_free(all);
+    bert_close(b);
+    tiny_close(&m);
+}
+
+static void expect_refused(struct tiny_model *m, int code, const char *reason)
+{
+    struct bert *b = NULL;
+    int rc = bert_open(&b, m->dir);
+
+    cr_expect_eq(rc, code, "%d (%s), for '%s'", rc, err_text(), reason);
+    cr_expect(strstr(err_text(), reason), "'%s' lacks '%s'", err_text(), reason);
+    cr_expect_null(b);
+    bert_close(b);
+}
+
+Test(bert, refuses_a_file_without_a_tensor_and_names_it)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    strcpy(tiny_find(&m, "encoder.layer.1.attention.self.key.bias")->name, "something.else");
+    tiny_write_weights(&m, "F32");
+    expect_refused(&m, ERR_FORMAT, "encoder.layer.1.attention.self.key.bias");
+    tiny_close(&m);
+}
+
+Test(bert, refuses_a_tensor_of_another_shape)
+{
+    struct tiny_model m;
+    struct tiny_tensor *t;
+
+    tiny_open(&m);
+    t = tiny_find(&m, "encoder.layer.0.intermediate.dense.weight");
+    t->rows = m.hidden; /* transposed */
+    t->cols = m.wide;
+    tiny_write_weights(&m, "F32");
+    expect_refused(&m, ERR_FORMAT, "encoder.layer.0.intermediate.dense.weight");
+    tiny_close(&m);
+}
+
+Test(bert, refuses_weights_that_are_not_floats)
+{
+    struct tiny_model m;
+    char path[128];
+    struct buf b;
+
+    tiny_open(&m);
+    buf_init(&b);
+    snprintf(path, sizeof path, "%s/model.safetensors", m.dir);
+    cr_assert_eq(file_read(path, 1 << 20, &b), ERR_OK);
+    for (char *p = b.p; (p = memmem(p, b.n - (size_t)(p - b.p), "\"F32\"", 5)); p++)
+        memcpy(p, "\"I32\"", 5);
+    cr_assert_eq(file_write_atomic(path, b.p, b.n), ERR_OK);
+    expect_refused(&m, ERR_UNSUPPORTED, "I32");
+    buf_done(&b);
+    tiny_close(&m);
+}
+
+/* A configuration may claim much; memory is asked for only when the file shows it. */
+Test(bert, refuses_sizes_that_the_weights_do_not_have)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    m.layers = 64;
+    m.wide = 32768;
+    tiny_write_config(&m);
+    expect_refused(&m, ERR_FORMAT, "encoder.layer.0");
+    m.hidden = 4095;
+    tiny_write_config(&m);
+    expect_refused(&m, ERR_FORMAT, "word_embeddings");
+    tiny_close(&m);
+}
+
+Test(bert, refuses_a_cut_file_at_every_length)
+{
+    struct tiny_model m;
+    struct bert *b = NULL;
+    char path[128];
+    struct buf file;
+
+    tiny_open(&m);
+    buf_init(&file);
+    snprintf(path, sizeof path, "%s/model.safetensors", m.dir);
+    cr_assert_eq(file_read(path, 1 << 20, &file), ERR_OK);
+    for (size_t n = 0; n < file.n; n += n < 16 ? 1 : 997) {
+        cr_assert_eq(file_write_atomic(path, file.p, n), ERR_OK);
+        cr_expect_eq(bert_open(&b, m.dir), ERR_FORMAT, "cut at %zu", n);
+    }
+    buf_done(&file);
+    tiny_close(&m);
+}
+
+Test(bert, says_where_it_looked)
+{
+    struct tiny_model m;
+    char path[128];
+
+    tiny_open(&m);
+    snprintf(path, sizeof path, "%s/model.safetensors", m.dir);
+    unlink(path);
+    expect_refused(&m, ERR_NOT_FOUND, path);
+    tiny_close(&m);
+}

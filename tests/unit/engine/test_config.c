@@ -1,0 +1,199 @@
+#include "engine/config.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+/* Writes `text` to a file of its own and loads it. */
+static int load(struct config *c, const char *text)
+{
+    char path[] = "/tmp/test_config.XXXXXX";
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    int rc;
+
+    fputs(text, f);
+    fclose(f);
+    rc = config_load(c, path);
+    unlink(path);
+    return rc;
+}
+
+#define expect_refused(text, code, part)                                                           \
+    do {                                                                                           \
+        struct config refused_;                                                                    \
+        cr_expect_eq(load(&refused_, (text)), (code), "%s: %s", (text), err_text());               \
+        cr_expect_not_null(strstr(err_text(), (part)), "'%s' lacks '%s'", err_text(), (part));     \
+    } while (0)
+
+Test(config, defaults_are_those_of_the_contract)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect_str_eq(c.data, "./ragd-data");
+    cr_expect_str_eq(c.listen, "127.0.0.1:8080");
+    cr_expect_eq(c.chunk.chars, 1000);
+    cr_expect_eq(c.chunk.overlap, 150);
+    cr_expect_eq(c.retrieve.k, 5);
+    cr_expect_str_eq(c.retrieve.mode, "hybrid");
+    cr_expect_float_eq(c.retrieve.k1, 1.2, 1e-12);
+    cr_expect_eq(c.cache.bytes, 256 << 20);
+    cr_expect_eq(c.limits.body_bytes, 1 << 20);
+    cr_expect(c.retrieve.stop_words);
+    cr_expect_eq(config_check(&c), ERR_OK);
+}
+
+static void set_to_its_default(void *arg, const char *name, const char *type, const char *fallback,
+                               const char *help)
+{
+    cr_expect_eq(config_set(arg, name, fallback, "test"), ERR_OK, "%s", err_text());
+    cr_expect_gt(strlen(help), 5, "%s has no help", name);
+    cr_expect_gt(strlen(type), 2);
+}
+
+Test(config, every_default_is_within_its_own_bounds)
+{
+    struct config c;
+
+    config_defaults(&c);
+    config_each(set_to_its_default, &c);
+}
+
+Test(config, file_wins_over_default)
+{
+    struct config c;
+
+    cr_assert_eq(load(&c, "data = \"/srv/d\";\n"
+                          "chunk = { chars = 500; overlap = 50; };\n"
+                          "cache = { bytes = \"64KB\"; semantic = \"off\"; };\n"
+                          "retrieve = { stop_words = false; b = 1; mode = \"vector\"; };\n"
+                          "limits = { queue = 9; memory = 5000000000L; };\n"
+                          "store = { kind = \"embedded\"; };\n"),
+                 ERR_OK, "%s", err_text());
+    cr_expect_str_eq(c.data, "/srv/d");
+    cr_expect_eq(c.chunk.chars, 500);
+    cr_expect_eq(c.cache.bytes, 65536);
+    cr_expect_not(c.retrieve.stop_words);
+    cr_expect_float_eq(c.retrieve.b, 1, 0);
+    cr_expect_str_eq(c.retrieve.mode, "vector");
+    cr_expect_eq(c.server.queue, 9);
+    cr_expect_eq(c.limits.memory, 5000000000);
+}
+
+Test(config, environment_wins_over_file_and_option_over_both)
+{
+    struct config c;
+
+    setenv("RAGD_CHUNK_CHARS", "700", 1);
+    setenv("RAGD_DATA", "/from/env", 1);
+    setenv("RAGD_MODEL_PATH", "/m", 1);
+    cr_assert_eq(load(&c, "data = \"/from/file\"; chunk = { chars = 500; };"), ERR_OK);
+    cr_expect_str_eq(c.data, "/from/env");
+    cr_expect_eq(c.chunk.chars, 700);
+    cr_expect_str_eq(c.model.path, "/m");
+    cr_expect_eq(config_set(&c, "chunk.chars", "900", "--chunk-chars"), ERR_OK);
+    cr_expect_eq(c.chunk.chars, 900);
+}
+
+Test(config, bad_environment_is_named)
+{
+    struct config c;
+
+    setenv("RAGD_RETRIEVE_K", "many", 1);
+    cr_expect_eq(load(&c, ""), ERR_ARGUMENT);
+    cr_expect_not_null(strstr(err_text(), "RAGD_RETRIEVE_K"), "%s", err_text());
+}
+
+Test(config, unknown_setting_names_file_and_line)
+{
+    expect_refused("data = \"x\";\n\nchunk = {\n  charz = 5; };", ERR_ARGUMENT, ":4: ");
+    expect_refused("chunk = { charz = 5; };", ERR_ARGUMENT, "chunk.charz");
+    expect_refused("nothing = 1;", ERR_ARGUMENT, "nothing");
+    expect_refused("data = { path = 1; };", ERR_ARGUMENT, "data");
+    expect_refused("chunk = 5;", ERR_ARGUMENT, "chunk");
+}
+
+Test(config, ill_typed_setting_says_what_it_must_be)
+{
+    expect_refused("\nchunk = { chars = \"500\"; };", ERR_ARGUMENT, ":2: ");
+    expect_refused("chunk = { chars = \"500\"; };", ERR_ARGUMENT, "a whole number");
+    expect_refused("chunk = { chars = 5.5; };", ERR_ARGUMENT, "a whole number");
+    expect_refused("data = 5;", ERR_ARGUMENT, "a text");
+    expect_refused("data = (1, 2);", ERR_ARGUMENT, "a group or list");
+    expect_refused("retrieve = { stop_words = \"no\"; };", ERR_ARGUMENT, "true or false");
+    expect_refused("cache = { bytes = \"lots\"; };", ERR_ARGUMENT, "256MB");
+    expect_refused("cache = { bytes = \"-5\"; };", ERR_ARGUMENT, "256MB");
+    expect_refused("cache = { bytes = \"5QB\"; };", ERR_ARGUMENT, "256MB");
+    expect_refused("retrieve = { mode = \"best\"; };", ERR_ARGUMENT, "hybrid vector keyword");
+}
+
+Test(config, values_out_of_bounds_name_the_bounds)
+{
+    expect_refused("retrieve = { k = 0; };", ERR_LIMIT, "from 1 to 100");
+    expect_refused("retrieve = { b = 1.5; };", ERR_LIMIT, "from 0 to 1");
+    expect_refused("chunk = { chars = 100; overlap = 100; };", ERR_ARGUMENT, "smaller");
+    expect_refused("tenant = \"0123456789012345678901234567890123456789012345678901234567890123456"
+                   "789\";",
+                   ERR_LIMIT, "64 bytes");
+}
+
+Test(config, settings_of_later_versions_say_so)
+{
+    expect_refused("redis = { url = \"redis://h\"; };", ERR_UNSUPPORTED, "not available");
+    expect_refused("llm = ( { name = \"fast\"; } );", ERR_UNSUPPORTED, "not available");
+    expect_refused("prompt = { file = \"p\"; };", ERR_UNSUPPORTED, "not available");
+    expect_refused("store = { kind = \"pgvector\"; };", ERR_UNSUPPORTED, "not available");
+    expect_refused("cache = { semantic = \"strict\"; };", ERR_UNSUPPORTED, "not available");
+    expect_refused("model = { precision = \"int8\"; };", ERR_UNSUPPORTED, "not available");
+}
+
+Test(config, broken_syntax_names_file_and_line)
+{
+    expect_refused("data = \"x\";\nchunk = { chars = ;", ERR_ARGUMENT, ":2: ");
+    expect_refused("data = \"x\"; data = \"y\";", ERR_ARGUMENT, ":1: ");
+}
+
+Test(config, a_file_that_was_asked_for_must_be_there)
+{
+    struct config c;
+
+    cr_expect_eq(config_load(&c, "/nowhere/ragd.conf"), ERR_NOT_FOUND);
+    cr_expect_not_null(strstr(err_text(), "/nowhere/ragd.conf"));
+}
+
+Test(config, what_is_shown_can_be_read_again)
+{
+    struct config a, b;
+    struct buf shown;
+
+    buf_init(&shown);
+    cr_assert_eq(load(&a, "listen = \"[::1]:9\"; cache = { bytes = \"3GB\"; };"), ERR_OK);
+    config_print(&a, false, &shown);
+    cr_assert_eq(load(&b, shown.p), ERR_OK, "%s in\n%s", err_text(), shown.p);
+    cr_expect_str_eq(b.listen, "[::1]:9");
+    cr_expect_eq(b.cache.bytes, (int64_t)3 << 30);
+    cr_expect_not_null(strstr(shown.p, "(from file)"));
+    buf_done(&shown);
+}
+
+Test(config, json_has_every_section)
+{
+    struct config c;
+    struct buf shown;
+    json_t *v = NULL;
+
+    buf_init(&shown);
+    config_defaults(&c);
+    config_print(&c, true, &shown);
+    cr_assert_eq(json_parse(&v, buf_view(&shown), "shown"), ERR_OK, "%s", err_text());
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(v, "retrieve"), "k")), 5);
+    cr_expect_str_eq(json_string_value(json_object_get(v, "data")), "./ragd-data");
+    json_decref(v);
+    buf_done(&shown);
+}

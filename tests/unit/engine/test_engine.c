@@ -1,0 +1,63 @@
+#include "engine/engine.h"
+
+#include <sys/wait.h>
+
+#include "support/world.h"
+
+Test(engine, opens_an_empty_folder_and_closes)
+{
+    struct world w;
+
+    WORLD_OPEN(&w);
+    cr_expect_not_null(w.engine->retriever);
+    cr_expect_eq(embedder_info(w.engine->embedder)->dim, 384);
+    world_close(&w);
+}
+
+Test(engine, a_second_owner_is_refused_and_told_who_has_it)
+{
+    struct world w;
+    int status;
+    pid_t child;
+
+    WORLD_OPEN(&w);
+    child = fork();
+    if (child == 0) {
+        struct engine *e = NULL;
+        int rc = engine_open(&e, &w.config);
+
+        _exit(rc == ERR_BUSY && strstr(err_text(), "process") ? 0 : 1);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    world_close(&w);
+}
+
+Test(engine, what_was_ingested_is_there_after_reopening)
+{
+    struct world w;
+    struct world_reply r;
+
+    WORLD_OPEN(&w);
+    world_put(&w, "a", "The capital of France is Paris.", NULL);
+    world_reopen(&w);
+    world_ask(&w, "{\"question\":\"What is the capital of France?\"}", &r);
+    cr_expect_eq(json_array_size(json_object_get(r.json, "sources")), 1);
+    world_forget(&r);
+    world_close(&w);
+}
+
+Test(engine, a_missing_model_is_named)
+{
+    struct config c;
+    struct engine *e = NULL;
+    char dir[] = "/tmp/ragd-test-XXXXXX";
+
+    cr_assert_not_null(mkdtemp(dir));
+    config_defaults(&c);
+    snprintf(c.data, sizeof c.data, "%s/data", dir);
+    snprintf(c.model.path, sizeof c.model.path, "%s/no-such-model", dir);
+    cr_expect_lt(engine_open(&e, &c), 0);
+    cr_expect(strstr(err_text(), "no-such-model"), "%s", err_text());
+    nftw(dir, world_rm, 16, FTW_DEPTH | FTW_PHYS);
+}

@@ -1,0 +1,113 @@
+#include "generate/context.h"
+
+#include <criterion/criterion.h>
+
+#include "base/err.h"
+
+static struct passage passage(const char *document, int ordinal, uint32_t start, const char *text)
+{
+    struct str s = str_of(text);
+
+    return (struct passage){.document = str_of(document),
+                            .ordinal = ordinal,
+                            .start = start,
+                            .end = start + (uint32_t)s.n,
+                            .chunk_id = (uint64_t)ordinal + 1,
+                            .text = s};
+}
+
+static struct digest hash_of(struct passage *p, size_t n, const char *question, struct arena *mem)
+{
+    struct context c;
+
+    cr_assert_eq(context_build(p, n, 4000, mem, &c), ERR_OK);
+    return context_prompt_hash(&c, str_of(question), "extractive", "s", mem);
+}
+
+Test(context, is_in_stable_order_whatever_the_ranks)
+{
+    struct arena *mem = arena_new(0);
+    struct passage a[] = {passage("b", 0, 0, "Second."), passage("a", 1, 0, "First.")};
+    struct passage b[] = {a[1], a[0]};
+    struct context c;
+    struct digest x, y;
+
+    cr_assert_eq(context_build(a, 2, 4000, mem, &c), ERR_OK);
+    cr_expect_eq(c.n_used, 2);
+    cr_expect(strstr(c.text.p, "First.") < strstr(c.text.p, "Second."));
+    x = hash_of(a, 2, "q", mem);
+    y = hash_of(b, 2, "q", mem);
+    cr_expect(digest_eq(&x, &y), "a swap of two ranks changes nothing");
+    arena_free(mem);
+}
+
+Test(context, leaves_out_what_a_neighbour_has_said)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {passage("d", 0, 0, "One sentence. Two sentence."),
+                          passage("d", 1, 14, "Two sentence. Three sentence.")};
+    struct context c;
+    const char *first;
+
+    cr_assert_eq(context_build(p, 2, 4000, mem, &c), ERR_OK);
+    first = strstr(c.text.p, "Two sentence.");
+    cr_assert_not_null(first);
+    cr_expect_null(strstr(first + 1, "Two sentence."));
+    cr_expect_not_null(strstr(c.text.p, "Three sentence."));
+    arena_free(mem);
+}
+
+Test(context, keeps_whole_sentences_within_the_budget_best_hits_first)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {
+        passage("z", 0, 0, "The best hit has two sentences. This is the second."),
+        passage("a", 0, 0, "A lesser hit. It has more to say than there is room.")};
+    struct context c;
+
+    cr_assert_eq(context_build(p, 2, 70, mem, &c), ERR_OK);
+    cr_expect_not_null(strstr(c.text.p, "This is the second."));
+    cr_expect_not_null(strstr(c.text.p, "A lesser hit."));
+    cr_expect_null(strstr(c.text.p, "It has more"));
+    arena_free(mem);
+}
+
+Test(context, a_budget_out_of_bounds_is_refused)
+{
+    struct arena *mem = arena_new(0);
+    struct context c;
+
+    cr_expect_eq(context_build(NULL, 0, 0, mem, &c), ERR_LIMIT);
+    cr_expect_eq(context_build(NULL, 0, CONTEXT_CHARS_MAX + 1, mem, &c), ERR_LIMIT);
+    cr_expect_eq(context_build(NULL, 0, 100, mem, &c), ERR_OK);
+    cr_expect_eq(c.n_used, 0);
+    arena_free(mem);
+}
+
+Test(context, everything_a_reply_shows_is_in_the_prompt_hash)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p = passage("d", 0, 10, "Some text."), q;
+    struct digest base = hash_of(&p, 1, "q", mem), other;
+
+#define EXPECT_ANOTHER_HASH(change)                                                                \
+    do {                                                                                           \
+        q = p;                                                                                     \
+        change;                                                                                    \
+        other = hash_of(&q, 1, "q", mem);                                                          \
+        cr_expect_not(digest_eq(&base, &other), #change);                                          \
+    } while (0)
+    EXPECT_ANOTHER_HASH(q.document = STR_LIT("e"));
+    EXPECT_ANOTHER_HASH(q.title = STR_LIT("t"));
+    EXPECT_ANOTHER_HASH(q.uri = STR_LIT("u"));
+    EXPECT_ANOTHER_HASH(q.metadata = STR_LIT("{\"a\":1}"));
+    EXPECT_ANOTHER_HASH(q.heading = STR_LIT("h"));
+    EXPECT_ANOTHER_HASH(q.text = STR_LIT("Some tent."));
+    EXPECT_ANOTHER_HASH(q.page = 2);
+    EXPECT_ANOTHER_HASH(q.start = 11);
+    EXPECT_ANOTHER_HASH(q.chunk_id = 99);
+#undef EXPECT_ANOTHER_HASH
+    other = hash_of(&p, 1, "another question", mem);
+    cr_expect_not(digest_eq(&base, &other));
+    arena_free(mem);
+}

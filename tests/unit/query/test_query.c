@@ -1,0 +1,136 @@
+#include "query/query.h"
+
+#include "support/world.h"
+
+static const char capital[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
+
+static void fill(struct world *w)
+{
+    world_put(w, "capital.md",
+              "# Capital\n\nThe minimum CET1 ratio is 4.5 percent of risk-weighted assets. The "
+              "minimum total capital ratio is 8 percent.",
+              "{\"year\":2024,\"topic\":\"capital\"}");
+    world_put(w, "reports.md",
+              "Copies of suspicious activity reports are kept for five years from the date of "
+              "filing. A report is due within 30 calendar days.",
+              "{\"year\":2019,\"topic\":\"aml\"}");
+}
+
+Test(query, quotes_the_sentence_that_answers_and_says_where_it_stands)
+{
+    struct world w;
+    struct world_reply r;
+    json_t *source, *citation;
+    const char *text;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, capital, &r);
+    cr_expect(json_is_true(json_object_get(r.json, "answered")));
+    cr_expect_not_null(strstr(json_string_value(json_object_get(r.json, "answer")), "4.5 percent"));
+    source = json_array_get(json_object_get(r.json, "sources"), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(source, "document")), "capital.md");
+    citation = json_array_get(json_object_get(r.json, "citations"), 0);
+    text = json_string_value(json_object_get(source, "text"));
+    cr_expect_arr_eq(text + json_integer_value(json_object_get(citation, "start")) -
+                         json_integer_value(json_object_get(source, "start")),
+                     json_string_value(json_object_get(citation, "text")),
+                     json_string_length(json_object_get(citation, "text")));
+    world_forget(&r);
+    world_close(&w);
+}
+
+Test(query, the_same_question_again_comes_from_the_cache_with_the_same_answer)
+{
+    struct world w;
+    struct world_reply a, b;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, capital, &a);
+    world_ask(&w, capital, &b);
+    cr_expect_eq(a.ans.cache, CACHE_MISS);
+    cr_expect_eq(b.ans.cache, CACHE_HIT);
+    cr_expect(json_equal(json_object_get(a.json, "sources"), json_object_get(b.json, "sources")));
+    cr_expect_eq(b.ans.trace.ns[STAGE_EMBED], 0);
+    world_forget(&a);
+    world_forget(&b);
+    world_close(&w);
+}
+
+Test(query, a_filter_narrows_what_may_answer)
+{
+    struct world w;
+    struct world_reply r;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, "{\"question\":\"What is the minimum ratio?\",\"filter\":{\"topic\":\"aml\"}}",
+              &r);
+    cr_expect_eq(json_array_size(json_object_get(r.json, "sources")), 1);
+    cr_expect_str_eq(json_string_value(json_object_get(
+                         json_array_get(json_object_get(r.json, "sources"), 0), "document")),
+                     "reports.md");
+    world_forget(&r);
+    world_close(&w);
+}
+
+Test(query, no_store_leaves_no_trace_and_only_makes_no_run)
+{
+    struct world w;
+    struct world_reply r;
+    struct query q;
+    struct answer ans = {.mem = arena_new(0)};
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, "{\"question\":\"What is the minimum CET1 ratio?\",\"cache\":\"no-store\"}", &r);
+    cr_expect_eq(r.ans.cache, CACHE_BYPASS);
+    world_forget(&r);
+    query_defaults(&q, w.engine);
+    q.question = STR_LIT("What is the minimum CET1 ratio?");
+    q.cache = QUERY_CACHE_ONLY;
+    trace_start(&ans.trace);
+    cr_expect_eq(query_run(w.engine, &q, &ans), ERR_TIMEOUT);
+    arena_free(ans.mem);
+    world_close(&w);
+}
+
+Test(query, an_unknown_collection_is_named)
+{
+    struct world w;
+    struct query q;
+    struct answer ans = {.mem = arena_new(0)};
+
+    WORLD_OPEN(&w);
+    query_defaults(&q, w.engine);
+    q.question = STR_LIT("Why?");
+    q.collection = "nowhere";
+    trace_start(&ans.trace);
+    cr_expect_eq(query_run(w.engine, &q, &ans), ERR_NOT_FOUND);
+    cr_expect(strstr(err_text(), "nowhere"), "%s", err_text());
+    arena_free(ans.mem);
+    world_close(&w);
+}
+
+Test(query, a_deadline_that_has_passed_leaves_out_the_answer_and_says_so)
+{
+    struct world w;
+    struct world_reply r;
+    json_t *degraded;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, "{\"question\":\"How long are the reports kept, please?\",\"deadline_ms\":1}",
+              &r);
+    degraded = json_object_get(r.json, "degraded");
+    cr_assert_eq(json_array_size(degraded), 1, "an encoder under ASan takes more than 1 ms");
+    cr_expect_str_eq(json_string_value(json_array_get(degraded, 0)), "generate");
+    cr_expect(json_is_null(json_object_get(r.json, "answer")));
+    cr_expect_gt(json_array_size(json_object_get(r.json, "sources")), 0);
+    world_forget(&r);
+    world_ask(&w, "{\"question\":\"How long are the reports kept, please?\"}", &r);
+    cr_expect_eq(r.ans.cache, CACHE_MISS, "a degraded answer is not stored");
+    world_forget(&r);
+    world_close(&w);
+}

@@ -1,0 +1,161 @@
+#include "query/query.h"
+
+#include "base/json.h"
+#include "index/filter.h"
+#include "support/world.h"
+
+static int parse(struct query *q, const char *request, struct arena *mem, json_t **tree)
+{
+    json_error_t e;
+
+    *tree = json_loads(request, JSON_DECODE_ANY, &e);
+    cr_assert_not_null(*tree, "%s", e.text);
+    *q =
+        (struct query){.tenant = "default", .collection = "default", .k = 5, .context_chars = 4000};
+    return query_from_json(q, *tree, false, mem);
+}
+
+static void expect_refused(const char *request, int code, const char *said)
+{
+    struct arena *mem = arena_new(0);
+    struct query q;
+    json_t *tree;
+    int rc = parse(&q, request, mem, &tree);
+
+    cr_expect_eq(rc, code, "%s gave %s (%s)", request, err_name(rc), err_text());
+    cr_expect(strstr(err_text(), said), "'%s' does not say '%s'", err_text(), said);
+    json_decref(tree);
+    arena_free(mem);
+}
+
+Test(request, every_member_arrives)
+{
+    struct arena *mem = arena_new(0);
+    struct query q;
+    json_t *tree;
+
+    cr_assert_eq(
+        parse(&q,
+              "{\"question\":\"Why?\",\"k\":7,\"collection\":\"books\",\"mode\":\"vector\","
+              "\"fusion\":\"rrf\",\"ef\":50,\"context_chars\":900,\"answer\":\"none\","
+              "\"cache\":\"refresh\",\"deadline_ms\":20,\"filter\":{\"a\":1}}",
+              mem, &tree),
+        ERR_OK, "%s", err_text());
+    cr_expect(str_eq(q.question, STR_LIT("Why?")));
+    cr_expect_eq(q.k, 7);
+    cr_expect_str_eq(q.collection, "books");
+    cr_expect_eq(q.mode, SEARCH_VECTOR);
+    cr_expect_eq(q.fusion, FUSION_RRF);
+    cr_expect_eq(q.ef, 50);
+    cr_expect_eq(q.context_chars, 900);
+    cr_expect_eq(q.answer, QUERY_ANSWER_NONE);
+    cr_expect_eq(q.cache, QUERY_CACHE_REFRESH);
+    cr_expect_eq(q.deadline_ms, 20);
+    cr_expect_not_null(q.filter);
+    json_decref(tree);
+    arena_free(mem);
+}
+
+Test(request, what_is_wrong_is_named)
+{
+    expect_refused("{}", ERR_ARGUMENT, "question");
+    expect_refused("[]", ERR_ARGUMENT, "object");
+    expect_refused("{\"question\":\" \\n\\t\"}", ERR_ARGUMENT, "question");
+    expect_refused("{\"question\":7}", ERR_ARGUMENT, "'question' must be a string");
+    expect_refused("{\"question\":\"a\",\"k\":0}", ERR_ARGUMENT, "'k' is 0");
+    expect_refused("{\"question\":\"a\",\"k\":101}", ERR_ARGUMENT, "from 1 to 100");
+    expect_refused("{\"question\":\"a\",\"mode\":\"psychic\"}", ERR_ARGUMENT, "hybrid");
+    expect_refused("{\"question\":\"a\",\"colour\":\"red\"}", ERR_ARGUMENT, "'colour'");
+    expect_refused("{\"question\":\"a\",\"answer\":\"chat\"}", ERR_ARGUMENT, "no language model");
+    expect_refused("{\"question\":\"a\",\"mmr\":0.5}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"mode\":\"summary\"}", ERR_UNSUPPORTED, "not available");
+}
+
+Test(request, neutral_values_of_later_members_are_accepted)
+{
+    struct arena *mem = arena_new(0);
+    struct query q;
+    json_t *tree;
+
+    cr_expect_eq(parse(&q,
+                       "{\"question\":\"a\",\"rerank\":\"off\",\"semantic\":\"off\",\"window\":0,"
+                       "\"model\":\"auto\",\"collapse\":false,\"history\":[],\"mmr\":null}",
+                       mem, &tree),
+                 ERR_OK, "%s", err_text());
+    json_decref(tree);
+    arena_free(mem);
+}
+
+static struct str prepared(const char *question, struct arena *mem)
+{
+    struct query q = {.question = str_of(question)};
+
+    cr_assert_eq(query_prepare(&q, mem), ERR_OK, "%s", err_text());
+    return q.question;
+}
+
+Test(request, a_question_has_one_form)
+{
+    struct arena *mem = arena_new(0);
+
+    cr_expect(str_eq(prepared("  What \n is\tCET1? ", mem), STR_LIT("What is CET1?")));
+    cr_expect(str_eq(prepared("Caf\x65\xcc\x81", mem), STR_LIT("Caf\xc3\xa9")), "NFC");
+    cr_expect(str_eq(prepared("a\xc2\xa0\xe3\x80\x80z", mem), STR_LIT("a z")), "Unicode blanks");
+    cr_expect_not(str_eq(prepared("cet1", mem), prepared("CET1", mem)), "case is kept");
+    arena_free(mem);
+}
+
+Test(request, a_question_that_is_too_long_or_not_utf8_is_refused)
+{
+    struct arena *mem = arena_new(0);
+    char *big = mem_calloc(1, QUESTION_BYTES_MAX + 2);
+    struct query q = {.question = {"\xff\xfe", 2}};
+
+    cr_expect_eq(query_prepare(&q, mem), ERR_FORMAT);
+    memset(big, 'a', QUESTION_BYTES_MAX + 1);
+    q.question = str_of(big);
+    cr_expect_eq(query_prepare(&q, mem), ERR_LIMIT);
+    mem_free(big);
+    arena_free(mem);
+}
+
+/* The question key is built from one struct; each field in turn must make it another. */
+Test(request, every_field_that_changes_the_answer_changes_the_key)
+{
+    struct world w;
+    struct arena *mem = arena_new(0);
+    struct filter *filter = NULL;
+    struct query base, q;
+    struct digest k0, k;
+
+    WORLD_OPEN(&w);
+    query_defaults(&base, w.engine);
+    base.question = STR_LIT("What is CET1?");
+    k0 = query_key(w.engine, &base, mem);
+    cr_assert_eq(filter_from_text(&filter, STR_LIT("year>=2020"), mem), ERR_OK);
+#define EXPECT_ANOTHER_KEY(change)                                                                 \
+    do {                                                                                           \
+        q = base;                                                                                  \
+        change;                                                                                    \
+        k = query_key(w.engine, &q, mem);                                                          \
+        cr_expect_not(digest_eq(&k, &k0), #change);                                                \
+    } while (0)
+    EXPECT_ANOTHER_KEY(q.question = STR_LIT("What is CET2?"));
+    EXPECT_ANOTHER_KEY(q.tenant = "other");
+    EXPECT_ANOTHER_KEY(q.collection = "other");
+    EXPECT_ANOTHER_KEY(q.k = 6);
+    EXPECT_ANOTHER_KEY(q.mode = SEARCH_KEYWORD);
+    EXPECT_ANOTHER_KEY(q.fusion = FUSION_RRF);
+    EXPECT_ANOTHER_KEY(q.ef = 7);
+    EXPECT_ANOTHER_KEY(q.filter = filter);
+    EXPECT_ANOTHER_KEY(q.context_chars = 10);
+    EXPECT_ANOTHER_KEY(q.answer = QUERY_ANSWER_NONE);
+#undef EXPECT_ANOTHER_KEY
+    q = base;
+    q.deadline_ms = 5;
+    q.cache = QUERY_CACHE_REFRESH;
+    k = query_key(w.engine, &q, mem);
+    cr_expect(digest_eq(&k, &k0), "how long we wait and how the cache is used change no answer");
+    arena_free(mem);
+    world_close(&w);
+}
