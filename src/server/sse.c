@@ -35,6 +35,23 @@ static void add_member(struct event_log *l, const char *event, const char *key, 
     buf_done(&b);
 }
 
+/* Past the marks that a quoted sentence is followed by: "[1] [2] ". */
+static size_t after_marks(struct str text, size_t at)
+{
+    while (at < text.n && text.p[at] == '[') {
+        size_t i = at + 1;
+
+        while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+            i++;
+        if (i == at + 1 || i == text.n || text.p[i] != ']')
+            break;
+        at = i + 1;
+        while (at < text.n && text.p[at] == ' ')
+            at++;
+    }
+    return at;
+}
+
 /* Sentence by sentence; together the tokens are the answer, byte for byte. */
 static void add_tokens(struct event_log *l, struct str text)
 {
@@ -43,9 +60,11 @@ static void add_tokens(struct event_log *l, struct str text)
     size_t from = 0;
 
     while (sentence_next(&walk, &s)) {
+        size_t end = after_marks(text, s.start);
+
         if (s.start > from) {
-            add_member(l, "token", "text", str_sub(text, from, s.start), true);
-            from = s.start;
+            add_member(l, "token", "text", str_sub(text, from, end), true);
+            from = end;
         }
     }
     if (text.n > from)
