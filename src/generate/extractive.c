@@ -7,12 +7,15 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/utf8.h"
+#include "generate/cues.h"
 #include "simd/simd.h"
 #include "text/sentences.h"
 
 /* Shares of meaning and words in a sentence's score. */
 #define MEANING_WEIGHT 0.5
 #define WORDS_WEIGHT   0.5
+/* "X is ..." answers "What is X?" better than other sentences about X. */
+#define DEFINITION_BONUS 0.15
 /* A further sentence must be nearly as good as the best, and say something else. */
 #define FURTHER_MIN 0.80
 #define ALIKE_MAX   0.6
@@ -20,13 +23,6 @@
 #define FULL_SENTENCE_WORDS 6
 #define LIST_CHARS_MAX      700
 #define QUOTE_CHARS_MAX     900
-
-/* Logistic regression of "the passages answer it" on the signals, fitted by
- * tests/quality/fit_support.py on one half of squad-dev; see docs/results.md. */
-static const struct {
-    double bias, passage_cosine, sentence_cosine, sentence_words, passage_words, names_missing,
-        kind_matches, negation_differs, refuse_below;
-} SUPPORT = {-3.2251, 1.5971, 2.7846, 2.8032, -1.9563, -0.5433, 0.4829, -1.0, 0.3465};
 
 static const char REFUSAL[] = "The documents do not answer this question.";
 
@@ -176,6 +172,8 @@ static void score_passage(const struct extract_question *q, const struct passage
         /* What title and heading say is said of every sentence below them, but half as loud. */
         k->words = share_of(q, seen.terms) + 0.5 * share_of(q, around & ~seen.terms);
         k->score = MEANING_WEIGHT * k->cosine + WORDS_WEIGHT * k->words;
+        if (cue_defines(q->text, text))
+            k->score += DEFINITION_BONUS;
         k->score *= full < 1 ? full : 1;
     }
 }
@@ -192,105 +190,6 @@ static const struct candidate *best_of(const struct candidates *c)
 
 /* ---- how sure ---- */
 
-static bool has_digit(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (isdigit((unsigned char)s.p[i]))
-            return true;
-    return false;
-}
-
-/* A capital letter that does not begin the sentence. */
-static bool has_name(struct str s)
-{
-    for (size_t i = 2; i < s.n; i++)
-        if (isupper((unsigned char)s.p[i]) && s.p[i - 1] == ' ' && s.p[i - 2] != '.')
-            return true;
-    return false;
-}
-
-static bool asks(struct str question, const char *words)
-{
-    size_t n = strlen(words);
-
-    for (size_t i = 0; i + n <= question.n; i++) {
-        bool begins = i == 0 || !isalpha((unsigned char)question.p[i - 1]);
-        bool ends = i + n == question.n || !isalpha((unsigned char)question.p[i + n]);
-
-        if (begins && ends && str_eq_nocase((struct str){question.p + i, n}, str_of(words)))
-            return true;
-    }
-    return false;
-}
-
-static double kind_matches(struct str question, struct str sentence)
-{
-    if (asks(question, "when") || asks(question, "what year") || asks(question, "how many") ||
-        asks(question, "how much") || asks(question, "what percent"))
-        return has_digit(sentence);
-    if (asks(question, "who") || asks(question, "whose"))
-        return has_name(sentence);
-    return 0.5;
-}
-
-/* "What is not deducted?" is not answered by a sentence that says what is. */
-static bool negates(struct str s)
-{
-    return asks(s, "not") || asks(s, "never") || asks(s, "no") || asks(s, "without") ||
-           asks(s, "cannot") || asks(s, "except") || asks(s, "t"); /* "don't", "isn't" */
-}
-
-static bool is_word_byte(char c)
-{
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
-
-/* Whether text has this word, without case, not as a part of another. */
-static bool has_word(struct str text, struct str word)
-{
-    for (size_t i = 0; i + word.n <= text.n; i++) {
-        size_t end = i + word.n;
-
-        if (str_eq_nocase((struct str){text.p + i, word.n}, word) &&
-            (i == 0 || !is_word_byte(text.p[i - 1])) &&
-            (end == text.n || !is_word_byte(text.p[end])))
-            return true;
-    }
-    return false;
-}
-
-/* A word that names one thing: it has a digit, or begins with a capital and not the question. */
-static bool is_name(struct str word, bool first)
-{
-    return has_digit(word) || (!first && isupper((unsigned char)word.p[0]));
-}
-
-/* The share of the question's names and numbers that the passage does not have: whoever asks for
- * Credit Suisse in 2019 is not answered by a sentence about another bank. */
-static double names_missing(struct str question, const struct passage *p)
-{
-    size_t n = 0, n_missing = 0;
-
-    for (size_t i = 0; i < question.n;) {
-        size_t start = i;
-        struct str word;
-
-        while (i < question.n && is_word_byte(question.p[i]))
-            i++;
-        word = str_sub(question, start, i);
-        if (i == start) {
-            i++;
-            continue;
-        }
-        if (!is_name(word, start == 0))
-            continue;
-        n++;
-        n_missing +=
-            !has_word(p->text, word) && !has_word(p->title, word) && !has_word(p->heading, word);
-    }
-    return n ? (double)n_missing / (double)n : 0;
-}
-
 static void signals_of(const struct extract_question *q, const struct context *ctx,
                        const struct candidates *c, const struct candidate *best,
                        struct extract_signals *out)
@@ -298,6 +197,7 @@ static void signals_of(const struct extract_question *q, const struct context *c
     const struct passage *p = &ctx->passages[best->i_passage];
     uint64_t terms = c->passage_terms[best->i_passage];
     struct str sentence = str_sub(p->text, best->span.start, best->span.end);
+    const struct str said[] = {p->text, p->title, p->heading};
 
     out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
     out->sentence_cosine = 0;
@@ -305,20 +205,9 @@ static void signals_of(const struct extract_question *q, const struct context *c
         out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
     out->sentence_words = best->words;
     out->passage_words = share_of(q, terms);
-    out->names_missing = names_missing(q->text, p);
-    out->kind_matches = kind_matches(q->text, sentence);
-    out->negation_differs = negates(q->text) && !negates(sentence);
-}
-
-static double support_of(const struct extract_signals *s)
-{
-    double z =
-        SUPPORT.bias + SUPPORT.passage_cosine * s->passage_cosine +
-        SUPPORT.sentence_cosine * s->sentence_cosine + SUPPORT.sentence_words * s->sentence_words +
-        SUPPORT.passage_words * s->passage_words + SUPPORT.names_missing * s->names_missing +
-        SUPPORT.kind_matches * s->kind_matches + SUPPORT.negation_differs * s->negation_differs;
-
-    return 1 / (1 + exp(-z));
+    out->names_missing = cue_names_missing(q->text, said, sizeof said / sizeof *said);
+    out->kind_matches = cue_kind_matches(q->text, sentence);
+    out->negation_differs = cue_negates(q->text) && !cue_negates(sentence);
 }
 
 /* ---- the answer ---- */
@@ -478,7 +367,7 @@ int extractive_answer(const struct extract_question *q, const struct context *ct
         signals_of(q, ctx, &c, best, &r.signals);
         r.support = support_of(&r.signals);
     }
-    if (best && r.support >= SUPPORT.refuse_below) {
+    if (best && r.support >= SUPPORT_REFUSE_BELOW) {
         r.answered = true;
         choose(ctx, &c, best, &r);
         r.text = answer_text(&r, mem);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "index/filter_parts.h"
 
 enum token {
@@ -35,10 +36,15 @@ struct scan {
 
 static int wanted(const struct scan *s, const char *what)
 {
+    struct str rest;
+
     if (s->token == TOKEN_END)
         return FAIL(ERR_ARGUMENT, "filter: %s is missing at the end", what);
-    return FAIL(ERR_ARGUMENT, "filter, character %zu: %s is wanted, not '%.20s'", s->from + 1, what,
-                s->text.p + s->from);
+    rest = str_sub(s->text, s->from, s->text.n);
+    if (rest.n > 20)
+        rest.n = utf8_floor(rest.p, rest.n, 20);
+    return FAIL(ERR_ARGUMENT, "filter, character %zu: %s is wanted, not '%.*s'", s->from + 1, what,
+                STR_ARGS(rest));
 }
 
 /* ---- tokens ---- */

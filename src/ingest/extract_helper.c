@@ -45,7 +45,9 @@ static void set_limits(const struct wire_request *q)
     struct rlimit cpu = {RLIM_INFINITY, RLIM_INFINITY};
 
     getrusage(RUSAGE_SELF, &used);
-    cpu.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + q->timeout_ms / 1000 + 2;
+    /* whole seconds, and up to one of microseconds on either side */
+    cpu.rlim_cur =
+        (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1) + (q->timeout_ms + 999) / 1000;
     setrlimit(RLIMIT_CPU, &cpu);
     lower(RLIMIT_FSIZE, q->memory_bytes);
 #ifndef __SANITIZE_ADDRESS__

@@ -17,6 +17,7 @@ struct walk {
     bool too_deep;
     int depth;
     int pre, article, list_depth;
+    unsigned n_items; /* of the list that is open */
 };
 
 static void walk_children(struct walk *w, const GumboElement *e);
@@ -202,41 +203,31 @@ static void walk_table(struct walk *w, const GumboElement *e)
 
 /* ---- the walk ---- */
 
-/* Which item of its list, from 1. Lists have few items; the count is quadratic in them only. */
-static unsigned number_of(const GumboNode *node)
-{
-    const GumboNode *list = node->parent;
-    unsigned number = 1;
-
-    for (size_t i = 0; i < node->index_within_parent; i++) {
-        const GumboNode *n = list->v.element.children.data[i];
-
-        number += n->type == GUMBO_NODE_ELEMENT && n->v.element.tag == GUMBO_TAG_LI;
-    }
-    return number;
-}
-
 static void open_item(struct walk *w, const GumboNode *node)
 {
     const GumboNode *list = node->parent;
-    bool in_list = list && list->type == GUMBO_NODE_ELEMENT;
-    bool ordered = in_list && list->v.element.tag == GUMBO_TAG_OL;
+    bool ordered = list && list->type == GUMBO_NODE_ELEMENT && list->v.element.tag == GUMBO_TAG_OL;
     char marker[16] = "- ";
 
+    w->n_items++;
     if (ordered)
-        snprintf(marker, sizeof(marker), "%u. ", number_of(node));
-    if (in_list && node->index_within_parent > 1)
+        snprintf(marker, sizeof(marker), "%u. ", w->n_items);
+    if (w->n_items > 1)
         textout_tight(w->out);
     textout_item(w->out, w->list_depth - 1, marker);
 }
 
 static void walk_list(struct walk *w, const GumboElement *e)
 {
+    unsigned n_items = w->n_items;
+
+    w->n_items = 0;
     if (w->list_depth++ == 0)
         textout_block(w->out);
     walk_children(w, e);
     if (--w->list_depth == 0)
         textout_block(w->out);
+    w->n_items = n_items;
 }
 
 static void walk_heading(struct walk *w, const GumboElement *e)

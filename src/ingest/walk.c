@@ -219,13 +219,16 @@ static int by_key(const void *a, const void *b)
 static char *split_path(const char *path, const char **name)
 {
     const char *slash = strrchr(path, '/');
+    char *dir;
 
     *name = slash ? slash + 1 : path;
     if (!slash)
         return mem_strdup(".");
     if (slash == path)
         return mem_strdup("/");
-    return strndup(path, (size_t)(slash - path));
+    dir = mem_strdup(path);
+    dir[slash - path] = '\0';
+    return dir;
 }
 
 static int open_single(struct walk *w, const char *path, const struct stat *st)

@@ -103,33 +103,53 @@ static size_t skip_json(struct str json, size_t at)
     return at < json.n ? at + 1 : json.n;
 }
 
+static size_t skip_json_space(struct str json, size_t at)
+{
+    while (at < json.n && strchr(" \t\r\n", json.p[at]))
+        at++;
+    return at;
+}
+
+/* The offset behind the brace that opens "vocab" in a member of the root, or 0. */
+static size_t find_json_tokens(struct str json)
+{
+    static const struct str name = STR_LIT("\"vocab\"");
+    int depth = 0;
+
+    for (size_t at = 0; at < json.n; at = skip_json(json, at)) {
+        depth += (json.p[at] == '{') - (json.p[at] == '}');
+        if (depth == 2 && str_starts(str_sub(json, at, json.n), name)) {
+            size_t to = skip_json_space(json, at + name.n);
+
+            if (to < json.n && json.p[to] == ':')
+                to = skip_json_space(json, to + 1);
+            if (to < json.n && json.p[to] == '{')
+                return to + 1;
+        }
+    }
+    return 0;
+}
+
 /* Empties "vocab" of a tokenizer.json whose tokens stand in vocab.txt already: it is nineteen
  * twentieths of the file, and a tree of 30,000 members takes longer to build than all the rest of
- * opening the model. Line ends stay, so that messages about the rest name the right line. */
+ * opening a tokenizer. Line ends stay, so that messages about the rest name the right line. */
 static void drop_json_tokens(struct buf *b)
 {
     struct str json = buf_view(b);
-    size_t at = 0, to, after;
-    int depth = 0;
+    size_t at = find_json_tokens(json), to = at;
+    int depth = 1;
 
-    while (at < json.n &&
-           !(depth == 2 && str_starts(str_sub(json, at, json.n), STR_LIT("\"vocab\"")))) {
+    if (at == 0)
+        return;
+    for (; at < json.n; at = skip_json(json, at)) {
         depth += (json.p[at] == '{') - (json.p[at] == '}');
-        at = skip_json(json, at);
-    }
-    while (at < json.n && json.p[at] != '{')
-        at = skip_json(json, at);
-    if (at == json.n)
-        return; /* no such thing: the parser will say what is wrong */
-    for (to = ++at, after = at, depth = 1; after < json.n; after = skip_json(json, after)) {
-        depth += (json.p[after] == '{') - (json.p[after] == '}');
         if (depth == 0)
             break;
-        if (json.p[after] == '\n')
+        if (json.p[at] == '\n')
             b->p[to++] = '\n';
     }
-    memmove(b->p + to, b->p + after, json.n - after);
-    buf_cut(b, to + json.n - after);
+    memmove(b->p + to, b->p + at, json.n - at);
+    buf_cut(b, to + json.n - at);
 }
 
 /* ---- settings ---- */

@@ -210,23 +210,38 @@ static struct str folded(struct str s)
     return (struct str){p, n};
 }
 
+/* The folded text of a document, extracted once. */
+static struct str text_of(const char *data, const char *doc)
+{
+    static struct {
+        char name[200];
+        struct str text;
+    } seen[64];
+    static size_t n_seen;
+    char path[5000];
+    struct buf b;
+
+    for (size_t i = 0; i < n_seen; i++)
+        if (strcmp(seen[i].name, doc) == 0)
+            return seen[i].text;
+    cr_assert_lt(n_seen, 64);
+    buf_init(&b);
+    snprintf(path, sizeof(path), "%s/%s", data, doc);
+    cr_assert_eq(file_read(path, 1 << 28, &b), ERR_OK, "%s", err_text());
+    cr_assert_eq(run(doc, buf_view(&b)), ERR_OK, "%s: %s", doc, err_text());
+    snprintf(seen[n_seen].name, sizeof(seen[0].name), "%s", doc);
+    seen[n_seen].text = folded(list.v[0].text);
+    buf_done(&b);
+    return seen[n_seen++].text;
+}
+
 static void check_gold(const char *data, const json_t *gold)
 {
     const char *doc = json_string_value(json_object_get(gold, "doc"));
     struct str want = folded(str_of(json_string_value(json_object_get(gold, "text"))));
-    char path[5000];
-    struct str text;
-    struct buf b;
+    struct str text = text_of(data, doc);
 
-    buf_init(&b);
-    snprintf(path, sizeof(path), "%s/%s", data, doc);
-    cr_assert_eq(file_read(path, 1 << 28, &b), ERR_OK, "%s", err_text());
-    cr_expect_eq(run(doc, buf_view(&b)), ERR_OK, "%s: %s", doc, err_text());
-    if (list.n) {
-        text = folded(list.v[0].text);
-        cr_expect(memmem(text.p, text.n, want.p, want.n) != NULL, "%s lacks: %s", doc, want.p);
-    }
-    buf_done(&b);
+    cr_expect(memmem(text.p, text.n, want.p, want.n) != NULL, "%s lacks: %s", doc, want.p);
 }
 
 Test(extract, real_documents_hold_their_gold_texts_word_for_word)
@@ -245,10 +260,8 @@ Test(extract, real_documents_hold_their_gold_texts_word_for_word)
         size_t i;
         json_t *gold;
 
-        json_array_foreach(json_object_get(q, "gold"), i, gold) {
-            if (!strstr(json_string_value(json_object_get(gold, "doc")), "JPMORGAN_2021"))
-                check_gold(data, gold);
-        }
+        json_array_foreach(json_object_get(q, "gold"), i, gold)
+            check_gold(data, gold);
         json_decref(q);
     }
     buf_done(&b);

@@ -204,6 +204,19 @@ Test(vocab, names_the_bad_member_of_json)
     expect_refused(ERR_ARGUMENT, "\"normalizer\": 'lowercase' must be true or false");
 }
 
+Test(vocab, is_not_misled_by_the_word_vocab_elsewhere)
+{
+    struct vocab v;
+
+    put_str("vocab.txt", LINES);
+    put_json("{\"type\":\"BertNormalizer\",\"x\":\"vocab\",\"lowercase\":false}", PRE, POST,
+             "{\"y\":\"\\\"vocab\\\":{\",\"vocab\":[]}", "[{\"id\":5,\"content\":\"x\"}]");
+    cr_assert_eq(vocab_open(&v, dir), ERR_OK, "%s", err_text());
+    cr_expect_not(v.lower_case);
+    cr_expect_eq(v.n_tokens, 6);
+    vocab_done(&v);
+}
+
 Test(vocab, names_the_line_in_json_beside_lines)
 {
     put_str("vocab.txt", LINES);
