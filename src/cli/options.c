@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 
-enum { KEY_DATA = 0x1000, KEY_CONFIG, KEY_TENANT, KEY_JSON, KEY_MODEL };
+enum { KEY_DATA = 0x1000, KEY_CONFIG, KEY_TENANT, KEY_JSON, KEY_MODEL, KEY_USAGE };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Every command:", 90},
@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     {"model", KEY_MODEL, "DIR", 0, "folder of the embedding model", 90},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 90},
     {"help", '?', NULL, 0, "this text", 90},
+    {"usage", KEY_USAGE, NULL, OPTION_HIDDEN, NULL, 90}, /* argp's error messages point at it */
     {0},
 };
 
@@ -36,10 +37,11 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     case KEY_MODEL: common_override(c, "model.path", arg, "--model"); return 0;
     case KEY_JSON: c->json = true; return 0;
     case '?':
+    case KEY_USAGE:
         c->help = true;
-        if (state->out_stream)
-            argp_state_help(state, state->out_stream,
-                            ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+        argp_state_help(state, state->out_stream,
+                        key == KEY_USAGE ? ARGP_HELP_USAGE
+                                         : ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
         state->next = state->argc; /* nothing else counts */
         return 0;
     default: return ARGP_ERR_UNKNOWN;
