@@ -150,7 +150,12 @@ static void check_length(struct gate *g, struct str value)
             refuse(g, 400, "Content-Length must be digits");
             return;
         }
-        n = n > (INT64_MAX - digit) / 10 ? INT64_MAX : n * 10 + digit;
+        if (n > (INT64_MAX - digit) / 10) {
+            refuse(g, 413,
+                   "Content-Length is over every limit (limits.body_bytes, documents_bytes)");
+            return;
+        }
+        n = n * 10 + digit;
     }
     if (value.n == 0)
         refuse(g, 400, "Content-Length must be digits");
