@@ -80,7 +80,7 @@ static bool is_there(struct request *r)
     int rc = store_find_collection(reader, engine_of(r)->config.tenant, r->tail.p, r->mem, &row);
 
     store_reader_put(engine_of(r)->store, reader);
-    return rc == ERR_OK;
+    return rc >= 0;
 }
 
 static int make_collection(struct request *r, int *status, struct buf *body)
