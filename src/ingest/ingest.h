@@ -35,9 +35,9 @@ struct ingest_progress {
 struct ingest_options {
     const char *tenant, *collection;    /* NULL: the configuration's */
     int64_t chunk_chars, chunk_overlap; /* -1: the configuration's; chars 0: one chunk a document */
-    const char *root_name;  /* replaces the folder's name in clash messages and the stored root */
-    const json_t *metadata; /* object merged into every document's; NULL: none */
-    const char *meta_file;  /* jsonl: {"path": relative path, ...metadata}; NULL: none */
+    const char *root_name;   /* replaces the folder's name in clash messages and the stored root */
+    const json_t *metadata;  /* object merged into every document's; NULL: none */
+    const char *meta_file;   /* jsonl: {"path": relative path, ...metadata}; NULL: none */
     bool prune, prune_force; /* of the folders named, after all went in; see ingest/prune.h */
     void (*progress)(void *arg, const struct ingest_progress *p);
     void *progress_arg;
