@@ -14,6 +14,8 @@
 /* Shares of meaning and words in a sentence's score. */
 #define MEANING_WEIGHT 0.5
 #define WORDS_WEIGHT   0.5
+/* Without vectors the words stand in for the cosines; 0.7 is that of a sentence that answers. */
+#define WORDS_AS_COSINE 0.7
 /* "X is ..." answers "What is X?" better than other sentences about X. */
 #define DEFINITION_BONUS 0.15
 /* A further sentence must be nearly as good as the best, and say something else. */
@@ -199,10 +201,13 @@ static void signals_of(const struct extract_question *q, const struct context *c
     struct str sentence = str_sub(p->text, best->span.start, best->span.end);
     const struct str said[] = {p->text, p->title, p->heading};
 
-    out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
-    out->sentence_cosine = 0;
-    for (size_t i = 0; i < c->n; i++)
-        out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
+    if (q->vector) {
+        out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
+        for (size_t i = 0; i < c->n; i++)
+            out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
+    } else {
+        out->passage_cosine = out->sentence_cosine = WORDS_AS_COSINE * best->words;
+    }
     out->sentence_words = best->words;
     out->passage_words = share_of(q, terms);
     out->names_missing = cue_names_missing(q->text, said, sizeof said / sizeof *said);

@@ -22,7 +22,7 @@
 struct walk {
     char *root;  /* absolute */
     char *shown; /* as given */
-    int fd;      /* the root folder */
+    int fd;      /* the root folder; -1 for a single file, of which there may be thousands */
     bool folder;
     bool whole;
     struct walk_file *v;
@@ -236,10 +236,9 @@ static int open_single(struct walk *w, const char *path, const struct stat *st)
     const char *name;
     char *dir = split_path(path, &name);
 
-    w->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     w->root = realpath(dir, NULL);
     mem_free(dir);
-    if (w->fd < 0 || !w->root)
+    if (!w->root)
         return FAIL(ERR_IO, "'%s': %s", path, strerror(errno));
     add_file(w, name, st);
     return ERR_OK;
@@ -382,8 +381,7 @@ static int read_all(int fd, const struct stat *st, size_t max, struct buf *out)
 int walk_read(const struct walk *w, const struct walk_file *f, size_t max, struct buf *out)
 {
     /* A single file was named by the user, links included; in a folder we follow none out. */
-    int fd =
-        w->folder ? open_beneath(w->fd, f->key, READ_FLAGS) : openat(w->fd, f->key, READ_FLAGS);
+    int fd = w->folder ? open_beneath(w->fd, f->key, READ_FLAGS) : open(w->shown, READ_FLAGS);
     struct stat st;
     int rc;
 

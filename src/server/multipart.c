@@ -155,7 +155,7 @@ static int read_part(struct str *rest, struct str delimiter, struct arena *mem, 
     if (!cut(rest, STR_LIT("\r\n\r\n"), &head) || head.n > MULTIPART_HEAD_MAX)
         return FAIL(ERR_FORMAT, "multipart: a part's head must end within %d bytes",
                     MULTIPART_HEAD_MAX);
-    head.n += 2;
+    head.n += head.n ? 2 : 0; /* the CRLF of its last line */
     if (!cut(rest, delimiter, &p->bytes))
         return FAIL(ERR_FORMAT, "multipart: the last boundary is missing");
     return read_head(head, mem, p);

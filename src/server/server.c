@@ -216,6 +216,21 @@ void server_stop(struct server *s)
         loop_wake(&s->service.loops[i]);
 }
 
+/* SIGTERM and SIGINT are loop 0's while the server runs. The handles do not keep it alive. */
+static void on_signal(uv_signal_t *h, int number)
+{
+    log_event(LOG_INFO, "stopping", LOG_S("signal", strsignal(number)));
+    server_stop(h->data);
+}
+
+static void catch_signal(struct server *s, uv_signal_t *h, int number)
+{
+    CHECK(uv_signal_init(&s->service.loops[0].uv, h) == 0);
+    h->data = s;
+    uv_signal_start(h, on_signal, number);
+    uv_unref((uv_handle_t *)h);
+}
+
 static void tell_ready(const struct server *s)
 {
     log_event(LOG_INFO, "listening", LOG_S("listen", s->service.options.listen),
@@ -228,13 +243,20 @@ static void tell_ready(const struct server *s)
 
 int server_run(struct server *s)
 {
+    uv_signal_t term, interrupt;
+
     signal(SIGPIPE, SIG_IGN); /* a client that left is an error code, not the end of us */
+    catch_signal(s, &term, SIGTERM);
+    catch_signal(s, &interrupt, SIGINT);
     for (int i = 1; i < s->service.n_loops; i++)
         CHECK(pthread_create(&s->threads[i], NULL, loop_main, &s->service.loops[i]) == 0);
     tell_ready(s);
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
+    uv_close((uv_handle_t *)&term, NULL);
+    uv_close((uv_handle_t *)&interrupt, NULL);
+    uv_run(&s->service.loops[0].uv, UV_RUN_DEFAULT);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));
     return ERR_OK;
 }

@@ -5,7 +5,7 @@
  * carried out too.
  *
  * Threads  server_run blocks until stopped; server_stop is safe from another thread and
- *          from a signal handler (the caller catches signals).
+ *          from a signal handler.
  */
 #pragma once
 #include <stdbool.h>
@@ -35,7 +35,7 @@ struct server_options {
 };
 
 int server_new(struct server **out, struct engine *e, const struct server_options *o);
-/* Until server_stop, and then until every accepted request is answered (at most
+/* Until SIGTERM, SIGINT or server_stop, and then until every accepted request is answered (at most
  * server.drain_s). ERR_OK after a clean drain. */
 int server_run(struct server *s);
 void server_stop(struct server *s);

@@ -77,6 +77,48 @@ Test(ingest, of_one_file_uses_its_name_as_key)
     world_close(&w);
 }
 
+Test(ingest, of_a_file_named_twice_takes_it_once)
+{
+    struct world w;
+    struct ingest_report r;
+    const char *paths[3];
+    struct ingest_options o = USUAL_OPTIONS;
+
+    WORLD_OPEN(&w);
+    library_put(&w, "docs/a.txt", "Banks hold capital.");
+    library_put(&w, "docs/b.png", "");
+    paths[0] = library_path(&w, "docs");
+    paths[1] = library_path(&w, "docs/a.txt");
+    paths[2] = library_path(&w, "docs/");
+    ingest_report_init(&r);
+    cr_assert_eq(ingest_paths(w.engine, paths, 3, &o, &r), ERR_OK, "%s", err_text());
+    cr_expect_eq(r.documents, 1);
+    cr_expect_eq(r.n_refused, 0);
+    cr_expect_eq(r.n_skipped, 1);
+    ingest_report_done(&r);
+    world_close(&w);
+}
+
+Test(ingest, stores_the_root_under_another_name)
+{
+    struct world w;
+    struct ingest_report r;
+    struct ingest_options o = USUAL_OPTIONS;
+    struct arena *mem = arena_new(0);
+    struct document_row row;
+
+    WORLD_OPEN(&w);
+    library_put(&w, "docs/a.txt", "Banks hold capital.");
+    o.root_name = "handbook";
+    cr_assert_eq(library_ingest_as(&w, "docs", o, &r), ERR_OK, "%s", err_text());
+    ingest_report_done(&r);
+    cr_assert(library_find(&w, "a.txt", mem, &row));
+    cr_expect(str_eq(row.root, STR_LIT("handbook")));
+    cr_expect(str_ends(row.uri, STR_LIT("/docs/a.txt")), "where it lies is still told");
+    arena_free(mem);
+    world_close(&w);
+}
+
 Test(ingest, of_records_uses_their_ids_as_keys)
 {
     struct world w;

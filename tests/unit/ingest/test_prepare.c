@@ -24,7 +24,11 @@ static void bench_close(struct bench *b)
 }
 
 #define FILE_ORIGIN(k)                                                                             \
-    ((struct origin){.key = STR_LIT(k), .root = STR_LIT("/r"), .shown = k, .from_file = true})
+    ((struct origin){.key = STR_LIT(k),                                                            \
+                     .root = STR_LIT("r"),                                                         \
+                     .folder = STR_LIT("/r"),                                                      \
+                     .shown = k,                                                                   \
+                     .from_file = true})
 
 static int prepare(struct bench *b, struct origin o, struct extracted doc, struct ready **out)
 {

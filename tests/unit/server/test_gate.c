@@ -267,7 +267,10 @@ static void damage(struct buf *b, unsigned *seed)
     char tail[512];
 
     if (next_random(seed) % 3 == 0) { /* a control character somewhere in the head */
-        b->p[next_random(seed) % (b->n - 4)] = junk[next_random(seed) % sizeof junk];
+        size_t i = next_random(seed) % (b->n - 4);
+        char c = junk[next_random(seed) % sizeof junk];
+
+        b->p[i] = b->p[i] == c ? '\0' : c;
         return;
     }
     n_tail = b->n - at;

@@ -1,6 +1,7 @@
 #include "server/metrics.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct metrics_route routes[] = {{"GET", "/a"}, {"POST", "/b/{id}"}};

@@ -7,7 +7,10 @@
 #pragma once
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "simd/simd.h"
@@ -255,6 +258,52 @@ static inline double gap_attention(const struct simd *k)
     return worst;
 }
 
+/* n floats whose last one ends at a page that may not be touched. */
+struct fenced {
+    float *v;
+    char *map;
+    size_t n_bytes;
+};
+
+static inline struct fenced fenced_floats(size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE),
+           bytes = (n * sizeof(float) + page - 1) / page * page;
+    struct fenced f = {.n_bytes = bytes + page};
+
+    f.map = mmap(NULL, f.n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (f.map == MAP_FAILED || mprotect(f.map + bytes, page, PROT_NONE) < 0)
+        abort();
+    f.v = (float *)(void *)(f.map + bytes) - n;
+    return f;
+}
+
+/* Products and attention in memory without a byte to spare: a touch behind it ends the process. */
+static inline double gap_fenced(const struct simd *k)
+{
+    static const size_t rows[] = {1, 5, 6, 12, 13};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t n = 31; n <= 33; n++) {
+            size_t m = rows[i], t = rows[i], depth = 7, dim = n,
+                   packed = simd_packed_floats(n, depth);
+            struct fenced f[] = {fenced_floats(m * depth),
+                                 fenced_floats(packed),
+                                 fenced_floats(n),
+                                 fenced_floats(m * n),
+                                 fenced_floats(t * 3 * dim),
+                                 fenced_floats(t * dim),
+                                 fenced_floats(simd_attention_scratch(t, dim))};
+
+            k->gemm(f[0].v, m, depth, f[1].v, f[2].v, n, f[3].v, n);
+            k->attention(f[4].v, f[5].v, t, 1, dim, f[6].v);
+            for (size_t j = 0; j < sizeof f / sizeof *f; j++)
+                munmap(f[j].map, f[j].n_bytes);
+        }
+    }
+    return 0;
+}
+
 /* A row alone and the same row among others give the same bits. */
 static inline double gap_row_alone(const struct simd *k)
 {
@@ -286,6 +335,7 @@ static const struct kernel_check {
     {"dot_rows_i8", gap_dot_rows_i8, 1e-6},
     {"gemm", gap_gemm, 1e-6},
     {"gemm gives a row alone the bits it has among others", gap_row_alone, 0},
+    {"gemm and attention stay in their memory", gap_fenced, 0},
     {"add", gap_add, 0},
     {"gelu", gap_gelu, 1e-6},
     {"add_norm", gap_add_norm, 1e-5},
