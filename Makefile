@@ -123,10 +123,23 @@ $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
 	@echo "  race  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
 
+# The commands are not in the library; their tests get them from here.
+$(B)/cli.a: $(filter-out %/main.o,$(OBJ_CLI))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/tests/unit/cli/%: tests/unit/cli/%.c $(B)/cli.a $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  test  $<"
+	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/cli.a $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
+
 $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
 	@echo "  test  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
+
+# Tests of the extractors start it where ragd itself would be started.
+$(filter $(B)/tests/unit/ingest/test_extract%,$(TEST_BIN)): | $(B)/tests/extract_helper
 
 .PHONY: test test-programs test-run check tsan tsan-run cov cov-run torture
 test: setup  ## every test under ASan and UBSan (T=name: those whose path has the name)

@@ -56,6 +56,22 @@ static int literal(const char **s, const char *end, char c)
     return ERR_OK;
 }
 
+/* ".5", ".123", ".123456": milliseconds, the rest cut. */
+static int fraction(const char **s, const char *end, int64_t *ms)
+{
+    int rc = ERR_OK, digit;
+    int64_t unit = 100;
+
+    TRY(literal(s, end, '.'));
+    do {
+        TRY(digits(s, end, 1, &digit));
+        *ms += unit * digit;
+        unit /= 10;
+    } while (*s < end && **s >= '0' && **s <= '9');
+out:
+    return rc;
+}
+
 /* "Z", "+hh:mm" or nothing. */
 static int zone(const char **s, const char *end, int *minutes)
 {
@@ -75,6 +91,8 @@ static int zone(const char **s, const char *end, int *minutes)
     TRY(digits(s, end, 2, &h));
     TRY(literal(s, end, ':'));
     TRY(digits(s, end, 2, &m));
+    if (h > 23 || m > 59)
+        return ERR_FORMAT;
     *minutes = sign * (h * 60 + m);
 out:
     return rc;
@@ -117,12 +135,8 @@ int clock_parse_iso(const char *s, size_t n, int64_t *wall_ms)
             s++;
             TRY(digits(&s, end, 2, &se));
         }
-        if (s < end && *s == '.') {
-            int64_t unit = 100;
-
-            for (s++; s < end && *s >= '0' && *s <= '9'; s++, unit /= 10)
-                ms += unit * (*s - '0');
-        }
+        if (s < end && *s == '.')
+            TRY(fraction(&s, end, &ms));
         TRY(zone(&s, end, &off));
     }
     if (s != end || h > 23 || mi > 59 || se > 60)

@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 static int io_error(const char *what, const char *path)
 {
@@ -67,6 +70,22 @@ static int write_all(int fd, const char *p, size_t n)
     return ERR_OK;
 }
 
+/* The name is on disk only when its folder is. */
+static int sync_folder_of(const char *path)
+{
+    int rc = ERR_OK, fd;
+    char *copy = mem_strdup(path);
+    const char *folder = dirname(copy);
+
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        rc = io_error("cannot sync the folder", folder);
+    if (fd >= 0)
+        close(fd);
+    mem_free(copy);
+    return rc;
+}
+
 int file_write_atomic(const char *path, const void *p, size_t n)
 {
     int rc = ERR_OK;
@@ -74,10 +93,10 @@ int file_write_atomic(const char *path, const void *p, size_t n)
     int fd;
 
     buf_init(&tmp);
-    buf_addf(&tmp, "%s.%d.tmp", path, (int)getpid());
-    fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    buf_addf(&tmp, "%s.XXXXXX", path); /* two threads may write the same path */
+    fd = mkostemp(tmp.p, O_CLOEXEC);
     if (fd < 0) {
-        rc = io_error("cannot create", tmp.p);
+        rc = io_error("cannot create a file beside", path);
         goto out;
     }
     if (write_all(fd, p, n) < 0 || fsync(fd) < 0)
@@ -88,6 +107,8 @@ int file_write_atomic(const char *path, const void *p, size_t n)
         rc = io_error("cannot replace", path);
     if (rc < 0)
         unlink(tmp.p);
+    else
+        rc = sync_folder_of(path);
 out:
     buf_done(&tmp);
     return rc;
@@ -96,6 +117,7 @@ out:
 int file_make_dirs(const char *path)
 {
     int rc = ERR_OK;
+    struct stat st;
     struct buf b;
 
     buf_init(&b);
@@ -112,6 +134,8 @@ int file_make_dirs(const char *path)
         }
         b.p[i] = kept;
     }
+    if (b.n && (stat(b.p, &st) < 0 || !S_ISDIR(st.st_mode)))
+        rc = FAIL(ERR_IO, "'%s' is not a folder", path);
 out:
     buf_done(&b);
     return rc;

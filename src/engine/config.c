@@ -47,17 +47,29 @@ struct setting {
 #define AT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field)
 
 #define TEXT(name, field, fallback, help)                                                          \
-    {name, TYPE_TEXT, AT(field), fallback, 0, 0, NULL, NULL, help}
+    {                                                                                              \
+        name, TYPE_TEXT, AT(field), fallback, 0, 0, NULL, NULL, help                               \
+    }
 #define WORD(name, field, fallback, words, later, help)                                            \
-    {name, TYPE_WORD, AT(field), fallback, 0, 0, words, later, help}
+    {                                                                                              \
+        name, TYPE_WORD, AT(field), fallback, 0, 0, words, later, help                             \
+    }
 #define INT(name, field, fallback, min, max, help)                                                 \
-    {name, TYPE_INT, AT(field), fallback, min, max, NULL, NULL, help}
+    {                                                                                              \
+        name, TYPE_INT, AT(field), fallback, min, max, NULL, NULL, help                            \
+    }
 #define SIZE(name, field, fallback, min, max, help)                                                \
-    {name, TYPE_SIZE, AT(field), fallback, min, max, NULL, NULL, help}
+    {                                                                                              \
+        name, TYPE_SIZE, AT(field), fallback, min, max, NULL, NULL, help                           \
+    }
 #define REAL(name, field, fallback, min, max, help)                                                \
-    {name, TYPE_REAL, AT(field), fallback, min, max, NULL, NULL, help}
+    {                                                                                              \
+        name, TYPE_REAL, AT(field), fallback, min, max, NULL, NULL, help                           \
+    }
 #define BOOL(name, field, fallback, help)                                                          \
-    {name, TYPE_BOOL, AT(field), fallback, 0, 0, NULL, NULL, help}
+    {                                                                                              \
+        name, TYPE_BOOL, AT(field), fallback, 0, 0, NULL, NULL, help                               \
+    }
 
 /* clang-format off */
 static const struct setting settings[] = {
@@ -368,7 +380,8 @@ static void find_model(char *path, size_t size)
 void config_defaults(struct config *c)
 {
     memset(c, 0, sizeof *c);
-    for (size_t i = 0; i < N_SETTINGS; i++) /* the table's own values are right: a test loads them */
+    for (size_t i = 0; i < N_SETTINGS;
+         i++) /* the table's own values are right: a test loads them */
         set_value(c, &settings[i], settings[i].fallback, "default", CONFIG_DEFAULT);
     find_model(c->model.path, sizeof c->model.path);
 }
@@ -400,9 +413,7 @@ static bool value_as_text(const config_setting_t *v, enum setting_type type, cha
         snprintf(out, size, "%s", config_setting_get_bool(v) ? "true" : "false");
         return type == TYPE_BOOL;
     case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        snprintf(out, size, "%lld", config_setting_get_int64(v));
-        return number;
+    case CONFIG_TYPE_INT64: snprintf(out, size, "%lld", config_setting_get_int64(v)); return number;
     case CONFIG_TYPE_FLOAT:
         snprintf(out, size, "%.17g", config_setting_get_float(v));
         return type == TYPE_REAL;
@@ -413,8 +424,8 @@ static bool value_as_text(const config_setting_t *v, enum setting_type type, cha
 static int file_value(struct config *c, const config_setting_t *v, const char *name,
                       const char *where)
 {
-    static const char *const wanted[] = {"a text",        "a text", "a whole number", "a size",
-                                         "a real number", "true or false"};
+    static const char *const wanted[] = {"a text", "a text",        "a whole number",
+                                         "a size", "a real number", "true or false"};
     const struct setting *s = find_setting(name);
     char text[CONFIG_TEXT_MAX + 1]; /* one more, so that too long stays too long */
     bool fits = value_as_text(v, s ? s->type : TYPE_TEXT, text, sizeof text);

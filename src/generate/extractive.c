@@ -7,12 +7,17 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/utf8.h"
+#include "generate/cues.h"
 #include "simd/simd.h"
 #include "text/sentences.h"
 
 /* Shares of meaning and words in a sentence's score. */
 #define MEANING_WEIGHT 0.5
 #define WORDS_WEIGHT   0.5
+/* Without vectors the words stand in for the cosines; 0.7 is that of a sentence that answers. */
+#define WORDS_AS_COSINE 0.7
+/* "X is ..." answers "What is X?" better than other sentences about X. */
+#define DEFINITION_BONUS 0.15
 /* A further sentence must be nearly as good as the best, and say something else. */
 #define FURTHER_MIN 0.80
 #define ALIKE_MAX   0.6
@@ -20,13 +25,6 @@
 #define FULL_SENTENCE_WORDS 6
 #define LIST_CHARS_MAX      700
 #define QUOTE_CHARS_MAX     900
-
-/* Logistic regression of "the passages answer it" on the signals, fitted by
- * tests/quality/fit_support.py on one half of squad-dev; see docs/results.md. */
-static const struct {
-    double bias, passage_cosine, sentence_cosine, sentence_words, passage_words, rarest_missing,
-        kind_matches, refuse_below;
-} SUPPORT = {-4.0, 2.0, 3.0, 2.0, 2.0, -1.0, 0.5, 0.5};
 
 static const char REFUSAL[] = "The documents do not answer this question.";
 
@@ -176,6 +174,8 @@ static void score_passage(const struct extract_question *q, const struct passage
         /* What title and heading say is said of every sentence below them, but half as loud. */
         k->words = share_of(q, seen.terms) + 0.5 * share_of(q, around & ~seen.terms);
         k->score = MEANING_WEIGHT * k->cosine + WORDS_WEIGHT * k->words;
+        if (cue_defines(q->text, text))
+            k->score += DEFINITION_BONUS;
         k->score *= full < 1 ? full : 1;
     }
 }
@@ -192,83 +192,27 @@ static const struct candidate *best_of(const struct candidates *c)
 
 /* ---- how sure ---- */
 
-static bool has_digit(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (isdigit((unsigned char)s.p[i]))
-            return true;
-    return false;
-}
-
-/* A capital letter that does not begin the sentence. */
-static bool has_name(struct str s)
-{
-    for (size_t i = 2; i < s.n; i++)
-        if (isupper((unsigned char)s.p[i]) && s.p[i - 1] == ' ' && s.p[i - 2] != '.')
-            return true;
-    return false;
-}
-
-static bool asks(struct str question, const char *words)
-{
-    size_t n = strlen(words);
-
-    for (size_t i = 0; i + n <= question.n; i++) {
-        bool begins = i == 0 || !isalpha((unsigned char)question.p[i - 1]);
-        bool ends = i + n == question.n || !isalpha((unsigned char)question.p[i + n]);
-
-        if (begins && ends && str_eq_nocase((struct str){question.p + i, n}, str_of(words)))
-            return true;
-    }
-    return false;
-}
-
-static double kind_matches(struct str question, struct str sentence)
-{
-    if (asks(question, "when") || asks(question, "what year") || asks(question, "how many") ||
-        asks(question, "how much") || asks(question, "what percent"))
-        return has_digit(sentence);
-    if (asks(question, "who") || asks(question, "whose"))
-        return has_name(sentence);
-    return 0.5;
-}
-
-static double rarest_missing(const struct extract_question *q, uint64_t terms)
-{
-    size_t rarest = 0;
-
-    for (size_t i = 1; i < q->n_terms; i++)
-        if (q->terms[i].weight > q->terms[rarest].weight)
-            rarest = i;
-    return q->n_terms && !(terms >> rarest & 1);
-}
-
 static void signals_of(const struct extract_question *q, const struct context *ctx,
                        const struct candidates *c, const struct candidate *best,
                        struct extract_signals *out)
 {
     const struct passage *p = &ctx->passages[best->i_passage];
     uint64_t terms = c->passage_terms[best->i_passage];
+    struct str sentence = str_sub(p->text, best->span.start, best->span.end);
+    const struct str said[] = {p->text, p->title, p->heading};
 
-    out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
-    out->sentence_cosine = 0;
-    for (size_t i = 0; i < c->n; i++)
-        out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
+    if (q->vector) {
+        out->passage_cosine = isnan(p->hit.vector_score) ? 0 : p->hit.vector_score;
+        for (size_t i = 0; i < c->n; i++)
+            out->sentence_cosine = fmax(out->sentence_cosine, c->v[i].cosine);
+    } else {
+        out->passage_cosine = out->sentence_cosine = WORDS_AS_COSINE * best->words;
+    }
     out->sentence_words = best->words;
     out->passage_words = share_of(q, terms);
-    out->rarest_missing = rarest_missing(q, terms);
-    out->kind_matches = kind_matches(q->text, str_sub(p->text, best->span.start, best->span.end));
-}
-
-static double support_of(const struct extract_signals *s)
-{
-    double z = SUPPORT.bias + SUPPORT.passage_cosine * s->passage_cosine +
-               SUPPORT.sentence_cosine * s->sentence_cosine +
-               SUPPORT.sentence_words * s->sentence_words +
-               SUPPORT.passage_words * s->passage_words +
-               SUPPORT.rarest_missing * s->rarest_missing + SUPPORT.kind_matches * s->kind_matches;
-
-    return 1 / (1 + exp(-z));
+    out->names_missing = cue_names_missing(q->text, said, sizeof said / sizeof *said);
+    out->kind_matches = cue_kind_matches(q->text, sentence);
+    out->negation_differs = cue_negates(q->text) && !cue_negates(sentence);
 }
 
 /* ---- the answer ---- */
@@ -428,7 +372,7 @@ int extractive_answer(const struct extract_question *q, const struct context *ct
         signals_of(q, ctx, &c, best, &r.signals);
         r.support = support_of(&r.signals);
     }
-    if (best && r.support >= SUPPORT.refuse_below) {
+    if (best && r.support >= SUPPORT_REFUSE_BELOW) {
         r.answered = true;
         choose(ctx, &c, best, &r);
         r.text = answer_text(&r, mem);

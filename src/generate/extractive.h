@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "generate/context.h"
+#include "generate/support.h"
 #include "index/retriever.h"
 #include "text/words.h"
 
@@ -43,16 +44,6 @@ struct citation {
     uint32_t i_passage;  /* into context->passages */
     uint32_t start, end; /* bytes in the document's stored text */
     struct str text;     /* exactly those bytes */
-};
-
-/* Why we believe it or do not; what the support is computed from. All 0..1 but the cosines. */
-struct extract_signals {
-    double passage_cosine;  /* question and the best sentence's passage */
-    double sentence_cosine; /* the best of all sentences */
-    double sentence_words;  /* weighted share of the question's words in the best sentence */
-    double passage_words;   /* the same for its passage, title and heading */
-    double rarest_missing;  /* 1 when the question's rarest word is not in the passage */
-    double kind_matches;    /* "when": a date; "how many": a number; "who": a name; else 0.5 */
 };
 
 struct extract_result {

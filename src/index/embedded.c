@@ -30,6 +30,7 @@
 struct retriever {
     struct index_context context;
     struct pool *pool;
+    struct word_settings words;
 
     pthread_mutex_t mu;      /* guards the fields below */
     struct map *collections; /* "tenant\0name" -> struct snapshot *, the current one */
@@ -217,6 +218,7 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     r->pool = o->pool;
     r->collections = map_new();
     pthread_mutex_init(&r->mu, NULL);
+    r->words = o->words;
     TRY(analyzers_new(&r->context.analyzers, &o->words));
     TRY(load_collections(r));
     *out = r;
@@ -267,6 +269,11 @@ uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *co
         epoch = ((struct snapshot *)(uintptr_t)value)->epoch;
     pthread_mutex_unlock(&r->mu);
     return epoch;
+}
+
+const struct word_settings *retriever_words(const struct retriever *r)
+{
+    return &r->words;
 }
 
 size_t retriever_bytes(struct retriever *r)

@@ -1,13 +1,27 @@
 /* filter.h - which documents may answer: typed comparisons over metadata.
  *
  * From JSON ({"year":{"gte":2020},"type":{"in":["a","b"]},"or":[...],"not":{...}}) or from the
- * command line ('document_type=policy and year>=2020'); both become the same tree and the same
- * canonical text. Values are string, number, date (ISO 8601, compared as time), bool; a list in
- * the metadata matches when one of its elements does. A missing field makes every comparison
- * false but `ne`, `nin` and `exists:false`. Built-in fields: _kind _document _title _page
- * _ingested. Names go as they are written; "a.b" looks inside objects.
+ * command line; both become the same tree and the same canonical text:
  *
- * Limits   FILTER_NODES_MAX nodes, depth 32, FILTER_IN_MAX values in a list.
+ *   document_type=policy and (year>=2020 or not region in (eu, "new york")) and owner exists
+ *
+ *   expression = term { or term }        comparison = field sign value
+ *   term       = factor { and factor }              | field [not] in ( value {, value} )
+ *   factor     = not factor | ( expression )        | field [not] exists
+ *                | comparison            sign       = = != < <= > >=
+ *
+ * A bare value is a number, true, false, a date or else a string; "quoted" or 'quoted' it is a
+ * string or a date.
+ *
+ * Values   string, number, date (ISO 8601, compared as time), bool. Types are never converted: the
+ *          number 2020 is not the string "2020". A string in the metadata that is a date compares
+ *          with dates as a time. Strings compare byte by byte.
+ * Fields   names as they are written; "a.b" looks inside objects. A list in the metadata matches
+ *          when one of its elements does; `ne` and `nin` are the contrary of `eq` and `in`. A
+ *          missing field (null, empty list, an object itself) makes every comparison false but
+ *          `ne`, `nin` and `exists:false`. Built-in: _kind _document _title _page _ingested.
+ *
+ * Limits   FILTER_NODES_MAX nodes, FILTER_DEPTH_MAX deep, FILTER_IN_MAX values in a list.
  * Errors   ERR_ARGUMENT with the place and what would be right.
  * Threads  immutable once parsed (in the arena it was parsed into).
  */
@@ -20,6 +34,7 @@
 #include "base/str.h"
 
 #define FILTER_NODES_MAX 256
+#define FILTER_DEPTH_MAX 32
 #define FILTER_IN_MAX    1000
 
 enum filter_op {
@@ -72,3 +87,13 @@ struct filter_builtin {
 };
 bool filter_matches(const struct filter *f, const json_t *metadata,
                     const struct filter_builtin *builtin);
+
+/* Whether one value of the metadata passes a comparison; NE and NIN are asked as EQ and IN. Never
+ * called for AND, OR, NOT, EXISTS. */
+bool filter_value_passes(const struct filter *comparison, const struct value *v);
+
+/* NE, NIN and exists:false: true where nothing passes the comparison. */
+bool filter_is_negative(const struct filter *comparison);
+
+/* The built-in fields, for those who lay metadata out. */
+bool filter_is_builtin(struct str field);

@@ -1,50 +1,49 @@
 #include "index/fusion.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-static int by_chunk(const void *a, const void *b)
+/* Chunks of both lists, each once: the first list as it is, the second looked up in it. */
+struct joined {
+    struct fused *v;
+    size_t n;
+    uint32_t *table; /* [mask + 1] place + 1 by chunk id, 0 where free */
+    size_t mask;
+};
+
+static struct fused *joined_slot(struct joined *j, const struct candidate *c)
 {
-    uint64_t x = ((const struct fused *)a)->at.chunk_id, y = ((const struct fused *)b)->at.chunk_id;
+    size_t i = (c->chunk_id * 0x9e3779b97f4a7c15u) >> 32 & j->mask;
 
-    return x < y ? -1 : x > y;
+    for (; j->table[i]; i = (i + 1) & j->mask)
+        if (j->v[j->table[i] - 1].at.chunk_id == c->chunk_id)
+            return &j->v[j->table[i] - 1];
+    j->v[j->n] = (struct fused){*c, NAN, NAN, 0, 0};
+    j->table[i] = (uint32_t)++j->n;
+    return &j->v[j->n - 1];
 }
 
-static int best_first(const void *a, const void *b)
+static struct joined join(const struct topk *vectors, const struct topk *words, struct arena *mem)
 {
-    const struct fused *x = a, *y = b;
+    size_t n = vectors->n + words->n, cap = 16;
+    struct joined j = {.v = arena_alloc(mem, n * sizeof *j.v)};
 
-    if (x->at.score != y->at.score)
-        return x->at.score > y->at.score ? -1 : 1;
-    return by_chunk(a, b);
-}
+    while (cap < 2 * n)
+        cap *= 2;
+    j.mask = cap - 1;
+    j.table = ARENA_ARRAY(mem, uint32_t, cap);
+    for (size_t i = 0; i < vectors->n; i++) {
+        struct fused *f = joined_slot(&j, &vectors->v[i]);
 
-size_t fusion_join(const struct topk *vectors, const struct topk *words, struct arena *mem,
-                   struct fused **out)
-{
-    struct fused *v = arena_alloc(mem, (vectors->n + words->n) * sizeof *v);
-    size_t n = 0, n_joined = 0;
-
-    for (size_t i = 0; i < vectors->n; i++)
-        v[n++] = (struct fused){vectors->v[i], vectors->v[i].score, NAN, (uint32_t)i + 1, 0};
-    for (size_t i = 0; i < words->n; i++)
-        v[n++] = (struct fused){words->v[i], NAN, words->v[i].score, 0, (uint32_t)i + 1};
-    qsort(v, n, sizeof *v, by_chunk);
-    for (size_t i = 0; i < n; i++) {
-        struct fused *last = n_joined ? &v[n_joined - 1] : NULL;
-
-        if (!last || last->at.chunk_id != v[i].at.chunk_id) {
-            v[n_joined++] = v[i];
-        } else if (v[i].keyword_rank) {
-            last->keyword_score = v[i].keyword_score;
-            last->keyword_rank = v[i].keyword_rank;
-        } else {
-            last->vector_score = v[i].vector_score;
-            last->vector_rank = v[i].vector_rank;
-        }
+        f->vector_score = vectors->v[i].score;
+        f->vector_rank = (uint32_t)i + 1;
     }
-    *out = v;
-    return n_joined;
+    for (size_t i = 0; i < words->n; i++) {
+        struct fused *f = joined_slot(&j, &words->v[i]);
+
+        f->keyword_score = words->v[i].score;
+        f->keyword_rank = (uint32_t)i + 1;
+    }
+    return j;
 }
 
 /* A list's scores between its best and the last of its best FUSION_CANDIDATES. */
@@ -72,19 +71,29 @@ static double reciprocal(uint32_t rank)
     return rank ? 1.0 / (FUSION_RRF_K + rank) : 0;
 }
 
-void fusion_score(enum search_fusion how, const struct topk *vectors, const struct topk *words,
-                  struct fused *v, size_t n)
+size_t fusion(enum search_fusion how, const struct topk *vectors, const struct topk *words,
+              size_t k, struct arena *mem, struct fused **out)
 {
     struct scale vector_scale = scale_of(vectors), word_scale = scale_of(words);
+    struct joined j = join(vectors, words, mem);
+    struct topk best;
 
-    for (size_t i = 0; i < n; i++) {
-        struct fused *f = &v[i];
-
-        f->at.score =
+    topk_init(&best, k, mem);
+    for (size_t i = 0; i < j.n; i++) {
+        const struct fused *f = &j.v[i];
+        double score =
             how == FUSION_RRF
-                ? (float)(reciprocal(f->vector_rank) + reciprocal(f->keyword_rank))
-                : (float)(FUSION_KEYWORD_WEIGHT * scaled(&word_scale, f->keyword_score) +
-                          (1 - FUSION_KEYWORD_WEIGHT) * scaled(&vector_scale, f->vector_score));
+                ? reciprocal(f->vector_rank) + reciprocal(f->keyword_rank)
+                : FUSION_KEYWORD_WEIGHT * scaled(&word_scale, f->keyword_score) +
+                      (1 - FUSION_KEYWORD_WEIGHT) * scaled(&vector_scale, f->vector_score);
+
+        topk_push(&best, (struct candidate){(float)score, 0, (uint32_t)i, f->at.chunk_id});
     }
-    qsort(v, n, sizeof *v, best_first);
+    topk_sort(&best);
+    *out = arena_alloc(mem, best.n * sizeof **out);
+    for (size_t i = 0; i < best.n; i++) {
+        (*out)[i] = j.v[best.v[i].slot];
+        (*out)[i].at.score = best.v[i].score;
+    }
+    return best.n;
 }

@@ -9,7 +9,11 @@
  *
  *   snapshot -> segments (immutable: vectors, postings, columns) + tombstones, and an epoch
  *
- * Threads  everything here is locked or immutable; a snapshot may be used by several threads.
+ * A chunk that has no vector under the retriever's fingerprint is found by its words only (a
+ * warning at opening counts them).
+ *
+ * Threads  everything here is locked or immutable; a snapshot may be used by several threads, and
+ *          is given back before retriever_close.
  */
 #pragma once
 #include <stddef.h>
@@ -123,8 +127,9 @@ double snapshot_idf(struct snapshot *s, struct str stemmed_word);
 
 /* Writes whole documents, durable and visible when it returns. Documents are independent: results
  * [n] says ERR_OK or why one was refused (its text in err_text order is lost; refusals that a
- * human should read are found before this is called). Returns ERR_OK when at least the
- * transaction stands. */
+ * human should read are found before this is called): a clash of roots, a limit, a vector of
+ * another dimension or not finite. Of a key that comes twice the last is written and its result
+ * stands for both. Returns ERR_OK when at least the transaction stands. */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
                      struct upsert *docs, size_t n, int *results);
 

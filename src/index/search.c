@@ -193,10 +193,8 @@ static void hits_of_list(const struct search *s, const struct topk *list, struct
 static void hits_of_both(struct search *s, struct hits *out)
 {
     struct fused *v;
-    size_t n = fusion_join(&s->vectors, &s->words, s->mem, &v);
 
-    fusion_score(s->spec->fusion, &s->vectors, &s->words, v, n);
-    out->n = n < (size_t)s->spec->k ? n : (size_t)s->spec->k;
+    out->n = fusion(s->spec->fusion, &s->vectors, &s->words, (size_t)s->spec->k, s->mem, &v);
     out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(s, &v[i].at);

@@ -1,7 +1,6 @@
 #include "index/topk.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 
@@ -25,16 +24,17 @@ static void sift_up(struct topk *t, size_t i, struct candidate c)
     t->v[i] = c;
 }
 
-static void sift_down(struct topk *t, struct candidate c)
+/* Puts c where the root was, in a heap of n. */
+static void sift_down(struct topk *t, size_t n, struct candidate c)
 {
     size_t i = 0;
 
     for (;;) {
         size_t child = 2 * i + 1;
 
-        if (child >= t->n)
+        if (child >= n)
             break;
-        if (child + 1 < t->n && is_worse(&t->v[child + 1], &t->v[child]))
+        if (child + 1 < n && is_worse(&t->v[child + 1], &t->v[child]))
             child++;
         if (!is_worse(&t->v[child], &c))
             break;
@@ -49,15 +49,16 @@ void topk_push(struct topk *t, struct candidate c)
     if (t->n < t->k)
         sift_up(t, t->n++, c);
     else if (is_worse(&t->v[0], &c))
-        sift_down(t, c);
+        sift_down(t, t->n, c);
 }
 
-static int best_first(const void *a, const void *b)
-{
-    return is_worse(a, b) ? 1 : -1;
-}
-
+/* The worst of what is left goes to the end. */
 void topk_sort(struct topk *t)
 {
-    qsort(t->v, t->n, sizeof *t->v, best_first);
+    for (size_t n = t->n; n > 1; n--) {
+        struct candidate last = t->v[n - 1];
+
+        t->v[n - 1] = t->v[0];
+        sift_down(t, n - 1, last);
+    }
 }

@@ -91,6 +91,8 @@ static size_t next_first(const struct packer *k, size_t first, size_t i)
     if (at > first && at < i)
         return at;
     at = i;
+    if (p->v[i].heading)
+        return i;
     while (at - 1 > first && !p->v[at - 1].heading) {
         n_tokens += p->v[at - 1].n_tokens;
         if (chars_of(p, at - 1, i) > k->s->overlap || n_tokens > k->s->max_tokens ||

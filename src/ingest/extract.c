@@ -4,8 +4,10 @@
 #include "base/mem.h"
 #include "ingest/encoding.h"
 #include "ingest/extract_child.h"
+#include "ingest/extract_csv.h"
 #include "ingest/extract_json.h"
 #include "ingest/extract_md.h"
+#include "ingest/heading_guess.h"
 #include "ingest/textout.h"
 
 /* What holds where the caller sets 0. */
@@ -97,9 +99,33 @@ void extractor_free(struct extractor *x)
     mem_free(x);
 }
 
+static struct str line_at(struct str text, size_t at)
+{
+    const char *lf = at < text.n ? memchr(text.p + at, '\n', text.n - at) : NULL;
+    size_t end = lf ? (size_t)(lf - text.p) : text.n;
+
+    return at < text.n ? str_sub(text, at, end) : STR_LIT("");
+}
+
+/* Lines stay as they are; one that stands alone and looks like a heading is marked as one. */
 static int extract_txt(struct str text, struct textout *out)
 {
-    textout_pre(out, text.p, text.n);
+    bool after_blank = true;
+    struct str line;
+
+    for (size_t at = 0; at < text.n && !out->over; at += line.n + 1) {
+        int level = 0;
+
+        line = line_at(text, at);
+        if (after_blank && str_trim(line_at(text, at + line.n + 1)).n == 0)
+            level = heading_guess(line);
+        if (level)
+            textout_heading_open(out, level);
+        textout_pre(out, line.p, line.n + (at + line.n < text.n)); /* with its \n */
+        if (level)
+            textout_heading_close(out);
+        after_blank = str_trim(line).n == 0;
+    }
     return textout_finish(out, "no text");
 }
 
@@ -115,6 +141,7 @@ static int extract_one(struct extractor *x, enum file_kind kind, struct str byte
     switch (kind) {
     case KIND_TXT: TRY(extract_txt(bytes, &t)); break;
     case KIND_MD: TRY(extract_md(bytes, &t)); break;
+    case KIND_CSV: TRY(extract_csv(bytes, &t)); break;
     case KIND_HTML:
     case KIND_PDF:
     case KIND_DOCX: TRY(extract_child_run(x->child, kind, bytes, &t)); break;

@@ -64,11 +64,16 @@ struct extracted_list {
 };
 void extracted_list_done(struct extracted_list *l);
 
+/* Of one file; 0 takes the default. */
 struct extract_limits {
-    int64_t timeout_ms, memory_bytes, text_bytes, file_bytes;
+    int64_t timeout_ms;   /* 10 s of processor time, and three times that by the clock */
+    int64_t memory_bytes; /* 768 MiB for the helper, half of it for pdftotext */
+    int64_t text_bytes;   /* 64 MiB; at most UINT32_MAX, because offsets are 32 bits */
+    int64_t file_bytes;   /* 64 MiB */
 };
 
 struct extractor;
+/* `limits` NULL: all defaults. The helper starts with the first file that needs it. */
 int extractor_new(struct extractor **out, const struct extract_limits *limits);
 void extractor_free(struct extractor *x); /* ends the child */
 

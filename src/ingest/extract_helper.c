@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "ingest/extract_docx.h"
 #include "ingest/extract_html.h"
 #include "ingest/extract_pdf.h"
 #include "ingest/extract_wire.h"
@@ -44,7 +45,9 @@ static void set_limits(const struct wire_request *q)
     struct rlimit cpu = {RLIM_INFINITY, RLIM_INFINITY};
 
     getrusage(RUSAGE_SELF, &used);
-    cpu.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + q->timeout_ms / 1000 + 2;
+    /* whole seconds, and up to one of microseconds on either side */
+    cpu.rlim_cur =
+        (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1) + (q->timeout_ms + 999) / 1000;
     setrlimit(RLIMIT_CPU, &cpu);
     lower(RLIMIT_FSIZE, q->memory_bytes);
 #ifndef __SANITIZE_ADDRESS__
@@ -80,6 +83,7 @@ static int run(const struct wire_request *q, struct str body, struct textout *ou
 {
     switch (q->kind) {
     case KIND_HTML: return extract_html(body, out);
+    case KIND_DOCX: return extract_docx(body, out);
     case KIND_PDF: return extract_pdf(body, q->memory_bytes / 2, q->timeout_ms, out);
     default: return FAIL(ERR_SYSTEM, "the helper does not read kind %u", q->kind);
     }

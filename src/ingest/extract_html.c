@@ -17,6 +17,7 @@ struct walk {
     bool too_deep;
     int depth;
     int pre, article, list_depth;
+    unsigned n_items; /* of the list that is open */
 };
 
 static void walk_children(struct walk *w, const GumboElement *e);
@@ -204,29 +205,29 @@ static void walk_table(struct walk *w, const GumboElement *e)
 
 static void open_item(struct walk *w, const GumboNode *node)
 {
-    char marker[16] = "- ";
-    unsigned number = 1;
     const GumboNode *list = node->parent;
+    bool ordered = list && list->type == GUMBO_NODE_ELEMENT && list->v.element.tag == GUMBO_TAG_OL;
+    char marker[16] = "- ";
 
-    if (list && list->type == GUMBO_NODE_ELEMENT && list->v.element.tag == GUMBO_TAG_OL) {
-        for (unsigned i = 0; i < node->index_within_parent && i < list->v.element.children.length;
-             i++) {
-            const GumboNode *n = list->v.element.children.data[i];
-
-            number += n->type == GUMBO_NODE_ELEMENT && n->v.element.tag == GUMBO_TAG_LI;
-        }
-        snprintf(marker, sizeof(marker), "%u. ", number);
-    }
+    w->n_items++;
+    if (ordered)
+        snprintf(marker, sizeof(marker), "%u. ", w->n_items);
+    if (w->n_items > 1)
+        textout_tight(w->out);
     textout_item(w->out, w->list_depth - 1, marker);
 }
 
 static void walk_list(struct walk *w, const GumboElement *e)
 {
+    unsigned n_items = w->n_items;
+
+    w->n_items = 0;
     if (w->list_depth++ == 0)
         textout_block(w->out);
     walk_children(w, e);
     if (--w->list_depth == 0)
         textout_block(w->out);
+    w->n_items = n_items;
 }
 
 static void walk_heading(struct walk *w, const GumboElement *e)
@@ -401,6 +402,7 @@ int extract_html(struct str bytes, struct textout *out)
     read_title(&tree->root->v.element, out);
     read_meta(&tree->root->v.element, out);
     TRY(read_body(&tree->root->v.element, out));
+    textout_title_from_heading(out);
 out:
     if (tree)
         gumbo_destroy_output(&options, tree);

@@ -136,9 +136,7 @@ static void find_title(struct textout *out)
 
     if (json_is_string(title))
         textout_title(out, json_string_value(title), json_string_length(title));
-    else if (out->n_headings && out->headings[0].level == 1)
-        textout_title(out, out->text.p + out->headings[0].start,
-                      out->headings[0].end - out->headings[0].start);
+    textout_title_from_heading(out);
 }
 
 int extract_md(struct str bytes, struct textout *out)

@@ -1,6 +1,7 @@
 #include "ingest/extract_pdf.h"
 
 #include "base/err.h"
+#include "base/map.h"
 #include "ingest/pdf_layout.h"
 #include "ingest/pdftotext.h"
 
@@ -58,19 +59,92 @@ static struct str pages_of(struct str drawn)
     return drawn;
 }
 
+/* ---- what stands on every page ---- */
+
+#define REPEATED_PAGES_MIN 5
+
+static struct str first_line(struct str page)
+{
+    const char *lf;
+
+    page = str_trim(page);
+    lf = page.n ? memchr(page.p, '\n', page.n) : NULL;
+    return lf ? str_trim(str_sub(page, 0, (size_t)(lf - page.p))) : page;
+}
+
+static bool next_page(struct str pages, size_t *at, struct str *page)
+{
+    const char *ff;
+
+    if (*at >= pages.n)
+        return false;
+    ff = memchr(pages.p + *at, '\f', pages.n - *at);
+    *page = str_sub(pages, *at, ff ? (size_t)(ff - pages.p) : pages.n);
+    *at += page->n + 1;
+    return true;
+}
+
+/* How often each first line occurs. */
+static struct map *count_first_lines(struct str pages, size_t *n_pages)
+{
+    struct map *m = map_new();
+    struct str page, line;
+    bool added;
+
+    *n_pages = 0;
+    for (size_t at = 0; next_page(pages, &at, &page); (*n_pages)++) {
+        line = first_line(page);
+        if (line.n)
+            ++*map_slot(m, line.p, line.n, 0, &added);
+    }
+    return m;
+}
+
+/* Without a number alone on its last line, "42" or "- 42 -": the page mark says it better. */
+static struct str without_page_number(struct str page)
+{
+    struct str body = str_trim(page), last;
+    const char *lf = body.n ? memrchr(body.p, '\n', body.n) : NULL;
+
+    if (!lf)
+        return page;
+    last = str_trim(str_sub(body, (size_t)(lf + 1 - body.p), body.n));
+    for (size_t i = 0; i < last.n; i++)
+        if (!strchr("0123456789- ", last.p[i]))
+            return page;
+    return last.n <= 8 ? str_sub(page, 0, (size_t)(lf - page.p)) : page;
+}
+
+/* A first line that a third of the pages share ("Table of Contents") is kept once. */
+static struct str without_repeated(struct str page, const struct map *counts, size_t n_pages,
+                                   struct map *seen)
+{
+    struct str line = first_line(page);
+    uint64_t count;
+    bool added;
+
+    if (!line.n || !map_get(counts, line.p, line.n, &count) || count < REPEATED_PAGES_MIN ||
+        count * 3 < n_pages)
+        return page;
+    map_slot(seen, line.p, line.n, 1, &added);
+    return added ? page : str_sub(page, (size_t)(line.p + line.n - page.p), page.n);
+}
+
 static void write_pages(struct str pages, struct textout *out)
 {
     struct pdf_layout *layout = pdf_layout_new(pages);
+    size_t n_pages;
+    struct map *counts = count_first_lines(pages, &n_pages), *seen = map_new();
+    struct str page;
     int32_t number = 1;
 
-    for (size_t at = 0; at < pages.n && !out->over; number++) {
-        const char *ff = memchr(pages.p + at, '\f', pages.n - at);
-        size_t end = ff ? (size_t)(ff - pages.p) : pages.n;
-
+    for (size_t at = 0; next_page(pages, &at, &page) && !out->over; number++) {
+        page = without_page_number(without_repeated(page, counts, n_pages, seen));
         textout_page(out, number);
-        pdf_layout_page(layout, str_sub(pages, at, end), out);
-        at = end + 1;
+        pdf_layout_page(layout, page, out);
     }
+    map_free(counts);
+    map_free(seen);
     pdf_layout_free(layout);
 }
 

@@ -65,6 +65,7 @@ static void *feed_main(void *arg)
         for (size_t k = 0; k < walk_count(f->walks[i]); k++) {
             struct fed_file *file = mem_calloc(1, sizeof *file);
 
+            file->i_walk = i;
             file->walk = f->walks[i];
             file->file = walk_at(file->walk, k);
             if (file->file->fate == WALK_READ) {

@@ -15,6 +15,7 @@
 #define FEED_AHEAD 2
 
 struct fed_file {
+    size_t i_walk; /* which of the walks */
     const struct walk *walk;
     const struct walk_file *file;
     int rc;                /* < 0: refused, or for all */

@@ -107,7 +107,7 @@ int html_check_depth(struct str s, size_t max)
         }
         closing = at + 1 < s.n && s.p[at + 1] == '/';
         name_at = i = at + 1 + closing;
-        while (i < s.n && is_name(s.p[i]))
+        while (i < s.n && is_name(s.p[i]) && (i > name_at || isalpha((unsigned char)s.p[i])))
             i++;
         name = str_sub(s, name_at, i);
         at = i > name_at ? tag_end(s, i) : i;

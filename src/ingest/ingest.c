@@ -62,15 +62,23 @@ out:
 
 /* ---- files and folders ---- */
 
-struct folder {
-    struct walk *walk;
-    bool unsure; /* see prune.h */
-};
-
 /* A refused file is still there: its document is not gone. */
 static void keep_document(struct run *run, const char *key)
 {
     map_put(run->keys, key, strlen(key), 1);
+}
+
+/* "docs docs/a.txt" and "docs docs" name files twice; once is enough. */
+static bool met_before(struct run *run, const struct walk *walk, const struct walk_file *f)
+{
+    struct buf path;
+    bool added;
+
+    buf_init(&path);
+    buf_addf(&path, "%s/%s", walk_root(walk), f->key);
+    map_slot(run->files, path.p, path.n, 1, &added);
+    buf_done(&path);
+    return !added;
 }
 
 static bool holds_records(const struct walk_file *f)
@@ -78,17 +86,19 @@ static bool holds_records(const struct walk_file *f)
     return f->kind == KIND_JSON || f->kind == KIND_JSONL || f->kind == KIND_CSV;
 }
 
-static int take_file(struct run *run, struct batch *batch, struct folder *folder,
-                     const struct fed_file *fed)
+static int take_file(struct run *run, struct batch *batch, const struct fed_file *fed, bool *unsure)
 {
     const struct walk_file *f = fed->file;
     const char *name = run->o->root_name ? run->o->root_name : walk_root(fed->walk);
     struct origin origin = {.key = str_of(f->key),
                             .root = str_of(name),
+                            .folder = str_of(walk_root(fed->walk)),
                             .shown = f->shown,
                             .from_file = true,
                             .hash = fed->hash};
 
+    if (met_before(run, fed->walk, f))
+        return ERR_OK;
     if (f->fate == WALK_SKIP) {
         report_skip(run->report, f->shown, f->reason);
         return ERR_OK;
@@ -99,7 +109,7 @@ static int take_file(struct run *run, struct batch *batch, struct folder *folder
     if (f->fate == WALK_REFUSE || fed->rc < 0) {
         report_refuse(run->report, f->shown, fed->rc < 0 ? fed->reason : f->reason);
         keep_document(run, f->key);
-        folder->unsure |= holds_records(f);
+        *unsure |= holds_records(f);
         return ERR_OK;
     }
     if (fed->unchanged) {
@@ -107,19 +117,12 @@ static int take_file(struct run *run, struct batch *batch, struct folder *folder
         run->report->unchanged++;
         return ERR_OK;
     }
-    folder->unsure |= fed->source->list.n_problems > 0;
+    *unsure |= fed->source->list.n_problems > 0;
     return take_source(run, batch, &origin, fed->source);
 }
 
-static struct folder *folder_of(struct folder *v, const struct walk *walk)
-{
-    while (v->walk != walk)
-        v++;
-    return v;
-}
-
-static int take_files(struct run *run, struct batch *batch, struct folder *folders,
-                      struct walk *const *walks, size_t n_walks)
+static int take_files(struct run *run, struct batch *batch, struct walk *const *walks,
+                      size_t n_walks, bool *unsure)
 {
     int rc = ERR_OK;
     struct feed *feed = NULL;
@@ -129,7 +132,7 @@ static int take_files(struct run *run, struct batch *batch, struct folder *folde
     while ((fed = feed_next(feed)) != NULL) {
         TRY(run_check(run));
         run->progress.current = fed->file->shown;
-        TRY(take_file(run, batch, folder_of(folders, fed->walk), fed));
+        TRY(take_file(run, batch, fed, &unsure[fed->i_walk]));
         run->progress.n_files_done += fed->file->fate == WALK_READ;
         run_progress(run, fed->file->shown);
         fed_file_free(fed);
@@ -143,11 +146,16 @@ out:
     return rc;
 }
 
-static void open_walk(struct run *run, struct walk *walk)
+static int open_walk(struct run *run, const char *path, struct walk **out)
 {
-    for (size_t i = 0; i < walk_count(walk); i++)
-        run->progress.n_files += walk_at(walk, i)->fate == WALK_READ;
+    int rc = walk_open(out, path);
+
+    if (rc == ERR_NOT_FOUND && run->o->prune && run->o->prune_force)
+        rc = walk_open_gone(out, path);
+    for (size_t i = 0; rc == ERR_OK && i < walk_count(*out); i++)
+        run->progress.n_files += walk_at(*out, i)->fate == WALK_READ;
     run_progress(run, NULL);
+    return rc;
 }
 
 int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
@@ -157,28 +165,25 @@ int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
     struct run run;
     struct batch *batch = NULL;
     struct walk **walks = mem_calloc(n_paths, sizeof *walks);
-    struct folder *folders = mem_calloc(n_paths, sizeof *folders);
+    bool *unsure = mem_calloc(n_paths, sizeof *unsure); /* see prune.h */
 
     rc = run_open(&run, e, o, report);
     if (rc < 0)
         goto closed;
-    for (size_t i = 0; i < n_paths; i++) {
-        TRY(walk_open(&walks[i], paths[i]));
-        folders[i].walk = walks[i];
-        open_walk(&run, walks[i]);
-    }
+    for (size_t i = 0; i < n_paths; i++)
+        TRY(open_walk(&run, paths[i], &walks[i]));
     batch = batch_new(&run);
-    TRY(take_files(&run, batch, folders, walks, n_paths));
+    TRY(take_files(&run, batch, walks, n_paths, unsure));
     for (size_t i = 0; i < n_paths && o->prune; i++)
         if (walk_is_folder(walks[i]))
-            TRY(prune_folder(&run, walks[i], folders[i].unsure));
+            TRY(prune_folder(&run, walks[i], unsure[i]));
 out:
     batch_free(batch);
     run_close(&run);
 closed:
     for (size_t i = 0; i < n_paths; i++)
         walk_close(walks[i]);
-    mem_free(folders);
+    mem_free(unsure);
     mem_free(walks);
     return rc;
 }

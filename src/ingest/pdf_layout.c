@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "ingest/heading_guess.h"
 #include "ingest/pdf_lines.h"
 
 struct pdf_layout {
@@ -119,8 +119,13 @@ static size_t apart(size_t a, size_t b)
     return a > b ? a - b : b - a;
 }
 
+static bool ends_sentence(struct str s)
+{
+    return s.n && strchr(".:;!?", s.p[s.n - 1]) != NULL;
+}
+
 /* Does line a run on into line b? Yes if b's first word had no room in a any more. Proportional
- * type makes columns of characters inexact, hence the 80 %. */
+ * type makes columns of characters inexact, hence the 80 %, and 95 % behind a full stop. */
 static bool runs_on(const struct pdf_line *a, const struct pdf_line *b, size_t margin)
 {
     bool lower = b->text.n && islower((unsigned char)b->text.p[0]);
@@ -133,7 +138,47 @@ static bool runs_on(const struct pdf_line *a, const struct pdf_line *b, size_t m
         return false; /* centred titles */
     if (lower)
         return true;
-    return a->end - a->indent >= 40 && (a->end + 1 + first_word(b->text)) * 10 > margin * 8;
+    return a->end - a->indent >= 40 &&
+           (a->end + 1 + first_word(b->text)) * 100 > margin * (ends_sentence(a->text) ? 95 : 80);
+}
+
+/* A blank line inside a sentence comes from a raised footnote mark or the like. */
+static bool runs_over_blank(const struct pdf_line *a, const struct pdf_line *b)
+{
+    return !a->is_row && !b->is_row && a->end - a->indent >= 60 &&
+           islower((unsigned char)b->text.p[0]) && !ends_sentence(a->text);
+}
+
+/* The gap between what stands and a line, told to the builder. */
+static void write_gap(struct pdf_layout *l, const struct pdf_line *last,
+                      const struct pdf_line *line, size_t blanks, size_t margin,
+                      struct textout *out)
+{
+    bool prose = line->end - line->indent >= 60;
+
+    if (!last)
+        return;
+    if ((blanks == 0 && runs_on(last, line, margin)) ||
+        (blanks == 1 && runs_over_blank(last, line))) {
+        if (!last->hyphen)
+            textout_text(out, " ", 1);
+        return;
+    }
+    if (line->is_row ? blanks && !(l->after_row && blanks <= 2) : blanks || (l->after_row && prose))
+        textout_block(out);
+    else
+        textout_line(out);
+}
+
+/* "Item 1A.      Risk Factors" has a gap but is no row; a line of a table of contents, which ends
+ * with a page number, is. */
+static int heading_of(const struct pdf_line *line)
+{
+    char last = line->text.p[line->text.n - 1];
+
+    if (line->is_row && isdigit((unsigned char)last))
+        return 0;
+    return heading_guess(line->text) == 3 && line->is_row ? 0 : heading_guess(line->text);
 }
 
 static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n,
@@ -142,6 +187,7 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
     size_t margin = 0;
     size_t blanks = 0;
     const struct pdf_line *last = NULL;
+    int level;
 
     for (size_t i = 0; i < n; i++) {
         const struct pdf_line *line = &v[i];
@@ -153,29 +199,43 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
         }
         if (i == 0 || v[i - 1].text.n == 0 || v[i - 1].is_row)
             margin = margin_at(v, n, i);
-        if (line->is_row) {
-            if (last && !(l->after_row && blanks <= 2))
-                blanks ? textout_block(out) : textout_line(out);
+        write_gap(l, last, line, blanks, margin, out);
+        level = (blanks || !last) && (i + 1 == n || v[i + 1].text.n == 0) ? heading_of(line) : 0;
+        if (level) {
+            textout_heading_open(out, level);
+            textout_text(out, text.p, text.n);
+            textout_heading_close(out);
+        } else if (line->is_row) {
             write_row(out, text);
         } else {
-            if (last && blanks == 0 && runs_on(last, line, margin))
-                last->hyphen ? (void)0 : textout_text(out, " ", 1);
-            else if (blanks || l->after_row)
-                textout_block(out);
-            else
-                textout_line(out);
             if (line->hyphen && i + 1 < n && runs_on(line, &v[i + 1], margin) &&
                 breaks_word(l, text, v[i + 1].text))
                 text.n--;
             textout_text(out, text.p, text.n);
         }
-        l->after_row = line->is_row;
+        l->after_row = line->is_row && !level;
         last = line;
         blanks = 0;
     }
 }
 
 /* ---- columns ---- */
+
+/* One side of a band. Where only the other column has text, this one has a blank line that says
+ * nothing: columns do not keep the same lines. Two of them are a gap. */
+static size_t without_single_blanks(struct pdf_line *v, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool blank = v[i].text.n == 0;
+        bool single = blank && (i == 0 || v[i - 1].text.n) && (i + 1 == n || v[i + 1].text.n);
+
+        if (!single)
+            v[kept++] = v[i];
+    }
+    return kept;
+}
 
 static void write_band(struct pdf_layout *l, size_t from, size_t to, size_t gutter,
                        struct textout *out)
@@ -187,9 +247,9 @@ static void write_band(struct pdf_layout *l, size_t from, size_t to, size_t gutt
     for (size_t i = 0; i < n; i++)
         pdf_line_split(&l->lines[from + i], gutter, &l->left[i], &l->right[i]);
     textout_block(out);
-    write_lines(l, l->left, n, out);
+    write_lines(l, l->left, without_single_blanks(l->left, n), out);
     textout_block(out);
-    write_lines(l, l->right, n, out);
+    write_lines(l, l->right, without_single_blanks(l->right, n), out);
     textout_block(out);
     l->after_row = false;
 }

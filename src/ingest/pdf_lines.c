@@ -12,7 +12,9 @@
 #define PROSE_COLUMNS  25
 #define PROSE_WORDS    4
 #define BAND_LINES_MIN 3
-#define HANG_MAX       6 /* indents inside a column */
+#define HANG_LEFT      4 /* bullets hang out of a column, indents stand in it */
+#define HANG_MAX       6
+#define SHORT_BYTES    12
 
 static bool is_digit(char c)
 {
@@ -213,7 +215,7 @@ size_t pdf_lines_read(struct str page, struct pdf_line **v, size_t *cap)
 /* ---- columns of prose ---- */
 
 struct shape {
-    size_t letters, others, words, widest_gap;
+    size_t letters, others, words, names, widest_gap; /* names: words that begin with a letter */
 };
 
 static struct shape shape_of(struct str s)
@@ -226,6 +228,7 @@ static struct shape shape_of(struct str s)
         if (blanks && i + blanks < s.n && !is_mark(str_sub(s, 0, i)) && blanks > f.widest_gap)
             f.widest_gap = blanks;
         f.words += blanks || i == 0;
+        f.names += (blanks || i == 0) && i + blanks < s.n && is_letter(s.p[i + blanks]);
         i += blanks;
         if (i < s.n && is_letter(s.p[i]))
             f.letters++;
@@ -241,7 +244,7 @@ static bool is_texty(struct str s)
 {
     struct shape f = shape_of(s);
 
-    return f.widest_gap < CELL_GAP && f.letters > f.others;
+    return f.widest_gap < CELL_GAP && (f.letters > f.others || f.names >= 2);
 }
 
 static bool is_prose(struct str s)
@@ -281,37 +284,70 @@ size_t pdf_find_gutter(const struct pdf_line *v, size_t n)
     return best;
 }
 
+/* ---- bands: lines that stand in two columns ---- */
+
 enum side { SIDE_BLANK, SIDE_LEFT, SIDE_RIGHT, SIDE_BOTH, SIDE_ACROSS };
+
+/* The column at which a line's right part begins, near the gutter and behind two blanks or more;
+ * 0: the line has text across it. */
+static size_t right_start(const struct pdf_line *line, size_t gutter)
+{
+    size_t from = gutter > HANG_LEFT ? gutter - HANG_LEFT : 0;
+    size_t i = byte_of(line->raw, from);
+
+    for (size_t col = from; col <= gutter + HANG_MAX && i < line->raw.n; col++) {
+        if (i >= 2 && line->raw.p[i] != ' ' && line->raw.p[i - 1] == ' ' &&
+            line->raw.p[i - 2] == ' ')
+            return col;
+        i++;
+        while (i < line->raw.n && ((unsigned char)line->raw.p[i] & 0xC0) == 0x80)
+            i++;
+    }
+    return 0;
+}
+
+void pdf_line_split(const struct pdf_line *line, size_t gutter, struct pdf_line *left,
+                    struct pdf_line *right)
+{
+    size_t start = line->end > gutter ? right_start(line, gutter) : 0;
+    size_t cut = start ? byte_of(line->raw, start - 1) : line->raw.n;
+
+    *left = line_of(str_sub(line->raw, 0, cut));
+    *right = line_of(str_sub(line->raw, cut, line->raw.n));
+    right->indent += right->text.n ? start - 1 : 0;
+    right->end += right->text.n ? start - 1 : 0;
+}
 
 static enum side side_of(const struct pdf_line *line, size_t gutter)
 {
     struct pdf_line left, right;
-    size_t cut;
 
     if (line->text.n == 0)
         return SIDE_BLANK;
     if (line->end < gutter)
         return line->is_row ? SIDE_ACROSS : SIDE_LEFT;
-    if (line->indent >= gutter)
-        return line->is_row || line->indent > gutter + HANG_MAX ? SIDE_ACROSS : SIDE_RIGHT;
-    cut = byte_of(line->raw, gutter);
-    if (cut < 2 || line->raw.p[cut - 1] != ' ' || line->raw.p[cut - 2] != ' ')
-        return SIDE_ACROSS;
     pdf_line_split(line, gutter, &left, &right);
-    if (right.indent > HANG_MAX || !is_texty(left.text) || !is_texty(right.text))
+    if (right.text.n == 0 || !is_texty(right.text))
         return SIDE_ACROSS;
-    return SIDE_BOTH;
+    if (left.text.n == 0)
+        return SIDE_RIGHT;
+    if (is_texty(left.text) || (left.text.n <= SHORT_BYTES && !left.is_row))
+        return SIDE_BOTH;
+    return SIDE_ACROSS;
 }
 
-static bool ends_sentence(struct str s)
+static bool ends_sentence(const struct pdf_line *line, size_t gutter)
 {
-    return s.n && strchr(".:;!?", s.p[s.n - 1]) != NULL;
+    struct pdf_line left, right;
+
+    pdf_line_split(line, gutter, &left, &right);
+    return left.text.n == 0 || strchr(".:;!?", left.text.p[left.text.n - 1]) != NULL;
 }
 
 /* Behind the last line with a right side, the left column may go on, to its paragraph's end. */
 static size_t left_tail(const struct pdf_line *v, size_t n, size_t gutter, size_t at)
 {
-    while (at < n && side_of(&v[at], gutter) == SIDE_LEFT && !ends_sentence(v[at - 1].text))
+    while (at < n && side_of(&v[at], gutter) == SIDE_LEFT && !ends_sentence(&v[at - 1], gutter))
         at++;
     return at;
 }
@@ -343,13 +379,4 @@ bool pdf_next_band(const struct pdf_line *v, size_t n, size_t gutter, size_t at,
         return true;
     }
     return false;
-}
-
-void pdf_line_split(const struct pdf_line *line, size_t gutter, struct pdf_line *left,
-                    struct pdf_line *right)
-{
-    size_t cut = byte_of(line->raw, gutter);
-
-    *left = line_of(str_sub(line->raw, 0, cut));
-    *right = line_of(str_sub(line->raw, cut, line->raw.n));
 }

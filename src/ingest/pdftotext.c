@@ -58,7 +58,7 @@ static void become_pdftotext(const struct run *r, const struct pdftotext_limits 
     dup2(r->out[1], STDOUT_FILENO);
     dup2(r->said[1], STDERR_FILENO);
     lower(RLIMIT_AS, limits->memory_bytes);
-    lower(RLIMIT_CPU, limits->timeout_ms / 1000 + 2);
+    lower(RLIMIT_CPU, (limits->timeout_ms + 999) / 1000);
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
 }

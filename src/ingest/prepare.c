@@ -151,9 +151,9 @@ static struct str title_of(const struct origin *o, const struct extracted *doc)
 
 static struct str uri_of(const struct origin *o, const struct extracted *doc, struct arena *mem)
 {
-    if (doc->uri.n || o->root.n == 0)
+    if (doc->uri.n || o->folder.n == 0)
         return doc->uri;
-    return str_of(arena_printf(mem, "%.*s/%.*s", STR_ARGS(o->root), STR_ARGS(o->key)));
+    return str_of(arena_printf(mem, "%.*s/%.*s", STR_ARGS(o->folder), STR_ARGS(o->key)));
 }
 
 static int fill_row(struct run *run, const struct origin *o, const struct extracted *doc,

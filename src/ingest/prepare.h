@@ -11,7 +11,8 @@
 /* Where a document comes from. */
 struct origin {
     struct str key;     /* of the document, unless it brings an id */
-    struct str root;    /* "" when it came by id */
+    struct str root;    /* as stored: the folder or --root-name; "" when it came by id */
+    struct str folder;  /* the folder itself; "" likewise */
     const char *shown;  /* the file, as the report names it */
     bool from_file;     /* its title may be a heading or the file's name */
     struct digest hash; /* of the file's bytes and all that goes with them, from file_hash */

@@ -69,6 +69,7 @@ int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
     r->tenant = o->tenant ? o->tenant : e->config.tenant;
     r->collection = o->collection ? o->collection : e->config.collection;
     r->keys = map_new();
+    r->files = map_new();
     TRY(settle_chunking(r));
     digest_settings(r);
     if (o->metadata) { /* said once for all, not at every document */
@@ -92,8 +93,9 @@ void run_close(struct run *r)
 {
     r->report->seconds += clock_ms_since(r->start_ns) / 1000;
     map_free(r->keys);
+    map_free(r->files);
     meta_rows_close(r->meta);
-    r->keys = NULL;
+    r->keys = r->files = NULL;
     r->meta = NULL;
 }
 

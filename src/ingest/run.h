@@ -25,6 +25,7 @@ struct run {
     struct digest given;    /* feed; of o->metadata */
     struct meta_rows *meta; /* feed; NULL: none */
     struct map *keys;       /* documents met in this run, so that none comes twice */
+    struct map *files;      /* absolute paths met in this run */
     struct ingest_report *report;
     struct ingest_progress progress;
     uint64_t start_ns;

@@ -75,8 +75,12 @@ static bool is_plain(unsigned char c)
 
 static void ask_gap(struct textout *t, enum textout_gap gap)
 {
+    if (t->prefix[0])
+        return; /* nothing comes between an item's marker and its text */
     if (t->in_row && gap > GAP_SPACE)
         gap = GAP_SPACE;
+    if (gap >= GAP_LINE)
+        t->blanks = 0;
     if (gap > t->gap)
         t->gap = gap;
 }
@@ -160,29 +164,24 @@ void textout_text(struct textout *t, const char *p, size_t n)
     }
 }
 
-/* One line of preformatted text, without its end. Blanks are counted and written only before a
- * visible character, so none is left at the end. */
+/* A part of a line of preformatted text. Blanks are counted and written only before a visible
+ * character, so none is left at the line's end; the parser may give a line in pieces. */
 static bool pre_line(struct textout *t, const char *p, size_t n)
 {
-    size_t blanks = 0;
     bool any = false;
 
     for (size_t i = 0; i < n && !t->over;) {
         char made[8];
         uint32_t cp;
-        size_t len = utf8_decode(p + i, n - i, &cp);
-        enum glyph g = glyph_of(cp);
+        enum glyph g;
 
-        i += len;
-        if (g == GLYPH_SPACE) {
-            blanks += cp == '\t' ? 4 : 1;
-            continue;
-        }
+        i += utf8_decode(p + i, n - i, &cp);
+        g = glyph_of(cp);
+        if (g == GLYPH_SPACE)
+            t->blanks += cp == '\t' ? 4 : 1;
         if (g != GLYPH_KEEP)
             continue;
-        if (blanks > n)
-            blanks = n;
-        for (; blanks && !t->over; blanks--)
+        for (; t->blanks && !t->over; t->blanks--)
             put(t, " ", 1);
         put(t, made, write_glyph(cp, made));
         any = true;
@@ -226,10 +225,17 @@ void textout_block(struct textout *t)
     ask_gap(t, GAP_BLOCK);
 }
 
+void textout_tight(struct textout *t)
+{
+    if (t->gap == GAP_BLOCK)
+        t->gap = GAP_LINE;
+}
+
 void textout_item(struct textout *t, int depth, const char *marker)
 {
     int indent = depth < 0 ? 0 : depth > 6 ? 12 : 2 * depth;
 
+    t->prefix[0] = '\0'; /* of an item without text */
     ask_gap(t, GAP_LINE);
     if (!t->in_row)
         snprintf(t->prefix, sizeof(t->prefix), "%*s%s", indent, "", marker);
@@ -302,6 +308,13 @@ void textout_title(struct textout *t, const char *p, size_t n)
     textout_text(&clean, p, n);
     buf_add_view(&t->title, buf_view(&clean.text));
     textout_done(&clean);
+}
+
+void textout_title_from_heading(struct textout *t)
+{
+    if (t->n_headings && t->headings[0].level == 1 && t->headings[0].start < TITLE_MAX)
+        textout_title(t, t->text.p + t->headings[0].start,
+                      t->headings[0].end - t->headings[0].start);
 }
 
 int textout_finish(struct textout *t, const char *when_empty)

@@ -40,6 +40,7 @@ struct textout {
     size_t max_bytes;
     bool over;
     enum textout_gap gap;            /* to be written before the next text */
+    size_t blanks;                   /* of a preformatted line, likewise */
     char prefix[TEXTOUT_PREFIX_MAX]; /* "- " of a list item that has no text yet */
     int32_t page;                    /* begins with the next text; 0: none */
     int heading_level;               /* open heading; 0: none */
@@ -60,6 +61,8 @@ void textout_pre(struct textout *t, const char *p, size_t n);
 
 void textout_line(struct textout *t);  /* what follows begins on a new line */
 void textout_block(struct textout *t); /* what follows stands after a blank line */
+/* A blank line that is due becomes a mere new line: item after item of one list. */
+void textout_tight(struct textout *t);
 
 /* A list item: `marker` ("- ", "3. ") indented by `depth` levels, written with its first text. */
 void textout_item(struct textout *t, int depth, const char *marker);
@@ -76,6 +79,9 @@ void textout_page(struct textout *t, int32_t page);
 
 /* The title, cleaned and folded; the first one stays. */
 void textout_title(struct textout *t, const char *p, size_t n);
+
+/* A first heading of level 1 at the beginning is a title too. */
+void textout_title_from_heading(struct textout *t);
 
 /* ERR_LIMIT when text was dropped, ERR_FORMAT ("no text ...") when there is none. */
 int textout_finish(struct textout *t, const char *when_empty);

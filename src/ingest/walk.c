@@ -22,7 +22,7 @@
 struct walk {
     char *root;  /* absolute */
     char *shown; /* as given */
-    int fd;      /* the root folder */
+    int fd;      /* the root folder; -1 for a single file, of which there may be thousands */
     bool folder;
     bool whole;
     struct walk_file *v;
@@ -215,21 +215,64 @@ static int by_key(const void *a, const void *b)
 
 /* ---- one file ---- */
 
+/* The folder a path lies in, and its last name. */
+static char *split_path(const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir;
+
+    *name = slash ? slash + 1 : path;
+    if (!slash)
+        return mem_strdup(".");
+    if (slash == path)
+        return mem_strdup("/");
+    dir = mem_strdup(path);
+    dir[slash - path] = '\0';
+    return dir;
+}
+
 static int open_single(struct walk *w, const char *path, const struct stat *st)
 {
-    char *copy = mem_strdup(path);
-    char *slash = strrchr(copy, '/');
-    const char *name = slash ? slash + 1 : copy;
-    const char *dir = !slash ? "." : slash == copy ? "/" : copy;
+    const char *name;
+    char *dir = split_path(path, &name);
 
-    if (slash)
-        *slash = '\0';
-    w->fd = open(*dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    w->root = realpath(*dir ? dir : "/", NULL);
-    if (w->fd >= 0 && w->root)
-        add_file(w, name, st);
-    mem_free(copy);
-    return w->fd >= 0 && w->root ? ERR_OK : FAIL(ERR_IO, "'%s': %s", path, strerror(errno));
+    w->root = realpath(dir, NULL);
+    mem_free(dir);
+    if (!w->root)
+        return FAIL(ERR_IO, "'%s': %s", path, strerror(errno));
+    add_file(w, name, st);
+    return ERR_OK;
+}
+
+int walk_open_gone(struct walk **out, const char *path)
+{
+    char *bare = mem_strdup(path), *dir, *real;
+    const char *name;
+    size_t n = strlen(bare);
+    struct walk *w;
+
+    while (n > 1 && bare[n - 1] == '/')
+        bare[--n] = '\0';
+    dir = split_path(bare, &name);
+    real = realpath(dir, NULL);
+    if (!real) {
+        int rc = FAIL(ERR_NOT_FOUND, "'%s': %s", path, strerror(errno));
+
+        mem_free(dir);
+        mem_free(bare);
+        return rc;
+    }
+    w = mem_calloc(1, sizeof *w);
+    w->fd = -1;
+    w->folder = w->whole = true;
+    w->shown = mem_strdup(path);
+    w->root = mem_alloc(strlen(real) + strlen(name) + 2);
+    sprintf(w->root, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    free(real);
+    mem_free(dir);
+    mem_free(bare);
+    *out = w;
+    return ERR_OK;
 }
 
 int walk_open(struct walk **out, const char *path)
@@ -338,8 +381,7 @@ static int read_all(int fd, const struct stat *st, size_t max, struct buf *out)
 int walk_read(const struct walk *w, const struct walk_file *f, size_t max, struct buf *out)
 {
     /* A single file was named by the user, links included; in a folder we follow none out. */
-    int fd =
-        w->folder ? open_beneath(w->fd, f->key, READ_FLAGS) : openat(w->fd, f->key, READ_FLAGS);
+    int fd = w->folder ? open_beneath(w->fd, f->key, READ_FLAGS) : open(w->shown, READ_FLAGS);
     struct stat st;
     int rc;
 

@@ -44,6 +44,9 @@ struct walk;
 int walk_open(struct walk **out, const char *path);
 void walk_close(struct walk *w);
 
+/* The folder that `path` was, without files: for pruning by force what it once gave. */
+int walk_open_gone(struct walk **out, const char *path);
+
 const char *walk_root(const struct walk *w); /* absolute, links resolved; a file's folder */
 bool walk_is_folder(const struct walk *w);   /* false: a single file was named */
 bool walk_is_whole(const struct walk *w);    /* false: a folder below could not be looked into */

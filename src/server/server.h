@@ -4,7 +4,8 @@
  * in one hop. Listens on TCP and on DIR/ragd.sock (0600), where commands of the same user are
  * carried out too.
  *
- * Threads  server_run blocks until stopped; server_stop is safe from a signal handler.
+ * Threads  server_run blocks until stopped; server_stop is safe from another thread and
+ *          from a signal handler.
  */
 #pragma once
 #include <stdbool.h>
@@ -30,10 +31,13 @@ struct server_options {
     const char *listen; /* "127.0.0.1:8080"; port 0: chosen, and told by the log line */
     command_fn command; /* NULL: commands are refused */
     int ready_fd;       /* -1, or written "PORT\n" to when listening (tests) */
+    bool allow_remote;  /* listen where other machines reach us, although there are no keys */
 };
 
 int server_new(struct server **out, struct engine *e, const struct server_options *o);
-int server_run(struct server *s); /* ERR_OK after a clean drain */
+/* Until SIGTERM, SIGINT or server_stop, and then until every accepted request is answered (at most
+ * server.drain_s). ERR_OK after a clean drain. */
+int server_run(struct server *s);
 void server_stop(struct server *s);
 void server_free(struct server *s);
 int server_port(const struct server *s);

@@ -71,9 +71,11 @@ static bool is_no_space(int sqlite_rc, int system_errno)
 
 int db_error(struct db *db, int sqlite_rc)
 {
-    const char *why = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(sqlite_rc);
+    int last = errno; /* sqlite3_system_errno misses failed writes in the middle of a statement */
     int sys = db->handle ? sqlite3_system_errno(db->handle) : 0;
+    const char *why = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(sqlite_rc);
 
+    sys = sys ? sys : last;
     if (is_no_space(sqlite_rc, sys))
         return FAIL(ERR_NO_SPACE, "'%s': no room to write (%s)", db->path, why);
     switch (sqlite_rc & 0xff) {

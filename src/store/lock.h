@@ -1,7 +1,9 @@
 /* lock.h - one process owns a data folder.
  *
  * flock(2) on DIR/lock; the file holds the owner's pid so that a second one can be told. The lock
- * goes with the process, so a crash leaves nothing to clean.
+ * goes with the process, so a crash leaves nothing to clean. Programs that the owner starts do not
+ * inherit it; a child that is forked and goes on without exec shares it until it lets go
+ * (folder_lock_release, which leaves the parent's alone) or ends.
  */
 #pragma once
 

@@ -6,8 +6,12 @@
  *
  *   caller -> queue -> writer: BEGIN, fn, fn, fn, COMMIT (fsync) -> published() -> callers go on
  *
- * A document is written whole or not at all. Every write to a collection moves its epoch by one.
- * Acknowledged means committed, then published (indexed and visible), in that order.
+ * A document is written whole or not at all. A fn that changes a collection moves its epoch once
+ * (store_tx_bump_epoch). Acknowledged means committed, then published (indexed and visible), in
+ * that order. Rows carry checksums: a damaged one is an error, never a wrong text.
+ *
+ * Indexes are rebuilt from here at start, so there is no change log yet; it comes with the first
+ * index file that can catch up, as a schema version of its own.
  *
  * Threads  store_write and the reader functions: locked. A struct store_tx only inside fn.
  * Errors   ERR_DATABASE, ERR_NO_SPACE (disk full: reads go on), ERR_NOT_FOUND, ERR_EXISTS.
@@ -92,10 +96,13 @@ typedef int (*store_write_fn)(struct store_tx *tx, void *arg);
 /* Called by the writer after the commit, in commit order, before the caller is told. */
 typedef void (*store_published_fn)(void *arg);
 
-/* Runs fn in a transaction and returns when it is durable and published, or with fn's error. */
+/* Runs fn in a transaction and returns when it is durable and published, or with fn's error and
+ * text. fn may run beside others' in one transaction; when the commit itself fails, all of them
+ * fail. Neither fn nor published may call store_write: they run on the writer's thread. */
 int store_write(struct store *s, store_write_fn fn, store_published_fn published, void *arg);
 
-/* Finds or makes a collection; *made may be NULL. Names: 1..64 of [A-Za-z0-9_.-]. */
+/* Finds or makes a collection; *made may be NULL. Names: 1..64 of [A-Za-z0-9_.-]. Epochs start at
+ * 1 or, after a drop, above all that were: a name never shows the same epoch twice. */
 int store_tx_collection(struct store_tx *tx, const char *tenant, const char *name, int64_t *id,
                         bool *made);
 int store_tx_collection_settings(struct store_tx *tx, int64_t collection, const char *settings);
@@ -104,8 +111,10 @@ int store_tx_drop_collection(struct store_tx *tx, int64_t collection);
 /* Moves the epoch and returns the new one in *epoch. */
 int store_tx_bump_epoch(struct store_tx *tx, int64_t collection, int64_t *epoch);
 
-/* Inserts or replaces a document with its chunks. ERR_EXISTS, naming both, when the key belongs
- * to another root. doc->id receives the row's id. Old vectors nobody uses any more are dropped. */
+/* Inserts or replaces a document with its chunks; the row keeps its id. ERR_EXISTS, naming both,
+ * when the key belongs to another root; ERR_ARGUMENT when a text chunk is not the bytes start..end
+ * of doc->text. Sets doc->id and doc->n_chunks. Vectors that no chunk uses any more once fn is
+ * through are dropped. */
 int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
                           const struct chunk_row *chunks, size_t n_chunks);
 int store_tx_delete_document(struct store_tx *tx, int64_t document);
@@ -119,8 +128,9 @@ struct store_reader *store_tx_reader(struct store_tx *tx);
 
 /* ---- reading ---- */
 
-/* Borrow a connection; give it back. Each call below is its own read transaction unless between
- * store_read_begin and store_read_end. Rows live in `mem`. */
+/* Borrow a connection (never NULL; waits for another's when there can be no more); give it back.
+ * Each call below is its own read transaction unless between store_read_begin and store_read_end,
+ * which see one state. Rows live in `mem`. A fingerprint may be NULL: no vectors then. */
 struct store_reader *store_reader_get(struct store *s);
 void store_reader_put(struct store *s, struct store_reader *r);
 int store_read_begin(struct store_reader *r);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,11 +67,12 @@ int store_backup(struct store *s, const char *file)
     if (is_same_file(file, s->path))
         return FAIL(ERR_ARGUMENT, "'%s' is the database itself; name another file", file);
     buf_init(&tmp);
-    buf_addf(&tmp, "%s.%d.tmp", file, (int)getpid());
-    fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* private from the start */
+    buf_addf(&tmp, "%s.XXXXXX", file);
+    fd = mkostemp(tmp.p, O_CLOEXEC); /* readable for its owner alone from the start */
     if (fd < 0) {
-        rc = FAIL(ERR_IO, "cannot create '%s': %s", tmp.p, strerror(errno));
-        goto out;
+        rc = FAIL(ERR_IO, "cannot create a file beside '%s': %s", file, strerror(errno));
+        buf_done(&tmp);
+        return rc;
     }
     close(fd);
     if ((rc = vacuum_into(s, tmp.p)) < 0) {

@@ -18,6 +18,17 @@ static int check_size(const char *what, size_t n, size_t max)
     return ERR_OK;
 }
 
+/* A name as a message shows it: two long roots must both find room. */
+static struct str brief(struct str s)
+{
+    return s.n > 200 ? str_sub(s, 0, 200) : s;
+}
+
+static struct str root_name(struct str root)
+{
+    return root.n ? brief(root) : STR_LIT("(given by id)");
+}
+
 /* ---- collections ---- */
 
 static int check_name(const char *what, const char *name)
@@ -183,7 +194,7 @@ static int check_chunk(const struct document_row *doc, const struct chunk_row *c
         !str_eq(c->text, str_sub(doc->text, c->start, c->end)))
         return FAIL(ERR_ARGUMENT,
                     "document '%.*s': chunk %d is not the bytes %u to %u of the document's text",
-                    STR_ARGS(doc->key), c->ordinal, c->start, c->end);
+                    STR_ARGS(brief(doc->key)), c->ordinal, c->start, c->end);
 out:
     return rc;
 }
@@ -202,7 +213,7 @@ static int check_document(const struct document_row *doc, const struct chunk_row
     TRY(check_size("the text of a document", doc->text.n, STORE_TEXT_MAX));
     if (n > STORE_CHUNKS_MAX)
         return FAIL(ERR_LIMIT, "document '%.*s' has %zu chunks, over the limit of %d",
-                    STR_ARGS(doc->key), n, STORE_CHUNKS_MAX);
+                    STR_ARGS(brief(doc->key)), n, STORE_CHUNKS_MAX);
     for (size_t i = 0; i < n; i++)
         TRY(check_chunk(doc, &chunks[i]));
 out:
@@ -235,8 +246,8 @@ static int find_there(struct store_tx *tx, int64_t collection, const struct docu
         rc = FAIL(ERR_EXISTS,
                   "document '%.*s' is there already from '%.*s' and cannot come from '%.*s' too; "
                   "use another collection or root name",
-                  STR_ARGS(doc->key), STR_ARGS(root.n ? root : STR_LIT("(given by id)")),
-                  STR_ARGS(doc->root.n ? doc->root : STR_LIT("(given by id)")));
+                  STR_ARGS(brief(doc->key)), STR_ARGS(root_name(root)),
+                  STR_ARGS(root_name(doc->root)));
         goto out;
     }
     *out = (struct there){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};

@@ -201,6 +201,14 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
+static void add_locked(struct writer *w, struct job *j)
+{
+    *w->last = j;
+    w->last = &j->next;
+    pthread_cond_signal(&w->wake);
+}
+
+/* The job lives on the caller's stack, which stays put until the writer is done with it. */
 int writer_run(struct writer *w, store_write_fn fn, store_published_fn published, void *arg)
 {
     struct job j = {.fn = fn, .published = published, .arg = arg};
@@ -209,9 +217,7 @@ int writer_run(struct writer *w, store_write_fn fn, store_published_fn published
     pthread_cond_init(&j.finished, NULL);
     pthread_mutex_lock(&w->mu);
     CHECK(!w->closing);
-    *w->last = &j;
-    w->last = &j.next;
-    pthread_cond_signal(&w->wake);
+    add_locked(w, &j);
     while (!j.done)
         pthread_cond_wait(&j.finished, &w->mu);
     pthread_mutex_unlock(&w->mu);

@@ -1,7 +1,7 @@
 /* vocab.h - the vocabulary of a BERT-class model folder, and how its text is to be read.
  *
  * Files    vocab.txt: one token a line, ids from 0; else "model.vocab" of tokenizer.json.
- *          Where tokenizer.json stands beside vocab.txt, both must agree, and its settings are
+ *          Where tokenizer.json stands beside vocab.txt, its settings and added tokens are
  *          honoured or refused; its padding and truncation are the encoder's business and ignored.
  *          Without it, tokenizer_config.json says whether case is kept (do_lower_case).
  * Errors   name the file and the line or member. ERR_NOT_FOUND, ERR_IO; ERR_FORMAT for bytes that

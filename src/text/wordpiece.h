@@ -4,8 +4,15 @@
  *          tests/golden/README.md): BertNormalizer (clean text, CJK spaced, lower case, accents
  *          stripped), BertPreTokenizer (white space, punctuation), WordPiece (longest match first,
  *          "##" continuations, words over 100 characters become [UNK]).
+ * Models   lower case without accents, or case and accents both kept (tokenizer.json says which);
+ *          a tokenizer of another class is refused, not approximated. See text/vocab.h.
+ * Special  "[SEP]", "[MASK]" and the like in a text become those tokens, as in the reference. They
+ *          change the vector of the text that holds them and nothing else: the frame of [CLS] and
+ *          [SEP] is put around by position, and a document can only move itself.
  * Offsets  every token knows the bytes of the source text it came from, so that chunks and
- *          sentences can be counted and pooled without tokenizing again.
+ *          sentences can be counted and pooled without tokenizing again. Several tokens may come
+ *          from one character (Hangul); what was dropped (accents, controls) belongs to none.
+ * Limits   texts of 4 GiB (offsets are 32 bits), vocabularies of VOCAB_TOKENS_MAX tokens.
  * Threads  immutable once opened.
  */
 #pragma once
@@ -24,7 +31,7 @@ struct token {
 };
 
 /* Reads vocab.txt, or tokenizer.json where there is none, from a model folder. Errors name file
- * and line. ERR_FORMAT when [UNK], [CLS] or [SEP] is missing. */
+ * and line or member: those of vocab_open; ERR_FORMAT when [UNK], [CLS] or [SEP] is missing. */
 int wordpiece_open(struct wordpiece **out, const char *model_dir);
 void wordpiece_close(struct wordpiece *w);
 
@@ -45,6 +52,7 @@ void wordpiece_encode_all(const struct wordpiece *w, struct str text, struct tok
 /* How many tokens wordpiece_encode_all would give. */
 size_t wordpiece_count(const struct wordpiece *w, struct str text);
 
+/* Every id is below this; added tokens count. */
 size_t wordpiece_vocab_size(const struct wordpiece *w);
 
 /* Part of the embedding's fingerprint. */

@@ -1,12 +1,44 @@
 #include "text/words.h"
 
 #include <libstemmer.h>
+#include <stdlib.h>
 #include <utf8proc.h>
 
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+
+/* ---- stop words ---- */
+
+/* Sorted, for bsearch. */
+static const char stop_words[][7] = {
+    "a",    "an",     "and",  "are",  "as",   "at",    "be",   "been",  "being", "but",   "by",
+    "can",  "could",  "did",  "do",   "does", "done",  "for",  "from",  "had",   "has",   "have",
+    "he",   "her",    "him",  "his",  "how",  "i",     "if",   "in",    "into",  "is",    "it",
+    "its",  "me",     "must", "my",   "no",   "not",   "of",   "on",    "or",    "our",   "s",
+    "she",  "should", "such", "t",    "than", "that",  "the",  "their", "then",  "there", "these",
+    "they", "this",   "to",   "was",  "we",   "were",  "what", "when",  "where", "which", "who",
+    "whom", "whose",  "why",  "will", "with", "would", "you",  "your",
+};
+
+static int compare_stop(const void *key, const void *entry)
+{
+    const struct str *word = key;
+    size_t n = strlen(entry);
+    int c = memcmp(word->p, entry, word->n < n ? word->n : n);
+
+    return c ? c : (int)word->n - (int)n;
+}
+
+bool word_is_stop(struct str word)
+{
+    return word.n < sizeof *stop_words &&
+           bsearch(&word, stop_words, sizeof stop_words / sizeof *stop_words, sizeof *stop_words,
+                   compare_stop);
+}
+
+/* ---- the analyzer ---- */
 
 /* Stems seen lately, found by the hash of the word: text repeats itself, and stemming costs ten
  * times a look-up. A new word simply takes the place of the old one. */
@@ -20,52 +52,31 @@ struct cached {
 };
 
 struct word_analyzer {
-    struct word_settings settings;
+    bool drop_stop_words;
+    bool strip_accents;
     struct sb_stemmer *stemmer; /* NULL: no stemming */
     struct cached *cache;       /* [CACHE_SLOTS] */
 };
 
-/* Lucene's list for English. */
-static const char *const stop_words[] = {
-    "a",   "an",    "and",  "are",   "as",    "at",   "be",   "but", "by",  "for",  "if",
-    "in",  "into",  "is",   "it",    "no",    "not",  "of",   "on",  "or",  "such", "that",
-    "the", "their", "then", "there", "these", "they", "this", "to",  "was", "will", "with",
-};
-
-bool word_is_stop(struct str word)
-{
-    size_t lo = 0, hi = sizeof stop_words / sizeof *stop_words;
-
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        size_t n = strlen(stop_words[mid]);
-        int c = memcmp(word.p, stop_words[mid], word.n < n ? word.n : n);
-
-        if (c == 0 && word.n == n)
-            return true;
-        if (c < 0 || (c == 0 && word.n < n))
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    return false;
-}
-
 int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
 {
-    struct word_analyzer *a = mem_calloc(1, sizeof *a);
+    struct sb_stemmer *stemmer = NULL;
+    struct word_analyzer *a;
 
-    a->settings = *s;
     if (s->language[0]) {
-        a->stemmer = sb_stemmer_new(s->language, "UTF_8");
-        if (!a->stemmer) {
-            mem_free(a);
+        stemmer = sb_stemmer_new(s->language, "UTF_8");
+        if (!stemmer)
             return FAIL(ERR_ARGUMENT,
-                        "no stemmer for the language '%.15s'; one of Snowball's, as 'english'",
+                        "no stemmer for the language '%.15s'; Snowball has \"english\", "
+                        "\"german\", \"french\" and others",
                         s->language);
-        }
-        a->cache = mem_calloc(CACHE_SLOTS, sizeof *a->cache);
     }
+    a = mem_calloc(1, sizeof *a);
+    a->drop_stop_words = s->drop_stop_words;
+    a->strip_accents = strcmp(s->language, "english") == 0;
+    a->stemmer = stemmer;
+    if (stemmer)
+        a->cache = mem_calloc(CACHE_SLOTS, sizeof *a->cache);
     *out = a;
     return ERR_OK;
 }
@@ -83,114 +94,206 @@ void word_analyzer_free(struct word_analyzer *a)
 static struct str stem(struct word_analyzer *a, struct str word)
 {
     struct cached *c = NULL;
-    const sb_symbol *s;
-    size_t n;
+    struct str out;
 
     if (word.n <= CACHE_WORD_MAX) {
         c = &a->cache[hash64(word.p, word.n) % CACHE_SLOTS];
         if (c->n_word == word.n && memcmp(c->word, word.p, word.n) == 0)
             return (struct str){c->stem, c->n_stem};
     }
-    s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.p, (int)word.n);
-    n = (size_t)sb_stemmer_length(a->stemmer);
-    if (c && n <= CACHE_WORD_MAX) {
+    out.p = (const char *)sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.p, (int)word.n);
+    if (!out.p) /* out of memory inside: the word as it is */
+        return word;
+    out.n = (size_t)sb_stemmer_length(a->stemmer);
+    if (c && out.n <= CACHE_WORD_MAX) {
         c->n_word = (uint8_t)word.n;
-        c->n_stem = (uint8_t)n;
+        c->n_stem = (uint8_t)out.n;
         memcpy(c->word, word.p, word.n);
-        memcpy(c->stem, s, n);
+        memcpy(c->stem, out.p, out.n);
     }
-    return (struct str){(const char *)s, n};
+    return out;
 }
 
-static void emit(struct word_analyzer *a, struct str word, uint32_t start, uint32_t end, word_fn fn,
-                 void *arg)
+/* ---- finding runs ---- */
+
+static bool is_digit(unsigned char c)
 {
-    if (word.n == 0 || (a->settings.drop_stop_words && word_is_stop(word)))
-        return;
-    fn(arg, a->stemmer ? stem(a, word) : word, start, end);
+    return c >= '0' && c <= '9';
 }
 
-static bool is_word_code(uint32_t cp)
+static bool is_letter(unsigned char c)
 {
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return true;
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+
+static bool in_word(uint32_t cp)
+{
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NO);
+}
+
+/* Soft hyphen, joiners, byte order mark: inside a word, and gone when it is folded. */
+static bool is_invisible(uint32_t cp)
+{
+    return cp == 0x00AD || cp == 0x200C || cp == 0x200D || cp == 0x2060 || cp == 0xFEFF;
+}
+
+/* Letters of scripts that put no space between words. */
+static bool stands_alone(uint32_t cp)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x0E00, 0x0EFF},   /* Thai, Lao */
+        {0x1000, 0x109F},   /* Burmese */
+        {0x1780, 0x17FF},   /* Khmer */
+        {0x3040, 0x309F},   /* Hiragana */
+        {0x3400, 0x9FFF},   /* Han */
+        {0xF900, 0xFAFF},   /* Han, compatibility */
+        {0x20000, 0x3FFFF}, /* Han, extensions */
+    };
+
+    if (cp < ranges[0].first)
+        return false;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (cp >= ranges[i].first && cp <= ranges[i].last)
+            return in_word(cp) && utf8proc_category((utf8proc_int32_t)cp) <= UTF8PROC_CATEGORY_LO;
+    return false;
+}
+
+/* Byte i of a text, 0 past its end. */
+static unsigned char at(struct str s, size_t i)
+{
+    return i < s.n ? (unsigned char)s.p[i] : 0;
+}
+
+/* Whether the sign at i, which is inside `s` and after a word character, belongs to the word. */
+static bool joins(struct str s, size_t i)
+{
+    unsigned char before = at(s, i - 1), after = at(s, i + 1);
+
+    switch (s.p[i]) {
+    case '.': return is_digit(before) && is_digit(after);
+    case ',':
+        return is_digit(before) && is_digit(after) && is_digit(at(s, i + 2)) &&
+               is_digit(at(s, i + 3)) && !is_digit(at(s, i + 4));
+    case '&': return is_letter(before) && is_letter(after);
     default: return false;
     }
 }
 
-static bool is_ascii_word(unsigned char c)
+/* The end of the word that begins at i, or i when none does. *plain: it is all ASCII. */
+static size_t run_end(struct str s, size_t i, bool *plain)
 {
-    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-}
+    size_t start = i;
 
-/* One run that has characters outside ASCII. NFKC may take a character apart into several words. */
-static void emit_folded(struct word_analyzer *a, struct str run, uint32_t start, uint32_t end,
-                        word_fn fn, void *arg)
-{
-    utf8proc_uint8_t *folded = NULL;
-    utf8proc_ssize_t n = utf8proc_map(
-        (const utf8proc_uint8_t *)run.p, (utf8proc_ssize_t)run.n, &folded,
-        UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
-    size_t from = 0;
+    *plain = true;
+    while (i < s.n) {
+        unsigned char c = (unsigned char)s.p[i];
+        uint32_t cp;
+        size_t len;
 
-    if (n < 0)
-        return;
-    for (size_t i = 0; i <= (size_t)n;) {
-        uint32_t cp = 0;
-        size_t len = i < (size_t)n ? utf8_decode((char *)folded + i, (size_t)n - i, &cp) : 1;
-
-        if (i == (size_t)n || !is_word_code(cp)) {
-            struct str w = {(char *)folded + from, i - from};
-
-            if (w.n > WORD_MAX)
-                w.n = utf8_floor(w.p, w.n, WORD_MAX);
-            emit(a, w, start, end, fn, arg);
-            from = i + len;
+        if (is_letter(c) || is_digit(c) || (i > start && joins(s, i))) {
+            i++;
+            continue;
         }
+        if (c < 0x80)
+            break;
+        len = utf8_decode(s.p + i, s.n - i, &cp);
+        if (stands_alone(cp)) {
+            if (i > start)
+                break;
+            /* with the marks on it */
+            for (i += len; i < s.n; i += len) {
+                len = utf8_decode(s.p + i, s.n - i, &cp);
+                if (!in_word(cp) ||
+                    utf8proc_category((utf8proc_int32_t)cp) < UTF8PROC_CATEGORY_MN ||
+                    utf8proc_category((utf8proc_int32_t)cp) > UTF8PROC_CATEGORY_ME)
+                    break;
+            }
+            *plain = false;
+            return i;
+        }
+        if (!in_word(cp) && !(i > start && is_invisible(cp)))
+            break;
+        *plain = false;
         i += len;
     }
-    mem_free(folded);
+    return i;
+}
+
+/* ---- from run to word ---- */
+
+struct sink {
+    struct word_analyzer *a;
+    word_fn fn;
+    void *arg;
+    uint32_t start, end; /* of the run, in the caller's text */
+};
+
+/* ASCII to lower case, commas out, at most WORD_MAX bytes, not a stop word, stemmed. */
+static void emit(const struct sink *to, struct str run)
+{
+    char bytes[WORD_MAX + 4];
+    struct str word = {bytes, 0};
+
+    for (size_t i = 0; i < run.n && word.n < sizeof bytes; i++) {
+        unsigned char c = (unsigned char)run.p[i];
+
+        if (c != ',')
+            bytes[word.n++] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
+    }
+    if (word.n > WORD_MAX)
+        word.n = utf8_floor(bytes, word.n, WORD_MAX);
+    if (to->a->drop_stop_words && word_is_stop(word))
+        return;
+    to->fn(to->arg, to->a->stemmer ? stem(to->a, word) : word, to->start, to->end);
+}
+
+/* A run that is not all ASCII. Folding may take it apart ("½" is 1 and 2), so the result is read
+ * as a text of its own; whatever its words, they came from this run. */
+static void emit_folded(const struct sink *to, struct str run)
+{
+    utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
+                            UTF8PROC_CASEFOLD | UTF8PROC_IGNORE |
+                            (to->a->strip_accents ? UTF8PROC_STRIPMARK : 0);
+    utf8proc_uint8_t *folded = NULL;
+    utf8proc_ssize_t n =
+        utf8proc_map((const utf8proc_uint8_t *)run.p, (utf8proc_ssize_t)run.n, &folded, how);
+    struct str s = {(const char *)folded, n < 0 ? 0 : (size_t)n};
+    bool plain;
+
+    for (size_t i = 0; i < s.n;) {
+        size_t end = run_end(s, i, &plain);
+        uint32_t cp;
+
+        if (end > i)
+            emit(to, str_sub(s, i, end));
+        i = end > i ? end : i + utf8_decode(s.p + i, s.n - i, &cp);
+    }
+    free(folded);
 }
 
 void words_each(struct word_analyzer *a, struct str text, word_fn fn, void *arg)
 {
-    size_t i = 0;
+    struct sink to = {a, fn, arg, 0, 0};
+    bool plain;
 
-    while (i < text.n) {
-        char lower[WORD_MAX];
-        size_t start = i, n = 0;
+    for (size_t i = 0; i < text.n;) {
+        size_t end = run_end(text, i, &plain);
+        uint32_t cp;
 
-        for (; i < text.n && is_ascii_word((unsigned char)text.p[i]); i++)
-            if (n < WORD_MAX)
-                lower[n++] = text.p[i] | (text.p[i] >= 'A' ? 32 : 0);
-        if (i == text.n || (unsigned char)text.p[i] < 0x80) {
-            if (n)
-                emit(a, (struct str){lower, n}, (uint32_t)start, (uint32_t)i, fn, arg);
-            else
-                i++;
+        if (end == i) {
+            i += (unsigned char)text.p[i] < 0x80 ? 1 : utf8_decode(text.p + i, text.n - i, &cp);
             continue;
         }
-        while (i < text.n) {
-            uint32_t cp;
-            size_t len = utf8_decode(text.p + i, text.n - i, &cp);
-
-            if (!is_word_code(cp))
-                break;
-            i += len;
-        }
-        if (i > start)
-            emit_folded(a, str_sub(text, start, i), (uint32_t)start, (uint32_t)i, fn, arg);
+        to.start = (uint32_t)i;
+        to.end = (uint32_t)end;
+        if (plain)
+            emit(&to, str_sub(text, i, end));
         else
-            i += utf8_decode(text.p + i, text.n - i, &(uint32_t){0});
+            emit_folded(&to, str_sub(text, i, end));
+        i = end;
     }
 }

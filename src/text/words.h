@@ -1,11 +1,23 @@
 /* words.h - the words of the word index: Unicode words, lower case, stemmed.
  *
- * Words    runs of letters and digits as utf8proc classes them; "3.20", "1,000" and "10-K" keep
- *          their inner signs out: each run is a word. NFKC, lower case.
- * Stemming Snowball (libstemmer), by language; stop words are the usual short English list.
+ * Words    runs of letters, marks and digits as utf8proc classes them, NFKC, case folded.
+ *          Inside a word these signs count, all others separate:
+ *            3.20    "." between digits stays            -> 3.20
+ *            1,000   "," before three digits falls away  -> 1000
+ *            AT&T    "&" between letters stays           -> at&t
+ *            10-K -> 10, k    don't -> don, t    U.S. -> u, s   ("s" and "t" are stop words)
+ *          Chosen by measuring (BM25 alone, MRR@10; all sets get better or stay): numbers kept
+ *          whole give tatqa-dev +0.005; joining "don't", dropping "'s" or reading "U.S." as "us"
+ *          gives nothing. Scripts without spaces (Han, Hiragana, Thai, Lao, Khmer, Burmese) give a
+ *          word per character; soft hyphens vanish; in English accents do too ("cafe", "café").
+ * Stemming Snowball (libstemmer), by language.
+ * Stops    word_is_stop: Lucene's 33 English words, what is left of "'s" and "'t", and what makes a
+ *          sentence a question: question words, auxiliaries, pronouns. Against the 33 alone, MRR@10
+ *          of BM25 on squad-dev 0.840 -> 0.847, tatqa-dev 0.639 -> 0.658, cfr-dev 0.651 -> 0.657.
+ *          "may", "us" and "about" are not in it: they are a month, a country, and no loss.
  * Limits   WORD_MAX bytes a word; longer ones are cut.
  * Threads  immutable settings; the stemmer inside is confined, so take one analyzer per thread
- *          (word_analyzer_new is cheap).
+ *          (text/analyzers.h lends them).
  */
 #pragma once
 #include <stdbool.h>

@@ -31,9 +31,10 @@ static int ask(struct engine *e, const json_t *row, const char *label)
     TRY(json_get_str(row, "text", &q.question));
     TRY(query_prepare(&q, ans.mem));
     TRY(query_run(e, &q, &ans));
-    printf("%s\t%.*s\t%d\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\n", label, STR_ARGS(id),
+    printf("%s\t%.*s\t%d\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\t%.5f\n", label, STR_ARGS(id),
            ans.extract.answered, ans.extract.support, s->passage_cosine, s->sentence_cosine,
-           s->sentence_words, s->passage_words, s->rarest_missing, s->kind_matches);
+           s->sentence_words, s->passage_words, s->names_missing, s->kind_matches,
+           s->negation_differs);
 out:
     answer_done(&ans);
     arena_free(ans.mem);

@@ -52,7 +52,7 @@ static void teardown(void)
 TestSuite(embedded, .init = setup, .fini = teardown);
 
 /* One document of one chunk, its vector on axis `axis`. */
-static int put(const char *key, const char *text, int axis)
+static int put_from(const char *root, const char *key, const char *text, int axis)
 {
     float vector[DIM] = {0};
     struct digest text_hash = digest_of(text, strlen(text));
@@ -63,7 +63,7 @@ static int put(const char *key, const char *text, int axis)
                               .text_hash = text_hash};
     struct vector_row row = {.text_hash = text_hash, .vector = vector, .dim = DIM};
     struct upsert u = {.document = {.key = str_of(key),
-                                    .root = STR_LIT(""),
+                                    .root = str_of(root),
                                     .uri = STR_LIT(""),
                                     .title = STR_LIT("title"),
                                     .metadata = STR_LIT("{}"),
@@ -78,6 +78,11 @@ static int put(const char *key, const char *text, int axis)
     vector[axis] = 1;
     rc = retriever_upsert(r, "t", "c", &u, 1, &result);
     return rc < 0 ? rc : result;
+}
+
+static int put(const char *key, const char *text, int axis)
+{
+    return put_from("", key, text, axis);
 }
 
 static struct snapshot *snap(void)
@@ -189,4 +194,180 @@ Test(embedded, is_the_same_after_opening_again)
     }
     snapshot_unref(s);
     arena_free(mem);
+}
+
+struct gone {
+    int n;
+    char last[32];
+};
+
+static void note_gone(void *arg, const char *tenant, const char *collection, struct str key)
+{
+    struct gone *g = arg;
+
+    cr_expect_str_eq(tenant, "t");
+    cr_expect_str_eq(collection, "c");
+    g->n++;
+    snprintf(g->last, sizeof g->last, "%.*s", STR_ARGS(key));
+}
+
+Test(embedded, tells_which_documents_are_gone)
+{
+    struct str keys[] = {STR_LIT("a"), STR_LIT("nosuch")};
+    struct gone gone = {0};
+    size_t n = 9;
+
+    retriever_on_document_gone(r, note_gone, &gone);
+    put("a", "one", 0);
+    put("b", "two", 0);
+    cr_expect_eq(gone.n, 0);
+    put("a", "one again", 0);
+    cr_expect_eq(gone.n, 1);
+    cr_expect_str_eq(gone.last, "a");
+    cr_expect_eq(retriever_remove(r, "t", "c", keys, 2, &n), ERR_OK);
+    cr_expect_eq(n, 1);
+    cr_expect_eq(gone.n, 2);
+    cr_expect_eq(retriever_drop_collection(r, "t", "c"), ERR_OK);
+    cr_expect_eq(gone.n, 3);
+    cr_expect_str_eq(gone.last, "b");
+}
+
+Test(embedded, refuses_a_document_of_another_root_and_keeps_the_first)
+{
+    struct arena *mem = arena_new(0);
+    struct snapshot *s;
+
+    cr_expect_eq(put_from("/x", "a", "first", 0), ERR_OK);
+    cr_expect_eq(put_from("/y", "a", "second", 0), ERR_EXISTS);
+    s = snap();
+    cr_expect_eq(snapshot_documents(s), 1);
+    cr_expect_eq(search(s, SEARCH_KEYWORD, "first", 0, mem).n, 1);
+    cr_expect_eq(search(s, SEARCH_KEYWORD, "second", 0, mem).n, 0);
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
+Test(embedded, of_a_key_that_comes_twice_the_last_stands)
+{
+    float vector[DIM] = {1};
+    struct chunk_row chunks[2] = {{.id = 1, .end = 5, .text = STR_LIT("early")},
+                                  {.id = 2, .end = 4, .text = STR_LIT("late")}};
+    struct vector_row rows[2];
+    struct upsert docs[2];
+    struct arena *mem = arena_new(0);
+    struct snapshot *s;
+    int results[2];
+
+    for (int i = 0; i < 2; i++) {
+        chunks[i].text_hash = digest_of(chunks[i].text.p, chunks[i].text.n);
+        rows[i] =
+            (struct vector_row){.text_hash = chunks[i].text_hash, .vector = vector, .dim = DIM};
+        docs[i] = (struct upsert){.document = {.key = STR_LIT("k"),
+                                               .root = STR_LIT(""),
+                                               .uri = STR_LIT(""),
+                                               .title = STR_LIT(""),
+                                               .metadata = STR_LIT("{}"),
+                                               .n_chunks = 1,
+                                               .text = chunks[i].text},
+                                  .chunks = &chunks[i],
+                                  .vectors = &rows[i],
+                                  .n_chunks = 1};
+    }
+    cr_assert_eq(retriever_upsert(r, "t", "c", docs, 2, results), ERR_OK, "%s", err_text());
+    cr_expect_eq(results[0], ERR_OK);
+    cr_expect_eq(results[1], ERR_OK);
+    s = snap();
+    cr_expect_eq(snapshot_documents(s), 1);
+    cr_expect_eq(search(s, SEARCH_KEYWORD, "early", 0, mem).n, 0);
+    cr_expect_eq(search(s, SEARCH_KEYWORD, "late", 0, mem).n, 1);
+    snapshot_unref(s);
+
+    rows[1].dim = DIM + 1; /* refused, and with it what it would have replaced */
+    cr_assert_eq(retriever_upsert(r, "t", "d", docs, 2, results), ERR_OK, "%s", err_text());
+    cr_expect_eq(results[0], ERR_ARGUMENT);
+    cr_expect_eq(results[1], ERR_ARGUMENT);
+    cr_assert_eq(retriever_snapshot(r, "t", "d", &s), ERR_OK);
+    cr_expect_eq(snapshot_documents(s), 0);
+    snapshot_unref(s);
+
+    rows[1].dim = DIM;
+    vector[0] = NAN;
+    cr_assert_eq(retriever_upsert(r, "t", "c", docs, 1, results), ERR_OK);
+    cr_expect_eq(results[0], ERR_ARGUMENT);
+    arena_free(mem);
+}
+
+Test(embedded, fetch_says_gone_when_the_row_is)
+{
+    struct arena *mem = arena_new(0);
+    struct str key = STR_LIT("a");
+    struct passage p[1];
+    struct snapshot *s;
+    struct hits h;
+
+    put("a", "text", 0);
+    s = snap();
+    h = search(s, SEARCH_KEYWORD, "text", 0, mem);
+    cr_assert_eq(retriever_remove(r, "t", "c", &key, 1, NULL), ERR_OK);
+    cr_expect_eq(snapshot_fetch(s, &h, mem, p), ERR_GONE);
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
+Test(embedded, makes_and_drops_collections)
+{
+    struct snapshot *s = NULL;
+    struct str key = STR_LIT("a");
+    char long_name[200];
+
+    cr_expect_eq(retriever_snapshot(r, "t", "c", &s), ERR_NOT_FOUND);
+    cr_expect_eq(retriever_epoch(r, "t", "c"), 0);
+    cr_expect_eq(retriever_create_collection(r, "t", "c"), ERR_OK);
+    cr_expect_gt(retriever_epoch(r, "t", "c"), 0);
+    cr_expect_eq(retriever_create_collection(r, "t", "c"), ERR_EXISTS);
+    s = snap();
+    cr_expect_eq(snapshot_documents(s), 0);
+    snapshot_unref(s);
+    cr_expect_eq(retriever_drop_collection(r, "t", "c"), ERR_OK);
+    cr_expect_eq(retriever_epoch(r, "t", "c"), 0);
+    cr_expect_eq(retriever_drop_collection(r, "t", "c"), ERR_NOT_FOUND);
+    cr_expect_eq(retriever_remove(r, "t", "c", &key, 1, NULL), ERR_NOT_FOUND);
+    memset(long_name, 'x', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    cr_expect_eq(retriever_epoch(r, "t", long_name), 0);
+    cr_expect_lt(retriever_create_collection(r, "t", long_name), 0);
+}
+
+Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
+{
+    struct retriever_options o = {.store = store,
+                                  .fingerprint = digest_of("other", 5),
+                                  .dim = DIM,
+                                  .words = {"english", true},
+                                  .k1 = 1.2,
+                                  .b = 0.75};
+    struct arena *mem = arena_new(0);
+    struct snapshot *s;
+    struct hits h;
+
+    put("a", "some text", 0);
+    retriever_close(r);
+    cr_assert_eq(retriever_open_embedded(&r, &o), ERR_OK, "%s", err_text());
+    s = snap();
+    cr_expect_eq(search(s, SEARCH_VECTOR, "", 0, mem).n, 0);
+    h = search(s, SEARCH_HYBRID, "text", 0, mem);
+    cr_assert_eq(h.n, 1);
+    cr_expect(isnan(h.v[0].vector_score));
+    cr_expect_gt(retriever_bytes(r), 0);
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
+Test(embedded, refuses_an_unknown_language)
+{
+    struct retriever_options o = {.store = store, .dim = DIM, .words = {"klingon", true}};
+    struct retriever *none = NULL;
+
+    cr_expect_eq(retriever_open_embedded(&none, &o), ERR_ARGUMENT);
+    cr_expect_null(none);
 }

@@ -53,11 +53,16 @@ static inline int fix_unlink(const char *path, const struct stat *st, int type, 
     return remove(path);
 }
 
+static inline void fix_remove(const char *dir)
+{
+    nftw(dir, fix_unlink, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static inline void fix_down(struct fixture *f)
 {
     store_close(f->store);
     arena_free(f->mem);
-    nftw(f->dir, fix_unlink, 8, FTW_DEPTH | FTW_PHYS);
+    fix_remove(f->dir);
 }
 
 /* A document with its chunks and vectors, ready to put. */

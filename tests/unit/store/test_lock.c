@@ -15,7 +15,7 @@ static void up(void)
 
 static void down(void)
 {
-    nftw(dir, fix_unlink, 8, FTW_DEPTH | FTW_PHYS);
+    fix_remove(dir);
 }
 
 TestSuite(lock, .init = up, .fini = down);

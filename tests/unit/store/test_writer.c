@@ -191,16 +191,24 @@ static void note_published(void *arg)
     was_published = true;
 }
 
+/* With so little memory pages go to disk in the middle of the transaction. */
+static int put_spilling_in(struct store_tx *tx, void *arg)
+{
+    int rc = db_exec(tx->db, "PRAGMA cache_size = 20");
+
+    return rc < 0 ? rc : fix_put_in(tx, arg);
+}
+
 Test(writer, a_full_disk_is_said_and_nothing_is_published)
 {
     struct fix_document small = fix_document(&f, "small", 2, 1, 0);
-    struct fix_document big = fix_document(&f, "big", 40000, 2, 0);
+    struct fix_document big = fix_document(&f, "big", 3000, 2, 0);
     struct fix_document after = fix_document(&f, "after", 2, 3, 0);
 
     MUST(fix_put(&f, &small));
     signal(SIGXFSZ, SIG_IGN);
     limit_files(400 << 10);
-    cr_expect_eq(store_write(f.store, fix_put_in, note_published, &big), ERR_NO_SPACE, "%s",
+    cr_expect_eq(store_write(f.store, put_spilling_in, note_published, &big), ERR_NO_SPACE, "%s",
                  err_text());
     cr_expect_not_null(strstr(err_text(), "ragd.db"));
     cr_expect(!was_published);
@@ -242,4 +250,29 @@ Test(writer, deleted_text_is_in_no_file_once_the_log_is_emptied)
         usleep(20000); /* the writer empties the log when nobody has come for a while */
     cr_expect(!fix_on_disk(&f, "seed 424242"));
     cr_expect(fix_on_disk(&f, "seed 171717"), "the search itself works");
+}
+
+static int put_then_fill_disk_in(struct store_tx *tx, void *arg)
+{
+    int rc = fix_put_in(tx, arg);
+
+    limit_files(4096); /* small enough to wait in memory: only the commit meets the full disk */
+    return rc;
+}
+
+Test(writer, a_commit_that_fails_is_not_acknowledged_and_not_published)
+{
+    struct fix_document a = fix_document(&f, "a", 2, 1, 0), b = fix_document(&f, "b", 2, 2, 0);
+
+    MUST(fix_put(&f, &a));
+    signal(SIGXFSZ, SIG_IGN);
+    cr_expect_eq(store_write(f.store, put_then_fill_disk_in, note_published, &b), ERR_NO_SPACE,
+                 "%s", err_text());
+    cr_expect(!was_published);
+    cr_expect(is_there("a"));
+    cr_expect(!is_there("b"));
+    limit_files(RLIM_INFINITY);
+    MUST(fix_put(&f, &b));
+    cr_expect(is_there("b"));
+    cr_expect_eq(fix_check(&f), 0);
 }

@@ -1,0 +1,109 @@
+/* cmd_cache.c - the answer cache of the server that owns the folder. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonw.h"
+#include "cli/command.h"
+#include "engine/engine.h"
+
+struct cache_options {
+    struct common common;
+    const char *what;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct cache_options *o = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT: COMMON_INIT(state, o); return 0;
+    case ARGP_KEY_ARG:
+        if (o->what || (strcmp(arg, "stats") != 0 && strcmp(arg, "clear") != 0)) {
+            argp_error(state, "say 'stats' or 'clear', not '%s'", arg);
+            return EINVAL;
+        }
+        o->what = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        if (o->common.help)
+            return 0;
+        argp_error(state, "say 'stats' or 'clear'");
+        return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void stats_json(FILE *out, const struct answers_stats *s)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+
+    buf_init(&b);
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "entries"), jsonw_int(&w, (int64_t)s->answers.entries);
+    jsonw_key(&w, "bytes"), jsonw_int(&w, (int64_t)s->answers.bytes);
+    jsonw_key(&w, "bytes_max"), jsonw_int(&w, (int64_t)s->answers.bytes_max);
+    jsonw_key(&w, "questions"), jsonw_int(&w, (int64_t)s->questions.entries);
+    jsonw_key(&w, "hits"), jsonw_int(&w, (int64_t)s->hits);
+    jsonw_key(&w, "revalidated"), jsonw_int(&w, (int64_t)s->revalidated);
+    jsonw_key(&w, "moved"), jsonw_int(&w, (int64_t)s->moved);
+    jsonw_key(&w, "misses"), jsonw_int(&w, (int64_t)s->misses);
+    jsonw_key(&w, "purged"), jsonw_int(&w, (int64_t)s->purged);
+    jsonw_key(&w, "evictions"), jsonw_int(&w, (int64_t)s->answers.evictions);
+    jsonw_close(&w, '}');
+    fprintf(out, "%s\n", b.p);
+    buf_done(&b);
+}
+
+static void stats_text(FILE *out, const struct answers_stats *s)
+{
+    fprintf(out, "answers      %zu, %.1f of %.1f MB\n", s->answers.entries,
+            (double)s->answers.bytes / 1e6, (double)s->answers.bytes_max / 1e6);
+    fprintf(out, "questions    %zu\n", s->questions.entries);
+    fprintf(out, "hits         %llu\n", (unsigned long long)s->hits);
+    fprintf(out, "revalidated  %llu\n", (unsigned long long)s->revalidated);
+    fprintf(out, "misses       %llu\n", (unsigned long long)s->misses);
+    fprintf(out, "purged       %llu\n", (unsigned long long)s->purged);
+}
+
+static int run(struct engine *e, const struct command_call *call, void *options)
+{
+    struct cache_options *o = options;
+    struct answers_stats stats = {0};
+    bool clear = strcmp(o->what, "clear") == 0;
+
+    if (!e)
+        fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
+                o->common.config.data);
+    else if (clear)
+        answers_clear(e->answers);
+    else
+        answers_stats_get(e->answers, &stats);
+    if (clear)
+        fputs(o->common.json ? "{\"cleared\":true}\n" : "the cache is empty\n", call->out);
+    else if (o->common.json)
+        stats_json(call->out, &stats);
+    else if (e)
+        stats_text(call->out, &stats);
+    return EXIT_DONE;
+}
+
+static const struct argp argp = {
+    NULL,
+    parse,
+    "stats|clear",
+    "Tells how the server's answer cache is doing, or empties it.",
+    common_children,
+    NULL,
+    NULL,
+};
+
+const struct command cmd_cache = {
+    .name = "cache",
+    .brief = "tell about the server's answer cache, or empty it",
+    .place = PLACE_SERVER,
+    .argp = &argp,
+    .options_size = sizeof(struct cache_options),
+    .run = run,
+};

@@ -1,0 +1,300 @@
+/* cmd_ingest.c - files and folders in. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/jsonw.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "ingest/ingest.h"
+
+#define META_MAX 64
+
+enum {
+    KEY_META = 0x3000,
+    KEY_META_FILE,
+    KEY_PRUNE,
+    KEY_ROOT_NAME,
+    KEY_CHARS,
+    KEY_OVERLAP,
+    KEY_WATCH
+};
+
+struct ingest_command {
+    struct common common;
+    const char *meta[META_MAX]; /* "key=value" */
+    size_t n_meta;
+    const char *meta_file, *root_name;
+    long chunk_chars, chunk_overlap;
+    bool prune, prune_force;
+    char **paths; /* in argv */
+    size_t n_paths;
+};
+
+static void init(void *options)
+{
+    struct ingest_command *o = options;
+
+    o->chunk_chars = -1;
+    o->chunk_overlap = -1;
+}
+
+static error_t add_meta(struct ingest_command *o, const char *arg, struct argp_state *state)
+{
+    const char *equals = strchr(arg, '=');
+
+    if (!equals || equals == arg) {
+        argp_error(state, "--meta must be KEY=VALUE, not '%s'", arg);
+        return EINVAL;
+    }
+    if (o->n_meta == META_MAX) {
+        argp_error(state, "--meta may be given %d times; --meta-file takes more", META_MAX);
+        return EINVAL;
+    }
+    o->meta[o->n_meta++] = arg;
+    return 0;
+}
+
+static error_t set_prune(struct ingest_command *o, const char *arg, struct argp_state *state)
+{
+    if (arg && strcmp(arg, "force") != 0) {
+        argp_error(state, "--prune takes nothing or 'force', not '%s'", arg);
+        return EINVAL;
+    }
+    o->prune = true;
+    o->prune_force = arg != NULL;
+    return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct ingest_command *o = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT: COMMON_INIT(state, o); return 0;
+    case KEY_META: return add_meta(o, arg, state);
+    case KEY_META_FILE: o->meta_file = arg; return 0;
+    case KEY_PRUNE: return set_prune(o, arg, state);
+    case KEY_ROOT_NAME: o->root_name = arg; return 0;
+    case KEY_CHARS: return option_int(state, "--chunk-chars", arg, 0, 100000, &o->chunk_chars);
+    case KEY_OVERLAP: return option_int(state, "--chunk-overlap", arg, 0, 50000, &o->chunk_overlap);
+    case KEY_WATCH: argp_error(state, "--watch is not available in this version"); return EINVAL;
+    case ARGP_KEY_ARGS:
+        o->paths = state->argv + state->next;
+        o->n_paths = (size_t)(state->argc - state->next);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        if (o->common.help)
+            return 0;
+        argp_error(state, "a file or folder is missing");
+        return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* "2024" is a number, "true" is a bool, "2024-03-01" and all else a string: filters compare by
+ * type, and a string that looks like a date is compared as one. */
+static json_t *typed_value(const char *text)
+{
+    json_t *v = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+
+    if (v && (json_is_number(v) || json_is_boolean(v) || json_is_string(v)))
+        return v;
+    json_decref(v);
+    return json_string(text);
+}
+
+static int metadata(const struct ingest_command *o, json_t **out)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < o->n_meta; i++) {
+        const char *equals = strchr(o->meta[i], '=');
+        json_t *v = typed_value(equals + 1);
+
+        if (!v || json_object_setn_new(all, o->meta[i], (size_t)(equals - o->meta[i]), v) < 0) {
+            json_decref(all);
+            return FAIL(ERR_FORMAT, "--meta %s is not UTF-8", o->meta[i]);
+        }
+    }
+    *out = all;
+    return ERR_OK;
+}
+
+/* ---- progress ---- */
+
+struct watcher {
+    const struct command_call *call;
+    struct progress bar;
+    atomic_bool cancel;
+};
+
+static void on_progress(void *arg, const struct ingest_progress *p)
+{
+    struct watcher *w = arg;
+
+    if (*w->call->cancelled)
+        atomic_store(&w->cancel, true);
+    progress_show(&w->bar, p->n_files_done, p->n_files, p->current);
+}
+
+/* ---- report ---- */
+
+static double rate(const struct ingest_report *r)
+{
+    return r->seconds > 0 ? (double)r->chunks / r->seconds : 0;
+}
+
+static void write_issues(struct jsonw *w, const char *key, const struct ingest_issue *v, size_t n)
+{
+    jsonw_key(w, key);
+    jsonw_open(w, '[');
+    for (size_t i = 0; i < n; i++) {
+        jsonw_open(w, '{');
+        jsonw_key(w, "path");
+        jsonw_cstr(w, v[i].path);
+        jsonw_key(w, "reason");
+        jsonw_cstr(w, v[i].reason);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
+}
+
+static void print_json(FILE *out, const struct ingest_report *r)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+
+    buf_init(&b);
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "documents");
+    jsonw_int(&w, (int64_t)r->documents);
+    jsonw_key(&w, "chunks");
+    jsonw_int(&w, (int64_t)r->chunks);
+    jsonw_key(&w, "unchanged");
+    jsonw_int(&w, (int64_t)r->unchanged);
+    jsonw_key(&w, "removed");
+    jsonw_int(&w, (int64_t)r->removed);
+    write_issues(&w, "skipped", r->skipped, r->n_skipped);
+    write_issues(&w, "refused", r->refused, r->n_refused);
+    jsonw_key(&w, "seconds");
+    jsonw_real(&w, r->seconds);
+    jsonw_key(&w, "chunks_per_second");
+    jsonw_real(&w, rate(r));
+    jsonw_close(&w, '}');
+    fprintf(out, "%s\n", b.p);
+    buf_done(&b);
+}
+
+static void print_text(FILE *out, const struct ingest_report *r)
+{
+    for (size_t i = 0; i < r->n_skipped; i++)
+        fprintf(out, "skipped %s: %s\n", r->skipped[i].path, r->skipped[i].reason);
+    for (size_t i = 0; i < r->n_refused; i++)
+        fprintf(out, "refused %s: %s\n", r->refused[i].path, r->refused[i].reason);
+    fprintf(out,
+            "%zu documents in %zu chunks, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
+            r->documents, r->chunks, r->unchanged, r->removed, r->n_skipped, r->n_refused);
+    fprintf(out, "%.2f s, %.1f chunks a second\n", r->seconds, rate(r));
+}
+
+/* ---- the command ---- */
+
+static int ingest(struct engine *e, const struct command_call *call, const struct ingest_command *o,
+                  struct ingest_options *how, struct ingest_report *report)
+{
+    char **paths = mem_calloc(o->n_paths, sizeof *paths);
+    char *meta_file = o->meta_file ? command_path(call, o->meta_file) : NULL;
+    int rc;
+
+    for (size_t i = 0; i < o->n_paths; i++)
+        paths[i] = command_path(call, o->paths[i]);
+    how->meta_file = meta_file;
+    rc = ingest_paths(e, (const char *const *)paths, o->n_paths, how, report);
+    for (size_t i = 0; i < o->n_paths; i++)
+        mem_free(paths[i]);
+    mem_free(paths);
+    mem_free(meta_file);
+    return rc;
+}
+
+static int run(struct engine *e, const struct command_call *call, void *options)
+{
+    int rc = ERR_OK;
+    struct ingest_command *o = options;
+    struct watcher watcher = {.call = call};
+    struct ingest_report report;
+    json_t *meta = NULL;
+    struct ingest_options how = {
+        .tenant = o->common.config.tenant,
+        .collection = o->common.config.collection,
+        .chunk_chars = o->chunk_chars,
+        .chunk_overlap = o->chunk_overlap,
+        .root_name = o->root_name,
+        .prune = o->prune,
+        .prune_force = o->prune_force,
+        .progress = on_progress,
+        .progress_arg = &watcher,
+        .cancel = &watcher.cancel,
+    };
+    int code;
+
+    ingest_report_init(&report);
+    progress_init(&watcher.bar, call->err, call->terminal);
+    TRY(metadata(o, &meta));
+    how.metadata = json_object_size(meta) ? meta : NULL;
+    rc = ingest(e, call, o, &how, &report);
+out:
+    progress_done(&watcher.bar);
+    if (rc < 0)
+        code = command_failed(call, rc);
+    else
+        code = report.n_refused ? EXIT_PARTLY : EXIT_DONE;
+    if (rc == ERR_OK && o->common.json)
+        print_json(call->out, &report);
+    else if (rc == ERR_OK)
+        print_text(call->out, &report);
+    json_decref(meta);
+    ingest_report_done(&report);
+    return code;
+}
+
+static const struct argp_option options[] = {
+    {"meta", KEY_META, "KEY=VALUE", 0, "metadata of every document; may be given again", 1},
+    {"meta-file", KEY_META_FILE, "FILE", 0, "jsonl with a path and its metadata on each line", 1},
+    {"prune", KEY_PRUNE, "force", OPTION_ARG_OPTIONAL,
+     "remove documents whose file is gone; 'force' even when most would go", 1},
+    {"root-name", KEY_ROOT_NAME, "NAME", 0, "what the folder is known as, instead of its path", 1},
+    {"chunk-chars", KEY_CHARS, "N", 0, "characters of a chunk (1000); 0: a document is one", 1},
+    {"chunk-overlap", KEY_OVERLAP, "N", 0, "characters repeated of the chunk before (150)", 1},
+    {"watch", KEY_WATCH, NULL, OPTION_HIDDEN, NULL, 1},
+    {0},
+};
+
+static const struct argp argp = {
+    options,
+    parse,
+    "PATH...",
+    "Reads files and folders (txt, md, html, pdf, docx, csv, json, jsonl) into the data folder. "
+    "What has not changed since the last time costs only a hash.\v"
+    "Prints what was skipped (a kind that is not read) and refused (a kind that is read, but "
+    "bad), each with its reason; exit 3 when something was refused.\n\n"
+    "  ragd ingest examples/finance\n"
+    "  ragd ingest --meta type=policy --meta year=2024 --prune handbook/",
+    common_children,
+    NULL,
+    NULL,
+};
+
+const struct command cmd_ingest = {
+    .name = "ingest",
+    .brief = "read files and folders",
+    .place = PLACE_MAKES,
+    .argp = &argp,
+    .options_size = sizeof(struct ingest_command),
+    .init = init,
+    .run = run,
+};

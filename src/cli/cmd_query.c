@@ -1,0 +1,276 @@
+/* cmd_query.c - `query`: one answer with its sources; `search`: the passages alone. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "cli/question.h"
+#include "cli/table.h"
+
+#define SNIPPET_CHARS 240
+
+struct query_options {
+    struct common common;
+    struct question_options how;
+    const char *question;
+    bool timings;
+};
+
+enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_CONTEXT };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct query_options *o = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->common;
+        state->child_inputs[1] = &o->how;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->question) {
+            argp_error(state, "one question, please: put it in quotes");
+            return EINVAL;
+        }
+        o->question = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->question && !o->common.help) {
+            argp_error(state, "a question is missing");
+            return EINVAL;
+        }
+        return 0;
+    case KEY_TIMINGS: o->timings = true; return 0;
+    case KEY_STREAM: return 0; /* a quoted answer comes in one piece, always before its sources */
+    case KEY_NO_CACHE: o->how.cache = "no-store"; return 0;
+    case KEY_CONTEXT:
+        return option_int(state, "--context-chars", arg, 1, CONTEXT_CHARS_MAX,
+                          &o->how.context_chars);
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- for people ---- */
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s ? s : "";
+}
+
+/* One line of at most SNIPPET_CHARS characters; nothing that moves a terminal's cursor. */
+static void print_line(FILE *out, const char *text, size_t max_chars)
+{
+    size_t chars = 0;
+    bool blank = false;
+
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if (c <= 0x20 || c == 0x7f) {
+            blank = chars > 0;
+            continue;
+        }
+        if ((c & 0xc0) != 0x80) {
+            if (chars++ >= max_chars) {
+                fputs(" ...", out);
+                break;
+            }
+            if (blank)
+                fputc(' ', out);
+            blank = false;
+        }
+        fputc(c, out);
+    }
+    fputc('\n', out);
+}
+
+/* The answer keeps its lines. */
+static void print_paragraph(FILE *out, const char *text)
+{
+    for (const char *p = text; *p; p++)
+        fputc((unsigned char)*p < 0x20 && *p != '\n' ? ' ' : *p, out);
+    fputc('\n', out);
+}
+
+static void print_passage(FILE *out, const json_t *p, size_t n)
+{
+    const json_t *page = json_object_get(p, "page");
+    const char *title = text_of(p, "title"), *document = text_of(p, "document");
+
+    fprintf(out, "[%zu] %s", n, document);
+    if (json_is_integer(page))
+        fprintf(out, ", page %lld", (long long)json_integer_value(page));
+    fprintf(out, ", bytes %lld-%lld", (long long)json_integer_value(json_object_get(p, "start")),
+            (long long)json_integer_value(json_object_get(p, "end")));
+    fprintf(out, "  (score %.3f)\n", json_number_value(json_object_get(p, "score")));
+    if (*title && strcmp(title, document) != 0) {
+        fputs("    ", out);
+        print_line(out, title, SNIPPET_CHARS);
+    }
+    fputs("    ", out);
+    print_line(out, text_of(p, "text"), SNIPPET_CHARS);
+}
+
+static void print_timings(FILE *out, const json_t *reply)
+{
+    const json_t *timings = json_object_get(reply, "timings");
+    const json_t *v;
+    const char *key;
+    struct table t;
+
+    table_init(&t, "stage|ms", "lr");
+    json_object_foreach((json_t *)(uintptr_t)timings, key, v) {
+        table_cell(&t, "%.*s", (int)strcspn(key, "_"), key);
+        table_cell(&t, "%.3f", json_number_value(v));
+    }
+    fputc('\n', out);
+    table_print(&t, out);
+    table_done(&t);
+}
+
+static void print_passages(FILE *out, const json_t *list)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(list, i, p)
+        print_passage(out, p, i + 1);
+}
+
+static void print_answer(FILE *out, const json_t *reply)
+{
+    const json_t *sources = json_object_get(reply, "sources");
+    const json_t *cache = json_object_get(reply, "cache");
+    const json_t *degraded = json_object_get(reply, "degraded");
+    const char *status = text_of(cache, "status");
+
+    print_paragraph(out, text_of(reply, "answer"));
+    fflush(out);
+    if (json_array_size(sources)) {
+        fprintf(out, "\n%s:\n",
+                json_is_true(json_object_get(reply, "answered")) ? "Sources" : "Looked at");
+        print_passages(out, sources);
+    }
+    for (size_t i = 0; i < json_array_size(degraded); i++)
+        fprintf(out, "(left out for the deadline: %s)\n",
+                json_string_value(json_array_get(degraded, i)));
+    if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
+        strcmp(status, "stored") == 0)
+        fprintf(out, "(from the cache: %s, %lld s old)\n", status,
+                (long long)json_integer_value(json_object_get(cache, "age_s")));
+}
+
+static int print_reply(const struct query_options *o, const struct command_call *call,
+                       bool search_only, const struct buf *text)
+{
+    json_t *reply = NULL;
+    int rc = json_parse(&reply, buf_view(text), "reply");
+
+    if (rc < 0)
+        return rc;
+    if (search_only && json_array_size(json_object_get(reply, "hits")) == 0)
+        fputs("nothing was found\n", call->out);
+    else if (search_only)
+        print_passages(call->out, json_object_get(reply, "hits"));
+    else
+        print_answer(call->out, reply);
+    if (o->timings)
+        print_timings(call->out, reply);
+    json_decref(reply);
+    return ERR_OK;
+}
+
+static int ask(struct engine *e, const struct command_call *call, struct query_options *o,
+               bool search_only)
+{
+    int rc = ERR_OK;
+    json_t *request = NULL;
+    struct buf reply;
+
+    buf_init(&reply);
+    TRY(question_request(&o->how, o->question, o->common.config.collection, search_only, &request));
+    TRY(question_ask(e, &o->common, request, search_only, &reply));
+    if (o->common.json)
+        fprintf(call->out, "%s\n", reply.p);
+    else
+        TRY(print_reply(o, call, search_only, &reply));
+out:
+    json_decref(request);
+    buf_done(&reply);
+    return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
+}
+
+static int run_query(struct engine *e, const struct command_call *call, void *options)
+{
+    return ask(e, call, options, false);
+}
+
+static int run_search(struct engine *e, const struct command_call *call, void *options)
+{
+    return ask(e, call, options, true);
+}
+
+/* ---- the two commands ---- */
+
+static const struct argp_option query_options[] = {
+    {"no-cache", KEY_NO_CACHE, NULL, 0, "a fresh answer, which is not kept either", 2},
+    {"context-chars", KEY_CONTEXT, "N", 0, "characters of the passages that are read (4000)", 2},
+    {"stream", KEY_STREAM, NULL, 0, "print the answer as soon as it is there", 2},
+    {"timings", KEY_TIMINGS, NULL, 0, "where the time went, stage by stage", 2},
+    {0},
+};
+
+static const struct argp_option search_options[] = {
+    {"timings", KEY_TIMINGS, NULL, 0, "where the time went, stage by stage", 2},
+    {0},
+};
+
+static const struct argp_child children[] = {
+    {&common_argp, 0, NULL, 0},
+    {&question_argp, 0, NULL, 0},
+    {0},
+};
+
+static const struct argp query_argp = {
+    query_options,
+    parse,
+    "QUESTION",
+    "Answers a question from the documents, and shows the passages that the answer stands on.\v"
+    "The answer quotes the documents; [1] points at the first source. When nothing in them "
+    "supports an answer it says so.\n\n"
+    "  ragd query \"What is CET1?\"\n"
+    "  ragd query --filter 'type=policy and year>=2020' \"Who files reports?\"",
+    children,
+    NULL,
+    NULL,
+};
+
+static const struct argp search_argp = {
+    search_options, parse,
+    "QUESTION",     "Finds the passages that fit a question best, without answering it.",
+    children,       NULL,
+    NULL,
+};
+
+const struct command cmd_query = {
+    .name = "query",
+    .brief = "answer a question, with its sources",
+    .place = PLACE_ENGINE,
+    .argp = &query_argp,
+    .options_size = sizeof(struct query_options),
+    .run = run_query,
+};
+
+const struct command cmd_search = {
+    .name = "search",
+    .brief = "find passages without answering",
+    .place = PLACE_ENGINE,
+    .argp = &search_argp,
+    .options_size = sizeof(struct query_options),
+    .run = run_search,
+};

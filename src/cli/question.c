@@ -1,0 +1,135 @@
+#include "cli/question.h"
+
+#include <sys/random.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "engine/engine.h"
+#include "index/filter.h"
+
+enum { KEY_FILTER = 0x2000, KEY_MODE, KEY_FUSION, KEY_EF, KEY_DEADLINE };
+
+static const struct argp_option options[] = {
+    {NULL, 'k', "N", 0, "passages an answer may use, 1 to 100 (5)", 1},
+    {"filter", KEY_FILTER, "EXPR", 0,
+     "only documents for which it holds: 'type=policy and year>=2020'", 1},
+    {"mode", KEY_MODE, "MODE", 0, "hybrid, vector or keyword (hybrid)", 1},
+    {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
+    {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
+    {"deadline-ms", KEY_DEADLINE, "N", 0, "leave out what does not fit into N milliseconds", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct question_options *o = state->input;
+
+    switch (key) {
+    case 'k': return option_int(state, "-k", arg, 1, QUERY_K_MAX, &o->k);
+    case KEY_FILTER: o->filter = arg; return 0;
+    case KEY_MODE: o->mode = arg; return 0;
+    case KEY_FUSION: o->fusion = arg; return 0;
+    case KEY_EF: return option_int(state, "--ef", arg, 1, 100000, &o->ef);
+    case KEY_DEADLINE: return option_int(state, "--deadline-ms", arg, 1, 86400000, &o->deadline_ms);
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp question_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+static void set_text(json_t *request, const char *key, const char *value)
+{
+    if (value)
+        json_object_set_new(request, key, json_string(value));
+}
+
+static void set_number(json_t *request, const char *key, long value)
+{
+    if (value)
+        json_object_set_new(request, key, json_integer(value));
+}
+
+/* 'a=b and c>=3' as the object that the contract knows. */
+static int set_filter(json_t *request, const char *text)
+{
+    int rc = ERR_OK;
+    struct arena *mem = arena_new(0);
+    struct filter *filter = NULL;
+    json_t *v = NULL;
+
+    TRY(filter_from_text(&filter, str_of(text), mem));
+    if (!filter)
+        goto out;
+    TRY(json_parse(&v, str_of(filter_canonical(filter, mem)), "filter"));
+    json_object_set_new(request, "filter", v);
+out:
+    arena_free(mem);
+    return rc;
+}
+
+int question_request(const struct question_options *o, const char *question, const char *collection,
+                     bool search_only, json_t **out)
+{
+    int rc = ERR_OK;
+    json_t *text = json_string(question);
+    json_t *request = json_object();
+
+    if (!text) {
+        rc = FAIL(ERR_FORMAT, "the question is not UTF-8");
+        goto out;
+    }
+    json_object_set_new(request, "question", text);
+    set_text(request, "collection", collection);
+    set_text(request, "mode", o->mode);
+    set_text(request, "fusion", o->fusion);
+    set_number(request, "k", o->k);
+    set_number(request, "ef", o->ef);
+    set_number(request, "deadline_ms", o->deadline_ms);
+    if (!search_only) {
+        set_text(request, "cache", o->cache);
+        set_text(request, "answer", o->answer);
+        set_number(request, "context_chars", o->context_chars);
+    }
+    if (o->filter)
+        TRY(set_filter(request, o->filter));
+    *out = request;
+    request = NULL;
+out:
+    json_decref(request);
+    return rc;
+}
+
+static void make_id(char out[24])
+{
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = clock_ns();
+    snprintf(out, 24, "q_%016llx", (unsigned long long)random);
+}
+
+int question_ask(struct engine *e, const struct common *common, const json_t *request,
+                 bool search_only, struct buf *reply)
+{
+    int rc = ERR_OK;
+    struct query q;
+    struct answer ans = {.mem = arena_new(0)};
+    char id[24];
+
+    trace_start(&ans.trace);
+    query_defaults(&q, e);
+    q.tenant = common->config.tenant;
+    TRY(query_from_json(&q, request, search_only, ans.mem));
+    TRY(search_only ? query_search(e, &q, &ans) : query_run(e, &q, &ans));
+    make_id(id);
+    if (search_only)
+        query_search_reply(&ans, reply);
+    else
+        query_reply(&ans, id, reply);
+out:
+    answer_done(&ans);
+    arena_free(ans.mem);
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* question.h - the options that say how a question is asked, shared by query, search and bench.
+ *
+ * They become the JSON request of POST /query, so that a command, a request over HTTP and their
+ * error messages are the same thing.
+ *
+ * Threads  confined.
+ */
+#pragma once
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "query/query.h"
+
+struct engine;
+struct common;
+
+struct question_options {
+    long k, ef, context_chars, deadline_ms; /* 0: the default */
+    const char *mode, *fusion, *filter, *cache, *answer;
+};
+
+extern const struct argp question_argp; /* input: struct question_options */
+
+/* The request as an object (json_decref it). ERR_ARGUMENT for a filter that cannot be read. */
+int question_request(const struct question_options *o, const char *question, const char *collection,
+                     bool search_only, json_t **out);
+
+/* Asks here: a reply of POST /query or /search in `reply`. */
+int question_ask(struct engine *e, const struct common *common, const json_t *request,
+                 bool search_only, struct buf *reply);

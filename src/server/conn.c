@@ -1,0 +1,527 @@
+#include "server/conn.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+/* A connection that asks nothing more is kept this long. */
+#define IDLE_MS 75000
+/* How long what still arrives after the last reply is thrown away, so that a close does not reset
+ * the connection under a reply that the client has not read. */
+#define LINGER_MS 2000
+/* Uploads and downloads must move at least this fast once receive_s has passed. */
+#define BYTES_PER_MS_MIN 64 /* about 64 KiB/s */
+/* What may arrive while a request is being answered before we stop reading. */
+#define WAITING_MAX LOOP_READ_BYTES
+
+enum conn_state { HEAD, BODY, BUSY, LINGER, CLOSED };
+
+struct conn {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } u;
+    uv_shutdown_t shutdown;
+    struct loop *loop;
+    struct conn *next, **at; /* the loop's list */
+    enum conn_state state;
+    bool local, reading, feeding, eof;
+    struct gate gate;
+    struct request *request; /* in BODY and BUSY */
+    size_t n_body;           /* Content-Length */
+    struct buf waiting;      /* came while BUSY: the next requests */
+    uint64_t first_ns;       /* first byte of this request; 0: none yet */
+    int64_t began_ms;        /* when this request's first byte came */
+    int64_t deadline_ms;     /* of the state; 0: none */
+    int64_t send_by_ms;      /* what waits to be sent must be gone by then; 0: nothing waits */
+};
+
+static const struct config *config_of(const struct conn *c)
+{
+    return &c->loop->service->engine->config;
+}
+
+struct conn *conn_next(const struct conn *c)
+{
+    return c->next;
+}
+
+/* ---- opening and closing ---- */
+
+static void on_closed(uv_handle_t *h)
+{
+    struct conn *c = h->data;
+
+    gate_done(&c->gate);
+    buf_done(&c->waiting);
+    mem_free(c);
+}
+
+void conn_abort(struct conn *c)
+{
+    struct request *r = c->request;
+
+    if (c->state == CLOSED)
+        return;
+    c->state = CLOSED;
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
+    atomic_fetch_sub(&c->loop->service->n_connections, 1);
+    c->request = NULL;
+    uv_close(&c->u.handle, on_closed);
+    if (!r)
+        return;
+    r->conn = NULL;
+    request_hold(r);
+    if (!r->dispatched)
+        request_release(r); /* nobody else will answer it */
+    else if (r->on_gone)
+        r->on_gone(r);
+    request_release(r);
+}
+
+static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *out)
+{
+    struct conn *c = h->data;
+
+    (void)wanted;
+    *out = uv_buf_init(c->loop->read_buffer, LOOP_READ_BYTES);
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b);
+
+static void set_reading(struct conn *c, bool on)
+{
+    if (c->state == CLOSED || c->reading == on || (on && c->eof))
+        return;
+    c->reading = on;
+    if (on)
+        uv_read_start(&c->u.stream, on_alloc, on_read);
+    else
+        uv_read_stop(&c->u.stream);
+}
+
+static void on_shutdown(uv_shutdown_t *s, int status)
+{
+    struct conn *c = s->handle->data;
+
+    if (status < 0 || c->eof)
+        conn_abort(c);
+}
+
+static void linger(struct conn *c)
+{
+    if (c->state == CLOSED)
+        return;
+    c->state = LINGER;
+    c->deadline_ms = c->loop->now_ms + LINGER_MS;
+    buf_done(&c->waiting);
+    uv_shutdown(&c->shutdown, &c->u.stream, on_shutdown);
+    set_reading(c, true);
+}
+
+/* ---- sending ---- */
+
+struct sending {
+    uv_write_t req;
+    struct buf bytes;
+};
+
+size_t conn_unsent(const struct conn *c)
+{
+    return uv_stream_get_write_queue_size(&c->u.stream);
+}
+
+static void next_request(struct conn *c);
+
+static void on_sent(uv_write_t *w, int status)
+{
+    struct sending *s = (struct sending *)w;
+    struct conn *c = w->handle->data;
+
+    buf_done(&s->bytes);
+    mem_free(s);
+    if (c->state == CLOSED)
+        return;
+    if (status < 0) {
+        conn_abort(c);
+        return;
+    }
+    if (conn_unsent(c) == 0)
+        c->send_by_ms = 0;
+    if (c->request && c->request->on_drain)
+        c->request->on_drain(c->request);
+    else if (c->state == HEAD && c->waiting.n)
+        next_request(c);
+}
+
+void conn_send(struct conn *c, struct buf *b)
+{
+    uv_buf_t rest = uv_buf_init(b->p, (unsigned)b->n);
+    int n = uv_try_write(&c->u.stream, &rest, 1);
+    struct sending *s;
+
+    if (n < 0 && n != UV_EAGAIN) {
+        buf_done(b);
+        conn_abort(c);
+        return;
+    }
+    if (n > 0) {
+        rest.base += n;
+        rest.len -= (size_t)n;
+    }
+    if (rest.len == 0) {
+        buf_done(b);
+        return;
+    }
+    s = mem_alloc(sizeof *s);
+    s->bytes = *b;
+    buf_init(b);
+    uv_write(&s->req, &c->u.stream, &rest, 1, on_sent);
+    c->send_by_ms = c->loop->now_ms + config_of(c)->limits.receive_s * 1000 +
+                    (int64_t)(conn_unsent(c) / BYTES_PER_MS_MIN);
+}
+
+/* ---- receiving ---- */
+
+static void await_head(struct conn *c)
+{
+    const struct gate_limits *limits = c->gate.limits;
+
+    gate_done(&c->gate);
+    gate_init(&c->gate, limits);
+    c->state = HEAD;
+    c->first_ns = 0;
+    c->n_body = 0;
+    c->deadline_ms = c->loop->now_ms + IDLE_MS;
+}
+
+/* Answers in place of a handler. What is left of the body would be read as the next request, so
+ * the connection ends unless there is none. */
+static void refuse(struct conn *c, int status, const char *code, const char *reason)
+{
+    struct request *r = c->request;
+
+    c->state = BUSY;
+    c->deadline_ms = 0;
+    r->close_after |= c->n_body > 0;
+    reply_problem(r, status, code, "%s", reason);
+}
+
+static void head_refused(struct conn *c)
+{
+    metrics_count(c->loop->service->metrics, COUNT_BAD_REQUESTS);
+    c->request = request_new(c, c->loop, c->local, c->first_ns);
+    c->request->close_after = true;
+    if (c->gate.status == 405)
+        buf_add_str(&c->request->extra, "Allow: " GATE_METHODS "\r\n");
+    refuse(c, c->gate.status, "refused", c->gate.reason);
+}
+
+static void dispatch(struct conn *c)
+{
+    struct request *r = c->request;
+
+    c->state = BUSY;
+    c->deadline_ms = 0;
+    r->dispatched = true;
+    trace_add(&r->trace, STAGE_QUEUE, r->trace.start_ns);
+    request_hold(r);
+    r->route->handle(r);
+    request_release(r);
+}
+
+/* Whether the route takes this body: 0, or a status with the reason in err_text. */
+static int check_body(const struct conn *c, const struct request *r)
+{
+    const struct config *o = config_of(c);
+    struct str type = http_field(&r->head, "content-type");
+    bool documents = r->route->body == BODY_DOCUMENTS;
+    int64_t max = documents ? o->limits.documents_bytes : o->limits.body_bytes;
+    int64_t n = c->gate.content_length;
+
+    if (r->route->body == BODY_NONE && n > 0)
+        return FAIL(400, "this route takes no body");
+    if (n > max)
+        return FAIL(413, "a body of %lld bytes is over the limit of %lld (limits.%s)", (long long)n,
+                    (long long)max, documents ? "documents_bytes" : "body_bytes");
+    if (r->route->body == BODY_NONE || (r->route->body == BODY_JSON_OPTIONAL && n == 0))
+        return 0;
+    if (!c->gate.has_length)
+        return FAIL(411, "this route needs a body, and its Content-Length");
+    if (http_media_is(type, "application/json"))
+        return 0;
+    if (documents && http_media_is(type, "multipart/form-data"))
+        return 0;
+    return FAIL(415, "Content-Type must be application/json%s",
+                documents ? " or multipart/form-data" : "");
+}
+
+/* Without keys, a page of another site must not be able to act through a browser on this machine.
+ * JSON needs the site's permission there, a multipart form does not: so Origin is looked at. */
+static bool is_foreign(const struct conn *c, const struct request *r)
+{
+    struct str origin = http_field(&r->head, "origin");
+    struct str scheme = STR_LIT("http://");
+
+    if (!origin.p || !c->gate.limits->local_hosts_only || str_eq(r->head.method, STR_LIT("GET")))
+        return false;
+    return !str_starts(origin, scheme) || !gate_host_is_local(str_sub(origin, scheme.n, origin.n));
+}
+
+/* Everything that can be decided before the body is read. 0, or a status and err_text. */
+static int admit(struct conn *c, struct request *r)
+{
+    int rc = http_parse_head(buf_view(&r->head_bytes), r->mem, &r->head);
+
+    if (rc < 0) {
+        r->close_after = true;
+        return http_status_of(rc);
+    }
+    http_request_id(http_field(&r->head, "x-request-id"), r->id);
+    r->close_after = !r->head.keep_alive;
+    rc = route_find(r);
+    if (rc != 0)
+        return rc;
+    if (is_foreign(c, r))
+        return FAIL(403, "a request from a page of another site (Origin)");
+    return check_body(c, r);
+}
+
+static void head_complete(struct conn *c)
+{
+    struct request *r = c->request = request_new(c, c->loop, c->local, c->first_ns);
+    struct buf go_on = {0};
+    int status;
+
+    c->state = BODY;
+    r->head_bytes = c->gate.head;
+    buf_init(&c->gate.head);
+    c->n_body = (size_t)c->gate.content_length;
+    status = admit(c, r);
+    if (status != 0) {
+        refuse(c, status, "refused", err_text());
+    } else if (c->n_body == 0) {
+        dispatch(c);
+    } else if (c->gate.expect_continue && r->head.http_minor == 1) {
+        buf_add_str(&go_on, "HTTP/1.1 100 Continue\r\n\r\n");
+        conn_send(c, &go_on);
+    }
+}
+
+static size_t feed_head(struct conn *c, const char *p, size_t n)
+{
+    size_t used = 0;
+
+    if (!c->first_ns) {
+        c->first_ns = clock_ns();
+        c->began_ms = c->loop->now_ms;
+        c->deadline_ms = c->began_ms + config_of(c)->limits.receive_s * 1000;
+    }
+    switch (gate_feed(&c->gate, p, n, &used)) {
+    case GATE_MORE: break;
+    case GATE_PASSED: head_complete(c); break;
+    case GATE_REFUSED: head_refused(c); break;
+    }
+    return used;
+}
+
+static size_t feed_body(struct conn *c, const char *p, size_t n)
+{
+    struct buf *body = &c->request->body;
+    size_t left = c->n_body - body->n;
+    size_t used = n < left ? n : left;
+
+    buf_add(body, p, used);
+    if (body->n == c->n_body)
+        dispatch(c);
+    return used;
+}
+
+/* A reply may be sent from inside, which makes the state HEAD again: `feeding` keeps that from
+ * recursing through every pipelined request. */
+static void feed(struct conn *c, const char *p, size_t n)
+{
+    c->feeding = true;
+    while (n > 0 && (c->state == HEAD || c->state == BODY)) {
+        size_t used;
+
+        if (c->state == HEAD && conn_unsent(c) > (size_t)config_of(c)->limits.output_bytes)
+            break; /* replies first: on_sent goes on */
+        used = c->state == HEAD ? feed_head(c, p, n) : feed_body(c, p, n);
+        p += used;
+        n -= used;
+    }
+    c->feeding = false;
+    if (c->state == LINGER || c->state == CLOSED)
+        return;
+    if (n > 0)
+        buf_add(&c->waiting, p, n);
+    set_reading(c, c->waiting.n < WAITING_MAX);
+    if (c->eof && c->state != BUSY)
+        linger(c);
+}
+
+static void next_request(struct conn *c)
+{
+    struct buf waiting = c->waiting;
+
+    buf_init(&c->waiting);
+    feed(c, waiting.p, waiting.n);
+    buf_done(&waiting);
+}
+
+void conn_answered(struct conn *c, bool keep_alive)
+{
+    c->request = NULL;
+    if (c->state == CLOSED)
+        return;
+    if (!keep_alive) {
+        linger(c);
+        return;
+    }
+    await_head(c);
+    if (!c->feeding)
+        next_request(c);
+}
+
+/* The client has sent all it will. A request that is being answered still gets its reply, unless
+ * its route takes the end of input for leaving. */
+static void on_eof(struct conn *c)
+{
+    set_reading(c, false);
+    c->eof = true;
+    if (c->state == LINGER || (c->state == HEAD && !c->first_ns && conn_unsent(c) == 0))
+        conn_abort(c);
+    else if (c->state == BUSY && c->request->gone_at_eof)
+        conn_abort(c);
+    else if (c->state == HEAD || c->state == BODY)
+        conn_abort(c); /* in the middle of a request: nothing to answer */
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+    struct conn *c = s->data;
+
+    c->loop->now_ms = (int64_t)uv_now(&c->loop->uv);
+    if (n == UV_EOF) {
+        on_eof(c);
+    } else if (n < 0) {
+        conn_abort(c);
+    } else if (c->state == HEAD && c->waiting.n == 0) {
+        feed(c, b->base, (size_t)n);
+    } else if (c->state == BODY) {
+        feed(c, b->base, (size_t)n);
+    } else if (c->state == BUSY || c->state == HEAD) {
+        buf_add(&c->waiting, b->base, (size_t)n);
+        set_reading(c, c->waiting.n < WAITING_MAX);
+    }
+}
+
+/* ---- time ---- */
+
+static bool body_is_too_slow(const struct conn *c)
+{
+    int64_t now = c->loop->now_ms;
+    const struct config *o = config_of(c);
+
+    if (now - c->began_ms <= o->limits.receive_s * 1000)
+        return false;
+    if (c->request->route->body != BODY_DOCUMENTS)
+        return true;
+    return now - c->began_ms > o->limits.documents_s * 1000 ||
+           (int64_t)c->request->body.n < (now - c->began_ms) * BYTES_PER_MS_MIN;
+}
+
+static void timed_out(struct conn *c)
+{
+    metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
+    if (!c->request)
+        c->request = request_new(c, c->loop, c->local, c->first_ns);
+    c->request->close_after = true;
+    refuse(c, 408, "timeout", "the request was not whole in time (limits.receive_s)");
+}
+
+void conn_tick(struct conn *c)
+{
+    int64_t now = c->loop->now_ms;
+    bool late = c->deadline_ms && now >= c->deadline_ms;
+
+    if (c->send_by_ms && now >= c->send_by_ms) {
+        metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
+        conn_abort(c);
+    } else if (c->state == HEAD && !c->first_ns) {
+        if (late || (c->loop->draining && !c->loop->has_tcp && !c->loop->has_local))
+            conn_abort(c); /* idle */
+    } else if (c->state == HEAD && late) {
+        timed_out(c);
+    } else if (c->state == BODY && body_is_too_slow(c)) {
+        timed_out(c);
+    } else if (c->state == LINGER && late && conn_unsent(c) == 0) {
+        conn_abort(c);
+    } else if (c->state == BUSY && c->request->on_tick) {
+        c->request->on_tick(c->request);
+    }
+}
+
+/* ---- accepting ---- */
+
+static int open_handle(struct conn *c, uv_stream_t *listener)
+{
+    int e =
+        c->local ? uv_pipe_init(&c->loop->uv, &c->u.pipe, 0) : uv_tcp_init(&c->loop->uv, &c->u.tcp);
+
+    if (e < 0)
+        return e;
+    c->u.handle.data = c;
+    e = uv_accept(listener, &c->u.stream);
+    if (e == 0 && !c->local)
+        uv_tcp_nodelay(&c->u.tcp, 1);
+    return e;
+}
+
+static void refuse_connection(struct conn *c)
+{
+    c->request = request_new(c, c->loop, c->local, clock_ns());
+    c->request->close_after = true;
+    refuse(c, 503, "busy", "too many connections (limits.connections)");
+}
+
+void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
+{
+    struct service *s = l->service;
+    struct conn *c = mem_calloc(1, sizeof *c);
+    int n = atomic_fetch_add(&s->n_connections, 1) + 1;
+
+    l->now_ms = (int64_t)uv_now(&l->uv);
+    c->loop = l;
+    c->local = local;
+    gate_init(&c->gate, local ? &s->gate_local : &s->gate_tcp);
+    c->next = l->conns;
+    if (c->next)
+        c->next->at = &c->next;
+    c->at = &l->conns;
+    l->conns = c;
+    if (open_handle(c, listener) < 0) {
+        conn_abort(c);
+        return;
+    }
+    metrics_count(s->metrics, COUNT_CONNECTIONS);
+    await_head(c);
+    c->deadline_ms = l->now_ms + config_of(c)->limits.receive_s * 1000;
+    if (n > config_of(c)->limits.connections) {
+        metrics_count(s->metrics, COUNT_CONNECTIONS_REFUSED);
+        refuse_connection(c);
+    } else {
+        set_reading(c, true);
+    }
+}

@@ -1,0 +1,320 @@
+#include "server/exchange.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "server/conn.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+/* Bodies up to this size travel in the same buffer as their head. */
+#define ONE_WRITE_MAX 16384
+
+/* ---- a request's life ---- */
+
+struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t start_ns)
+{
+    struct arena *mem = arena_new(0);
+    struct request *r = ARENA_NEW(mem, struct request);
+
+    r->mem = mem;
+    r->conn = c;
+    r->loop = l;
+    r->from_local = local;
+    r->trace.start_ns = start_ns;
+    r->n_holds = 1;
+    return r;
+}
+
+struct deferred {
+    void (*fn)(void *arg);
+    void *arg;
+    struct deferred *next;
+};
+
+void request_defer(struct request *r, void (*fn)(void *arg), void *arg)
+{
+    struct deferred *d = ARENA_NEW(r->mem, struct deferred);
+
+    *d = (struct deferred){fn, arg, r->deferred};
+    r->deferred = d;
+}
+
+void request_hold(struct request *r)
+{
+    r->n_holds++;
+}
+
+void request_release(struct request *r)
+{
+    CHECK(r->n_holds > 0);
+    if (--r->n_holds > 0)
+        return;
+    for (struct deferred *d = r->deferred; d; d = d->next)
+        d->fn(d->arg);
+    buf_done(&r->head_bytes);
+    buf_done(&r->body);
+    buf_done(&r->extra);
+    arena_free(r->mem);
+}
+
+static void log_access(const struct request *r, uint64_t ns)
+{
+    log_event(LOG_INFO, "request", LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
+              LOG_S("route", r->route ? r->route->pattern : "-"), LOG_I("status", r->status),
+              LOG_F("ms", (double)ns / 1e6), LOG_I("bytes_in", r->body.n),
+              LOG_I("bytes_out", r->n_sent), LOG_S("request_id", r->id));
+}
+
+/* The reply is with the socket, or with nobody. */
+static void finish(struct request *r)
+{
+    struct service *s = r->loop->service;
+    struct conn *c = r->conn;
+    uint64_t ns = clock_ns() - r->trace.start_ns;
+
+    if (!c)
+        r->status = 499; /* the client had left */
+    metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
+    log_access(r, ns);
+    r->conn = NULL;
+    r->on_tick = r->on_drain = r->on_gone = NULL;
+    if (c)
+        conn_answered(c, !r->close_after);
+    request_release(r);
+}
+
+/* ---- heads ---- */
+
+static void start_head(struct request *r, int status, const char *type, struct buf *out)
+{
+    CHECK(!r->answered);
+    r->answered = true;
+    r->status = status;
+    if (!r->id[0])
+        http_request_id((struct str){NULL, 0}, r->id);
+    r->close_after |= r->loop->draining;
+    buf_addf(out, "HTTP/1.1 %d %s\r\nx-request-id: %s\r\n", status, http_reason(status), r->id);
+    if (type)
+        buf_addf(out, "Content-Type: %s\r\n", type);
+    if (r->close_after)
+        buf_add_str(out, "Connection: close\r\n");
+    else if (r->head.http_minor == 0)
+        buf_add_str(out, "Connection: keep-alive\r\n");
+    buf_add_view(out, buf_view(&r->extra));
+}
+
+static void send_counted(struct request *r, struct buf *b)
+{
+    r->n_sent += b->n;
+    if (r->conn && b->n)
+        conn_send(r->conn, b);
+    buf_done(b);
+}
+
+/* ---- whole replies ---- */
+
+void reply(struct request *r, int status, const char *content_type, struct buf *body)
+{
+    struct buf none = {0}, out = {0};
+    bool wants_body = !str_eq(r->head.method, STR_LIT("HEAD"));
+
+    if (!body)
+        body = &none;
+    start_head(r, status, content_type, &out);
+    if (status != 204)
+        buf_addf(&out, "Content-Length: %zu\r\n", body->n);
+    buf_add_str(&out, "\r\n");
+    if (wants_body && body->n <= ONE_WRITE_MAX) {
+        buf_add_view(&out, buf_view(body));
+        send_counted(r, &out);
+    } else {
+        send_counted(r, &out);
+        if (wants_body)
+            send_counted(r, body);
+    }
+    buf_done(body);
+    finish(r);
+}
+
+void reply_json(struct request *r, int status, struct buf *body)
+{
+    if (body->n > (size_t)r->loop->service->engine->config.limits.reply_bytes) {
+        size_t n = body->n;
+
+        buf_done(body);
+        reply_problem(r, 413, "limit", "a reply of %zu bytes is over limits.reply_bytes", n);
+        return;
+    }
+    reply(r, status, "application/json", body);
+}
+
+static void write_problem(struct request *r, int status, const char *code, struct str detail)
+{
+    struct buf body = {0};
+
+    if (status == 503 || status == 429)
+        buf_add_str(&r->extra, "Retry-After: 1\r\n");
+    http_problem(&body, status, code, detail);
+    reply(r, status, "application/problem+json", &body);
+}
+
+void reply_problem(struct request *r, int status, const char *code, const char *fmt, ...)
+{
+    char detail[ERR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(detail, sizeof detail, fmt, args);
+    va_end(args);
+    write_problem(r, status, code, str_of(detail));
+}
+
+void reply_error(struct request *r, int rc, const char *text)
+{
+    int status = http_status_of(rc);
+
+    if (status >= 500 && status != 503)
+        log_event(LOG_ERROR, "failed", LOG_S("error", text), LOG_S("request_id", r->id));
+    if (rc == ERR_BUSY)
+        metrics_count(r->loop->service->metrics, COUNT_BUSY);
+    write_problem(r, status, err_name(rc), str_of(text));
+}
+
+/* ---- streams ---- */
+
+/* HTTP/1.1 gets chunks, so that the end is told from a broken connection; 1.0 gets the end of the
+ * connection. */
+void stream_begin(struct request *r, const char *content_type)
+{
+    struct buf out = {0};
+
+    r->chunked = r->head.http_minor == 1;
+    r->close_after |= !r->chunked;
+    start_head(r, 200, content_type, &out);
+    buf_add_str(&out, "Cache-Control: no-store\r\n");
+    if (r->chunked)
+        buf_add_str(&out, "Transfer-Encoding: chunked\r\n");
+    buf_add_str(&out, "\r\n");
+    r->streaming = true;
+    r->gone_at_eof = true;
+    r->written_ms = r->loop->now_ms;
+    send_counted(r, &out);
+}
+
+void stream_write(struct request *r, const void *p, size_t n)
+{
+    struct buf out = {0};
+
+    CHECK(r->streaming);
+    if (!r->conn || n == 0)
+        return;
+    buf_reserve(&out, n + 24);
+    if (r->chunked)
+        buf_addf(&out, "%zx\r\n", n);
+    buf_add(&out, p, n);
+    if (r->chunked)
+        buf_add_str(&out, "\r\n");
+    r->written_ms = r->loop->now_ms;
+    send_counted(r, &out);
+}
+
+bool stream_has_room(const struct request *r)
+{
+    return !r->conn ||
+           conn_unsent(r->conn) < (size_t)r->loop->service->engine->config.limits.output_bytes;
+}
+
+void stream_end(struct request *r)
+{
+    struct buf out = {0};
+
+    CHECK(r->streaming);
+    r->streaming = false;
+    if (r->chunked)
+        buf_add_str(&out, "0\r\n\r\n");
+    send_counted(r, &out);
+    finish(r);
+}
+
+/* ---- work elsewhere ---- */
+
+static int run_request(struct work *w)
+{
+    struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
+
+    trace_add(&r->trace, STAGE_QUEUE, w->submitted_ns);
+    return r->work_run(r);
+}
+
+static void request_worked(struct work *w)
+{
+    struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
+
+    r->work_done(r, w->rc);
+    request_release(r);
+}
+
+void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
+                  int (*run)(struct request *r), void (*done)(struct request *r, int rc))
+{
+    int rc;
+
+    r->work = (struct work){.loop = r->loop, .run = run_request, .done = request_worked};
+    r->work_run = run;
+    r->work_done = done;
+    request_hold(r);
+    rc = work_submit(&r->work, pool, lane);
+    if (rc < 0) {
+        request_release(r);
+        reply_error(r, rc, err_text());
+    }
+}
+
+/* ---- the usual handler ---- */
+
+struct making {
+    request_make_fn make;
+    int status;
+    struct buf body;
+};
+
+static void free_body(void *body)
+{
+    buf_done(body);
+}
+
+static int make(struct request *r)
+{
+    struct making *m = r->state;
+
+    return m->make(r, &m->status, &m->body);
+}
+
+static void made(struct request *r, int rc)
+{
+    struct making *m = r->state;
+
+    if (rc < 0)
+        reply_error(r, rc, r->work.error);
+    else if (m->body.n == 0)
+        reply(r, 204, NULL, NULL);
+    else
+        reply_json(r, m->status, &m->body);
+}
+
+void request_answer_on(struct request *r, struct pool *pool, request_make_fn fn)
+{
+    struct making *m = ARENA_NEW(r->mem, struct making);
+
+    m->make = fn;
+    m->status = 200;
+    r->state = m;
+    request_defer(r, free_body, &m->body);
+    request_work(r, pool, QUEUE_URGENT, make, made);
+}

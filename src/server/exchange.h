@@ -1,0 +1,93 @@
+/* exchange.h - one request and its reply, as handlers see them.
+ *
+ * A handler answers once, now or later: reply(), or stream_begin() ... stream_end(). When the
+ * connection breaks while a handler is away, the request stays until the handler is back, has no
+ * `conn` any more, and takes its reply into nothing.
+ *
+ * Threads  confined to the loop's thread; a handler's worker may use mem, trace, head and body
+ *          while the loop waits for it.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/trace.h"
+#include "server/http.h"
+#include "server/loop.h"
+
+struct conn;
+struct route;
+
+struct request {
+    struct conn *conn; /* NULL: gone */
+    struct loop *loop;
+    struct arena *mem; /* the request itself lives in it */
+    struct buf head_bytes, body;
+    struct http_head head;
+    const struct route *route; /* NULL: none matched */
+    struct str tail;           /* decoded {id} or {name} of the path */
+    struct trace trace;
+    char id[REQUEST_ID_MAX + 1];
+    bool from_local; /* came over DIR/ragd.sock */
+
+    struct work work; /* for handlers with one piece of work; see request_work */
+    int (*work_run)(struct request *r);
+    void (*work_done)(struct request *r, int rc);
+    void *state; /* the handler's own, in mem */
+
+    struct buf extra;                    /* reply header lines a handler adds, each with CRLF */
+    void (*on_drain)(struct request *r); /* streaming: there is room again */
+    void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
+    void (*on_gone)(struct request *r);  /* the connection broke before the end */
+    bool gone_at_eof;                    /* the client's half-close means it has left */
+    bool close_after;                    /* the connection is not used again */
+    bool dispatched;                     /* a handler has it */
+
+    /* kept by exchange.c */
+    struct deferred *deferred;
+    int status; /* sent; 0: not yet */
+    bool streaming, chunked, answered;
+    int n_holds;
+    size_t n_sent;
+    int64_t written_ms; /* when the stream last wrote */
+};
+
+/* ---- for handlers ---- */
+
+/* The whole reply; `body` is emptied. content_type NULL: no body. */
+void reply(struct request *r, int status, const char *content_type, struct buf *body);
+void reply_json(struct request *r, int status, struct buf *body);
+/* problem+json; 503 and 429 carry Retry-After. */
+void reply_problem(struct request *r, int status, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The problem of an ERR_* with its text. */
+void reply_error(struct request *r, int rc, const char *text);
+
+void stream_begin(struct request *r, const char *content_type);
+void stream_write(struct request *r, const void *p, size_t n);
+/* Whether what waits to be sent is under the bound (limits.output_bytes). */
+bool stream_has_room(const struct request *r);
+void stream_end(struct request *r);
+
+/* Runs `run` on a pool, then `done` here with its result; a full queue is answered 503. The
+ * error's text is in r->work.error during done. */
+void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
+                  int (*run)(struct request *r), void (*done)(struct request *r, int rc));
+
+/* The usual handler: `make` fills the body of a 200 on a pool, or fails. A status other than 200
+ * goes to *status; no body: 204. */
+typedef int (*request_make_fn)(struct request *r, int *status, struct buf *body);
+void request_answer_on(struct request *r, struct pool *pool, request_make_fn make);
+
+/* Calls fn(arg) when the request is over; for what is not in mem. Last deferred, first called. */
+void request_defer(struct request *r, void (*fn)(void *arg), void *arg);
+
+/* A request on c, with one hold for being answered. */
+struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t start_ns);
+
+/* Keeps the request while something else refers to it. */
+void request_hold(struct request *r);
+void request_release(struct request *r);

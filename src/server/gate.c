@@ -1,0 +1,295 @@
+#include "server/gate.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum state {
+    METHOD,
+    TARGET,
+    VERSION,
+    VERSION_LF,
+    LINE,
+    NAME,
+    VALUE,
+    VALUE_LF,
+    END_LF,
+    PASSED,
+    REFUSED
+};
+
+/* RFC 9110: what may stand in a method or a field name. */
+static bool is_token(unsigned char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c && strchr("!#$%&'*+-.^_`|~", c);
+}
+
+static bool is_value_char(unsigned char c)
+{
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+}
+
+void gate_init(struct gate *g, const struct gate_limits *limits)
+{
+    *g = (struct gate){.limits = limits, .state = METHOD};
+    buf_init(&g->head);
+}
+
+void gate_done(struct gate *g)
+{
+    buf_done(&g->head);
+}
+
+static void refuse(struct gate *g, int status, const char *reason)
+{
+    g->state = REFUSED;
+    g->status = status;
+    g->reason = reason;
+}
+
+/* What stands in head from `at` up to the byte just taken. */
+static struct str token_from(const struct gate *g, size_t at)
+{
+    return (struct str){g->head.p + at, g->head.n - 1 - at};
+}
+
+static void method_ends(struct gate *g)
+{
+    static const char *const served[] = {"GET",    "HEAD",  "POST",   "PUT",
+                                         "DELETE", "PATCH", "OPTIONS"};
+    struct str method = token_from(g, g->at_token);
+
+    for (size_t i = 0; i < sizeof served / sizeof *served; i++) {
+        if (str_eq(method, str_of(served[i]))) {
+            g->state = TARGET;
+            g->at_token = g->head.n;
+            return;
+        }
+    }
+    refuse(g, 405, "this method is not served; use one of " GATE_METHODS);
+}
+
+static void version_ends(struct gate *g)
+{
+    struct str v = token_from(g, g->at_token);
+
+    if (str_eq(v, STR_LIT("HTTP/1.1")))
+        g->http_minor = 1;
+    else if (str_eq(v, STR_LIT("HTTP/1.0")))
+        g->http_minor = 0;
+    else {
+        refuse(g, 400, "the request line must end in HTTP/1.0 or HTTP/1.1");
+        return;
+    }
+    g->state = VERSION_LF;
+}
+
+bool gate_host_is_local(struct str host)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct str name = str_of(names[i]);
+        struct str rest;
+
+        if (host.n < name.n || !str_eq_nocase(str_sub(host, 0, name.n), name))
+            continue;
+        rest = str_sub(host, name.n, host.n);
+        if (rest.n == 0)
+            return true;
+        if (rest.p[0] != ':' || rest.n > 6)
+            continue;
+        rest = str_sub(rest, 1, rest.n);
+        while (rest.n && rest.p[0] >= '0' && rest.p[0] <= '9')
+            rest = str_sub(rest, 1, rest.n);
+        return rest.n == 0;
+    }
+    return false;
+}
+
+static bool is_host_char(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr(".-_:[]", c));
+}
+
+static void check_host(struct gate *g, struct str value)
+{
+    if (g->has_host) {
+        refuse(g, 400, "more than one Host");
+        return;
+    }
+    g->has_host = true;
+    for (size_t i = 0; i < value.n; i++) {
+        if (!is_host_char((unsigned char)value.p[i])) {
+            refuse(g, 400, "Host must be a name and perhaps a port");
+            return;
+        }
+    }
+    if (g->limits->local_hosts_only && !gate_host_is_local(value))
+        refuse(
+            g, 421,
+            "without API keys this server answers only to localhost, 127.0.0.1 and [::1] as Host");
+}
+
+static void check_length(struct gate *g, struct str value)
+{
+    int64_t n = 0;
+
+    if (g->has_length) {
+        refuse(g, 400, "more than one Content-Length");
+        return;
+    }
+    g->has_length = true;
+    for (size_t i = 0; i < value.n; i++) {
+        int digit = value.p[i] - '0';
+
+        if (digit < 0 || digit > 9) {
+            refuse(g, 400, "Content-Length must be digits");
+            return;
+        }
+        n = n > (INT64_MAX - digit) / 10 ? INT64_MAX : n * 10 + digit;
+    }
+    if (value.n == 0)
+        refuse(g, 400, "Content-Length must be digits");
+    g->content_length = n;
+}
+
+/* A field line is whole in head, its CRLF included. */
+static void field_ends(struct gate *g)
+{
+    struct str name = {g->head.p + g->at_token, g->at_value - 1 - g->at_token};
+    struct str value = str_trim(token_from(g, g->at_value));
+
+    g->state = LINE;
+    if (++g->n_fields > GATE_FIELDS_MAX)
+        refuse(g, 431, "more than 100 header fields");
+    else if (str_eq_nocase(name, STR_LIT("host")))
+        check_host(g, value);
+    else if (str_eq_nocase(name, STR_LIT("content-length")))
+        check_length(g, value);
+    else if (str_eq_nocase(name, STR_LIT("transfer-encoding")))
+        refuse(g, 411, "Transfer-Encoding is not taken: send a Content-Length");
+    else if (str_eq_nocase(name, STR_LIT("upgrade")))
+        buf_cut(&g->head, g->at_token);
+    else if (str_eq_nocase(name, STR_LIT("expect"))) {
+        if (!str_eq_nocase(value, STR_LIT("100-continue")))
+            refuse(g, 417, "the only expectation known is 100-continue");
+        g->expect_continue = true;
+    }
+}
+
+static void head_ends(struct gate *g)
+{
+    if (g->http_minor == 1 && !g->has_host)
+        refuse(g, 400, "HTTP/1.1 needs a Host");
+    else
+        g->state = PASSED;
+}
+
+static void in_request_line(struct gate *g, unsigned char c)
+{
+    size_t n_token = g->head.n - 1 - g->at_token;
+
+    switch (g->state) {
+    case METHOD:
+        if (c == ' ' && n_token > 0)
+            method_ends(g);
+        else if (!is_token(c))
+            refuse(g, 400, "the request must begin with a method and one space");
+        else if (n_token == GATE_METHOD_MAX)
+            refuse(g, 405, "this method is not served; use one of " GATE_METHODS);
+        break;
+    case TARGET:
+        if (c == ' ' && n_token > 0) {
+            g->state = VERSION;
+            g->at_token = g->head.n;
+        } else if (n_token == 0 && c != '/') {
+            refuse(g, 400, "the request target must begin with '/'");
+        } else if (c <= 0x20 || c >= 0x7f || c == '#') {
+            refuse(g, 400, "the request target has a byte that must be percent-encoded");
+        } else if (n_token == GATE_TARGET_MAX) {
+            refuse(g, 414, "the request target is over the limit of 8192 bytes");
+        }
+        break;
+    case VERSION:
+        if (c == '\r')
+            version_ends(g);
+        else if (n_token == GATE_VERSION_LEN || c <= 0x20 || c >= 0x7f)
+            refuse(g, 400, "the request line must end in HTTP/1.0 or HTTP/1.1 and CRLF");
+        break;
+    }
+}
+
+static void in_field(struct gate *g, unsigned char c)
+{
+    switch (g->state) {
+    case LINE:
+        if (c == '\r') {
+            g->state = END_LF;
+        } else if (c == ' ' || c == '\t') {
+            refuse(g, 400, "a folded header line");
+        } else if (!is_token(c)) {
+            refuse(g, 400, "a header line must begin with a name");
+        } else {
+            g->state = NAME;
+            g->at_token = g->head.n - 1;
+        }
+        break;
+    case NAME:
+        if (c == ':') {
+            g->state = VALUE;
+            g->at_value = g->head.n;
+        } else if (!is_token(c)) {
+            refuse(g, 400, "a header name must be a token directly followed by ':'");
+        }
+        break;
+    case VALUE:
+        if (c == '\r')
+            g->state = VALUE_LF;
+        else if (!is_value_char(c))
+            refuse(g, 400, "a control character in a header value, or a line that ends without CR");
+        break;
+    }
+}
+
+static void at_line_end(struct gate *g, unsigned char c)
+{
+    if (c != '\n')
+        refuse(g, 400, "a CR without LF");
+    else if (g->state == END_LF)
+        head_ends(g);
+    else if (g->state == VALUE_LF)
+        field_ends(g);
+    else
+        g->state = LINE;
+}
+
+static void take(struct gate *g, unsigned char c)
+{
+    buf_add_char(&g->head, (char)c);
+    if (g->state <= VERSION)
+        in_request_line(g, c);
+    else if (g->state == VERSION_LF || g->state == VALUE_LF || g->state == END_LF)
+        at_line_end(g, c);
+    else
+        in_field(g, c);
+}
+
+enum gate_verdict gate_feed(struct gate *g, const char *p, size_t n, size_t *used)
+{
+    size_t i = 0;
+
+    DCHECK(g->state < PASSED);
+    while (i < n && g->state < PASSED) {
+        if (g->n_seen++ >= g->limits->header_bytes) {
+            refuse(g, 431, "the request's head is over the limit (limits.header_bytes)");
+            break;
+        }
+        take(g, (unsigned char)p[i++]);
+    }
+    *used = i;
+    return g->state == PASSED ? GATE_PASSED : g->state == REFUSED ? GATE_REFUSED : GATE_MORE;
+}

@@ -1,0 +1,224 @@
+#include "server/loop.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "server/conn.h"
+#include "server/replay.h"
+#include "server/service.h"
+
+#define LISTEN_BACKLOG 1024
+/* A balancer and clients with a request on the way get this long to notice: we go on accepting
+ * and answering (with Connection: close) before the listeners and idle connections close. */
+#define DRAIN_GRACE_MS 250
+
+static void on_tcp(uv_stream_t *listener, int status)
+{
+    if (status == 0)
+        conn_accept(listener->data, listener, false);
+}
+
+static void on_local(uv_stream_t *listener, int status)
+{
+    if (status == 0)
+        conn_accept(listener->data, listener, true);
+}
+
+static void deliver(struct loop *l)
+{
+    struct work *w, *next;
+
+    pthread_mutex_lock(&l->mu);
+    w = l->arrived_first;
+    l->arrived_first = l->arrived_last = NULL;
+    pthread_mutex_unlock(&l->mu);
+    for (; w; w = next) {
+        char *error = w->error;
+
+        next = w->next;
+        l->n_away--;
+        w->done(w); /* may free w */
+        mem_free(error);
+    }
+}
+
+static void close_listeners(struct loop *l)
+{
+    if (l->has_tcp)
+        uv_close((uv_handle_t *)&l->tcp, NULL);
+    if (l->has_local)
+        uv_close((uv_handle_t *)&l->local, NULL);
+    l->has_tcp = l->has_local = false;
+}
+
+static void drain(struct loop *l)
+{
+    int64_t since = l->now_ms - l->drain_began_ms;
+
+    if (!l->draining) {
+        l->draining = true;
+        l->drain_began_ms = l->now_ms;
+        return;
+    }
+    if (since < DRAIN_GRACE_MS)
+        return;
+    close_listeners(l);
+    if (since > l->service->engine->config.server.drain_s * 1000)
+        for (struct conn *c = l->conns, *next; c; c = next) {
+            next = conn_next(c);
+            conn_abort(c);
+        }
+    if (l->conns || l->n_away || l->closed)
+        return;
+    l->closed = true;
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->tick, NULL);
+}
+
+static void on_wake(uv_async_t *a)
+{
+    struct loop *l = a->data;
+
+    l->now_ms = (int64_t)uv_now(&l->uv);
+    deliver(l);
+    if (l->service->stopping && !l->draining)
+        drain(l);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct loop *l = t->data;
+
+    l->now_ms = (int64_t)uv_now(&l->uv);
+    replay_expire(l->replay, l->now_ms);
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = conn_next(c);
+        conn_tick(c);
+    }
+    if (l->service->stopping)
+        drain(l);
+}
+
+static int listen_tcp(struct loop *l, int fd)
+{
+    int e;
+
+    l->tcp.data = l;
+    uv_tcp_init(&l->uv, &l->tcp);
+    l->has_tcp = true;
+    e = uv_tcp_open(&l->tcp, fd);
+    if (e == 0)
+        e = uv_listen((uv_stream_t *)&l->tcp, LISTEN_BACKLOG, on_tcp);
+    if (e < 0)
+        return FAIL(ERR_IO, "cannot listen: %s", uv_strerror(e));
+    return ERR_OK;
+}
+
+static int listen_local(struct loop *l, int fd)
+{
+    int e;
+
+    l->local.data = l;
+    uv_pipe_init(&l->uv, &l->local, 0);
+    l->has_local = true;
+    e = uv_pipe_open(&l->local, fd);
+    if (e == 0)
+        e = uv_listen((uv_stream_t *)&l->local, LISTEN_BACKLOG, on_local);
+    if (e < 0)
+        return FAIL(ERR_IO, "cannot listen on the data folder's socket: %s", uv_strerror(e));
+    return ERR_OK;
+}
+
+int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd)
+{
+    int rc = ERR_OK;
+
+    *l = (struct loop){.service = s, .i = i};
+    pthread_mutex_init(&l->mu, NULL);
+    l->read_buffer = mem_alloc(LOOP_READ_BYTES);
+    l->replay = replay_new();
+    CHECK(uv_loop_init(&l->uv) == 0);
+    CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
+    CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
+    l->wake.data = l->tick.data = l;
+    l->now_ms = (int64_t)uv_now(&l->uv);
+    uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    if (tcp_fd >= 0)
+        TRY(listen_tcp(l, tcp_fd));
+    if (local_fd >= 0)
+        TRY(listen_local(l, local_fd));
+out:
+    return rc;
+}
+
+void loop_run(struct loop *l)
+{
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void loop_done(struct loop *l)
+{
+    if (!l->closed) { /* never ran: nothing but our own handles is open */
+        close_listeners(l);
+        uv_close((uv_handle_t *)&l->wake, NULL);
+        uv_close((uv_handle_t *)&l->tick, NULL);
+        uv_run(&l->uv, UV_RUN_DEFAULT);
+    }
+    CHECK(uv_loop_close(&l->uv) == 0);
+    replay_free(l->replay);
+    mem_free(l->read_buffer);
+    pthread_mutex_destroy(&l->mu);
+}
+
+void loop_wake(struct loop *l)
+{
+    uv_async_send(&l->wake);
+}
+
+/* The wake-up is sent under the lock: once the work is delivered the loop may end, and must not
+ * find us still on our way to its handle. */
+void loop_post(struct work *w)
+{
+    struct loop *l = w->loop;
+
+    w->next = NULL;
+    pthread_mutex_lock(&l->mu);
+    if (l->arrived_last)
+        l->arrived_last->next = w;
+    else
+        l->arrived_first = w;
+    l->arrived_last = w;
+    uv_async_send(&l->wake);
+    pthread_mutex_unlock(&l->mu);
+}
+
+static void work_on_pool(void *arg, int i_worker)
+{
+    struct work *w = arg;
+
+    (void)i_worker;
+    w->rc = w->run(w);
+    if (w->rc < 0)
+        w->error = mem_strdup(err_text());
+    loop_post(w);
+}
+
+int work_submit(struct work *w, struct pool *pool, enum queue_lane lane)
+{
+    int rc;
+
+    w->error = NULL;
+    w->rc = ERR_OK;
+    w->submitted_ns = clock_ns();
+    rc = pool_submit(pool, lane, work_on_pool, w);
+    if (rc == ERR_OK)
+        w->loop->n_away++;
+    return rc;
+}
+
+void work_expect(struct work *w)
+{
+    w->loop->n_away++;
+}

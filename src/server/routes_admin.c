@@ -1,0 +1,145 @@
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+void handle_healthz(struct request *r)
+{
+    struct buf body = {0};
+
+    buf_add_str(&body, "{\"status\":\"ok\"}");
+    reply_json(r, 200, &body);
+}
+
+void handle_readyz(struct request *r)
+{
+    struct buf body = {0};
+
+    if (r->loop->service->stopping) {
+        reply_problem(r, 503, "unavailable", "the server is stopping");
+        return;
+    }
+    buf_add_str(&body, "{\"status\":\"ready\"}");
+    reply_json(r, 200, &body);
+}
+
+void handle_version(struct request *r)
+{
+    const struct embedder_info *model = embedder_info(r->loop->service->engine->embedder);
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "name"), jsonw_cstr(&w, "ragd");
+    jsonw_key(&w, "version"), jsonw_cstr(&w, RAGD_VERSION);
+    jsonw_key(&w, "model"), jsonw_cstr(&w, model->name);
+    jsonw_key(&w, "precision"), jsonw_cstr(&w, model->precision);
+    jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)model->dim);
+    jsonw_close(&w, '}');
+    reply_json(r, 200, &body);
+}
+
+/* ---- /cache ---- */
+
+static void write_cache(struct jsonw *w, struct answers *a)
+{
+    struct answers_stats s;
+
+    answers_stats_get(a, &s);
+    jsonw_open(w, '{');
+    jsonw_key(w, "entries"), jsonw_int(w, (int64_t)s.answers.entries);
+    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.answers.bytes);
+    jsonw_key(w, "bytes_max"), jsonw_int(w, (int64_t)s.answers.bytes_max);
+    jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions.entries);
+    jsonw_key(w, "hits"), jsonw_int(w, (int64_t)s.hits);
+    jsonw_key(w, "revalidated"), jsonw_int(w, (int64_t)s.revalidated);
+    jsonw_key(w, "moved"), jsonw_int(w, (int64_t)s.moved);
+    jsonw_key(w, "misses"), jsonw_int(w, (int64_t)s.misses);
+    jsonw_key(w, "purged"), jsonw_int(w, (int64_t)s.purged);
+    jsonw_key(w, "evictions"), jsonw_int(w, (int64_t)s.answers.evictions);
+    jsonw_key(w, "expirations"), jsonw_int(w, (int64_t)s.answers.expirations);
+    jsonw_key(w, "hit_rate");
+    if (s.hits + s.moved + s.misses)
+        jsonw_real(w, (double)(s.hits + s.revalidated) / (double)(s.hits + s.moved + s.misses));
+    else
+        jsonw_null(w);
+    jsonw_close(w, '}');
+}
+
+void handle_cache_get(struct request *r)
+{
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+
+    write_cache(&w, r->loop->service->engine->answers);
+    reply_json(r, 200, &body);
+}
+
+void handle_cache_delete(struct request *r)
+{
+    answers_clear(r->loop->service->engine->answers);
+    reply(r, 204, NULL, NULL);
+}
+
+/* ---- /stats and /metrics ---- */
+
+void handle_stats(struct request *r)
+{
+    struct service *s = r->loop->service;
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "uptime_s");
+    jsonw_int(&w, (clock_wall_ms() - s->engine->started_ms) / 1000);
+    jsonw_key(&w, "requests"), jsonw_int(&w, (int64_t)metrics_requests(s->metrics));
+    jsonw_key(&w, "connections"), jsonw_int(&w, s->n_connections);
+    jsonw_key(&w, "runs"), jsonw_int(&w, (int64_t)metrics_counter(s->metrics, COUNT_RUNS));
+    jsonw_key(&w, "joined"), jsonw_int(&w, (int64_t)metrics_counter(s->metrics, COUNT_JOINED));
+    jsonw_key(&w, "queued"), jsonw_int(&w, (int64_t)pool_depth(s->engine->pool));
+    jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
+    jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
+    jsonw_key(&w, "cache"), write_cache(&w, s->engine->answers);
+    jsonw_close(&w, '}');
+    reply_json(r, 200, &body);
+}
+
+static void write_cache_metrics(struct answers *a, struct buf *out)
+{
+    struct answers_stats s;
+
+    answers_stats_get(a, &s);
+    metrics_gauge(out, "ragd_cache_entries", "Answers in memory.", (double)s.answers.entries);
+    metrics_gauge(out, "ragd_cache_bytes", "Bytes of answers in memory.", (double)s.answers.bytes);
+    metrics_total(out, "ragd_cache_hits_total", "Answers served as they were.", (double)s.hits);
+    metrics_total(out, "ragd_cache_revalidated_total", "Answers that stood after a change.",
+                  (double)s.revalidated);
+    metrics_total(out, "ragd_cache_moved_total", "Look-ups that found an older epoch.",
+                  (double)s.moved);
+    metrics_total(out, "ragd_cache_misses_total", "Look-ups that found nothing.", (double)s.misses);
+    metrics_total(out, "ragd_cache_purged_total", "Answers dropped with their document.",
+                  (double)s.purged);
+    metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
+                  (double)s.answers.evictions);
+}
+
+void handle_metrics(struct request *r)
+{
+    struct service *s = r->loop->service;
+    struct buf body = {0};
+
+    metrics_write(s->metrics, &body);
+    write_cache_metrics(s->engine->answers, &body);
+    metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
+    metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
+                  (double)pool_depth(s->engine->pool));
+    metrics_gauge(&body, "ragd_index_bytes", "Memory of the indexes.",
+                  (double)retriever_bytes(s->engine->retriever));
+    metrics_gauge(&body, "process_resident_memory_bytes", "Resident memory.",
+                  (double)mem_resident_bytes());
+    metrics_gauge(&body, "process_start_time_seconds", "When the process began.",
+                  (double)s->engine->started_ms / 1000);
+    reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}

@@ -1,0 +1,110 @@
+#include "base/err.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "engine/engine.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+static struct engine *engine_of(const struct request *r)
+{
+    return r->loop->service->engine;
+}
+
+struct listing {
+    struct jsonw w;
+    const char *tenant;
+};
+
+static int list_one(void *arg, const struct collection_row *c)
+{
+    struct listing *l = arg;
+
+    if (strcmp(c->tenant, l->tenant) != 0)
+        return ERR_OK;
+    jsonw_open(&l->w, '{');
+    jsonw_key(&l->w, "name"), jsonw_cstr(&l->w, c->name);
+    jsonw_key(&l->w, "documents"), jsonw_int(&l->w, c->n_documents);
+    jsonw_key(&l->w, "chunks"), jsonw_int(&l->w, c->n_chunks);
+    jsonw_key(&l->w, "epoch"), jsonw_int(&l->w, c->epoch);
+    jsonw_key(&l->w, "settings");
+    jsonw_raw(&l->w, str_of(c->settings && *c->settings ? c->settings : "{}"));
+    jsonw_close(&l->w, '}');
+    return ERR_OK;
+}
+
+static int make_list(struct request *r, int *status, struct buf *body)
+{
+    struct listing l = {jsonw_to(body), engine_of(r)->config.tenant};
+    struct store_reader *reader = store_reader_get(engine_of(r)->store);
+    int rc;
+
+    (void)status;
+    jsonw_open(&l.w, '{');
+    jsonw_key(&l.w, "collections");
+    jsonw_open(&l.w, '[');
+    rc = store_each_collection(reader, list_one, &l);
+    jsonw_close(&l.w, ']');
+    jsonw_close(&l.w, '}');
+    store_reader_put(engine_of(r)->store, reader);
+    return rc;
+}
+
+void handle_collections_list(struct request *r)
+{
+    request_answer_on(r, r->loop->service->io, make_list);
+}
+
+/* No setting of a collection exists in this version; a body must be {} and is for later. */
+static int check_settings(const struct request *r)
+{
+    static const char *const known[] = {NULL};
+    int rc = ERR_OK;
+    json_t *tree = NULL;
+
+    if (r->body.n == 0)
+        return ERR_OK;
+    TRY(json_parse(&tree, buf_view(&r->body), "the request"));
+    if (!json_is_object(tree))
+        rc = FAIL(ERR_ARGUMENT, "the request must be an object of settings");
+    else
+        TRY(json_only(tree, known, "a collection's settings in this version"));
+out:
+    json_decref(tree);
+    return rc;
+}
+
+static int make_collection(struct request *r, int *status, struct buf *body)
+{
+    int rc = ERR_OK;
+    struct engine *e = engine_of(r);
+    struct jsonw w = jsonw_to(body);
+    bool was_there = retriever_epoch(e->retriever, e->config.tenant, r->tail.p) != 0;
+
+    TRY(check_settings(r));
+    TRY(retriever_create_collection(e->retriever, e->config.tenant, r->tail.p));
+    *status = was_there ? 200 : 201;
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "name"), jsonw_str(&w, r->tail);
+    jsonw_key(&w, "settings"), jsonw_raw(&w, STR_LIT("{}"));
+    jsonw_close(&w, '}');
+out:
+    return rc;
+}
+
+void handle_collection_put(struct request *r)
+{
+    request_answer_on(r, r->loop->service->io, make_collection);
+}
+
+static int make_drop(struct request *r, int *status, struct buf *body)
+{
+    struct engine *e = engine_of(r);
+
+    (void)status, (void)body;
+    return retriever_drop_collection(e->retriever, e->config.tenant, r->tail.p);
+}
+
+void handle_collection_delete(struct request *r)
+{
+    request_answer_on(r, r->loop->service->io, make_drop);
+}

@@ -1,0 +1,262 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "engine/engine.h"
+#include "server/local_socket.h"
+#include "server/loop.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+#define IO_THREADS 4
+#define IO_QUEUE   64
+#define LOOPS_MAX  64
+
+struct server {
+    struct service service;
+    int port;
+    pthread_t *threads; /* of loops 1.. */
+};
+
+/* ---- where to listen ---- */
+
+struct address {
+    struct sockaddr_storage sa;
+    socklen_t n;
+    bool loopback;
+    char text[128];
+};
+
+static bool is_loopback(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
+    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sa)->sin6_addr);
+}
+
+/* "HOST:PORT", "[V6]:PORT". */
+static int parse_listen(const char *listen, struct address *out)
+{
+    const char *colon = strrchr(listen, ':');
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found;
+    char host[256];
+    size_t n = colon ? (size_t)(colon - listen) : 0;
+    int e;
+
+    if (n == 0 || n >= sizeof host)
+        return FAIL(ERR_ARGUMENT, "cannot listen on '%s': it must be HOST:PORT", listen);
+    memcpy(host, listen, n);
+    host[n] = '\0';
+    if (host[0] == '[' && host[n - 1] == ']') {
+        memmove(host, host + 1, n - 2);
+        host[n - 2] = '\0';
+    }
+    e = getaddrinfo(host, colon + 1, &hints, &found);
+    if (e != 0)
+        return FAIL(ERR_ARGUMENT, "cannot listen on '%s': %s", listen, gai_strerror(e));
+    memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
+    out->n = found->ai_addrlen;
+    out->loopback = is_loopback(found->ai_addr);
+    freeaddrinfo(found);
+    return ERR_OK;
+}
+
+static int open_listener(struct address *a, const char *name, bool shared)
+{
+    int on = 1;
+    int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return FAIL(ERR_IO, "socket: %s", strerror(errno));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&a->sa, a->n) < 0) {
+        int e = errno;
+
+        close(fd);
+        return FAIL(e == EADDRINUSE ? ERR_BUSY : ERR_IO, "cannot listen on %s: %s", name,
+                    strerror(e));
+    }
+    /* port 0 becomes the one that was chosen, for the other loops too */
+    CHECK(getsockname(fd, (struct sockaddr *)&a->sa, &a->n) == 0);
+    return fd;
+}
+
+static int port_of(const struct address *a)
+{
+    if (a->sa.ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)&a->sa)->sin_port);
+    return ntohs(((const struct sockaddr_in6 *)&a->sa)->sin6_port);
+}
+
+/* ---- opening ---- */
+
+static struct metrics *new_metrics(void)
+{
+    size_t n = routes_count();
+    struct metrics_route *labels = mem_calloc(n + 1, sizeof *labels);
+    struct metrics *m;
+
+    for (size_t i = 0; i < n; i++)
+        labels[i] = (struct metrics_route){route_at(i)->method, route_at(i)->pattern};
+    labels[n] = (struct metrics_route){"-", "-"}; /* refused before any route was found */
+    m = metrics_new(labels, n + 1);
+    mem_free(labels);
+    return m;
+}
+
+static int open_loops(struct server *s, struct address *a)
+{
+    int n_loops = (int)s->service.engine->config.server.loops;
+    int rc = ERR_OK;
+
+    s->service.loops = mem_calloc((size_t)n_loops, sizeof *s->service.loops);
+    s->threads = mem_calloc((size_t)n_loops, sizeof *s->threads);
+    for (int i = 0; i < n_loops; i++) {
+        int fd = open_listener(a, s->service.options.listen, n_loops > 1);
+        int local_fd = -1;
+
+        if (fd < 0)
+            return fd;
+        if (i == 0 && (local_fd = local_socket_bind(s->service.engine->config.data)) < 0) {
+            close(fd);
+            return local_fd;
+        }
+        s->service.n_loops = i + 1; /* server_free closes what loop_init has begun */
+        rc = loop_init(&s->service.loops[i], &s->service, i, fd, local_fd);
+        if (rc < 0)
+            return rc;
+    }
+    s->port = port_of(a);
+    return ERR_OK;
+}
+
+int server_new(struct server **out, struct engine *e, const struct server_options *o)
+{
+    int rc = ERR_OK;
+    struct server *s = mem_calloc(1, sizeof *s);
+    struct address a = {0};
+    int64_t n_loops = e->config.server.loops;
+
+    s->service.engine = e;
+    s->service.options = *o;
+    TRY(parse_listen(o->listen, &a));
+    if (!a.loopback && !o->allow_remote) {
+        rc = FAIL(ERR_ARGUMENT,
+                  "'%s' can be reached from other machines, and this version has no API keys: "
+                  "listen on 127.0.0.1 and put a proxy that asks for a password in front",
+                  o->listen);
+        goto out;
+    }
+    if (n_loops < 1 || n_loops > LOOPS_MAX) {
+        rc = FAIL(ERR_ARGUMENT, "server.loops is %lld; it must be from 1 to %d", (long long)n_loops,
+                  LOOPS_MAX);
+        goto out;
+    }
+    s->service.gate_tcp = (struct gate_limits){(size_t)e->config.limits.header_bytes, a.loopback};
+    s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
+    s->service.metrics = new_metrics();
+    s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
+    TRY(open_loops(s, &a));
+    *out = s;
+    s = NULL;
+out:
+    server_free(s);
+    return rc;
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    pool_free(s->service.io);
+    for (int i = 0; i < s->service.n_loops; i++)
+        loop_done(&s->service.loops[i]);
+    if (s->service.n_loops > 0)
+        local_socket_remove(s->service.engine->config.data);
+    metrics_free(s->service.metrics);
+    mem_free(s->service.loops);
+    mem_free(s->threads);
+    mem_free(s);
+}
+
+int server_port(const struct server *s)
+{
+    return s->port;
+}
+
+/* ---- running ---- */
+
+static void *loop_main(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+void server_stop(struct server *s)
+{
+    atomic_store(&s->service.stopping, true);
+    for (int i = 0; i < s->service.n_loops; i++)
+        loop_wake(&s->service.loops[i]);
+}
+
+/* SIGTERM and SIGINT are loop 0's while the server runs. The handles do not keep it alive. */
+static void on_signal(uv_signal_t *h, int number)
+{
+    log_event(LOG_INFO, "stopping", LOG_S("signal", strsignal(number)));
+    server_stop(h->data);
+}
+
+static void catch_signal(struct server *s, uv_signal_t *h, int number)
+{
+    CHECK(uv_signal_init(&s->service.loops[0].uv, h) == 0);
+    h->data = s;
+    uv_signal_start(h, on_signal, number);
+    uv_unref((uv_handle_t *)h);
+}
+
+static void tell_ready(const struct server *s)
+{
+    log_event(LOG_INFO, "listening", LOG_S("listen", s->service.options.listen),
+              LOG_I("port", s->port), LOG_S("data", s->service.engine->config.data),
+              LOG_I("pid", getpid()));
+    if (s->service.options.ready_fd >= 0 &&
+        dprintf(s->service.options.ready_fd, "%d\n", s->port) < 0)
+        log_event(LOG_WARN, "nobody to tell that we listen", LOG_S("error", strerror(errno)));
+}
+
+int server_run(struct server *s)
+{
+    uv_signal_t term, interrupt;
+
+    signal(SIGPIPE, SIG_IGN); /* a client that left is an error code, not the end of us */
+    catch_signal(s, &term, SIGTERM);
+    catch_signal(s, &interrupt, SIGINT);
+    for (int i = 1; i < s->service.n_loops; i++)
+        CHECK(pthread_create(&s->threads[i], NULL, loop_main, &s->service.loops[i]) == 0);
+    tell_ready(s);
+    loop_run(&s->service.loops[0]);
+    for (int i = 1; i < s->service.n_loops; i++)
+        pthread_join(s->threads[i], NULL);
+    uv_close((uv_handle_t *)&term, NULL);
+    uv_close((uv_handle_t *)&interrupt, NULL);
+    uv_run(&s->service.loops[0].uv, UV_RUN_DEFAULT);
+    log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));
+    return ERR_OK;
+}

@@ -1,0 +1,28 @@
+/* service.h - what all parts of the server share.
+ *
+ * Threads  fields are immutable after server_new unless they are atomic.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "server/gate.h"
+#include "server/metrics.h"
+#include "server/server.h"
+
+struct engine;
+struct loop;
+struct pool;
+
+struct service {
+    struct engine *engine;
+    struct server_options options;
+    struct gate_limits gate_tcp, gate_local;
+    struct metrics *metrics;
+    struct pool *io; /* what waits for the writer or reads the database */
+    struct loop *loops;
+    int n_loops;
+    atomic_bool stopping;
+    atomic_int n_connections;
+    atomic_int n_commands; /* running for other processes */
+};

@@ -1,0 +1,199 @@
+#include "server/sse.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "server/exchange.h"
+#include "text/sentences.h"
+
+void sse_format(struct buf *out, const char *generation, int64_t n, const char *name,
+                struct str data)
+{
+    if (n >= 0)
+        buf_addf(out, "id: %s-%lld\n", generation, (long long)n);
+    buf_addf(out, "event: %s\ndata: ", name);
+    buf_add_view(out, data);
+    buf_add(out, "\n\n", 2);
+}
+
+/* ---- from a reply to its events ---- */
+
+static void add_member(struct event_log *l, const char *event, const char *key, struct str value,
+                       bool is_text)
+{
+    struct buf b = {0};
+    struct jsonw w = jsonw_to(&b);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, key);
+    if (is_text)
+        jsonw_str(&w, value);
+    else
+        jsonw_raw(&w, value);
+    jsonw_close(&w, '}');
+    event_log_add(l, event, buf_view(&b));
+    buf_done(&b);
+}
+
+/* Past the marks that a quoted sentence is followed by: "[1] [2] ". */
+static size_t after_marks(struct str text, size_t at)
+{
+    while (at < text.n && text.p[at] == '[') {
+        size_t i = at + 1;
+
+        while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+            i++;
+        if (i == at + 1 || i == text.n || text.p[i] != ']')
+            break;
+        at = i + 1;
+        while (at < text.n && text.p[at] == ' ')
+            at++;
+    }
+    return at;
+}
+
+/* Sentence by sentence; together the tokens are the answer, byte for byte. */
+static void add_tokens(struct event_log *l, struct str text)
+{
+    struct sentence_walk walk = sentences_of(text);
+    struct span s;
+    size_t from = 0;
+
+    while (sentence_next(&walk, &s)) {
+        size_t end = after_marks(text, s.start);
+
+        if (s.start > from) {
+            add_member(l, "token", "text", str_sub(text, from, end), true);
+            from = end;
+        }
+    }
+    if (text.n > from)
+        add_member(l, "token", "text", str_sub(text, from, text.n), true);
+}
+
+static void add_citations(struct event_log *l, const json_t *citations)
+{
+    size_t i;
+    json_t *c;
+
+    json_array_foreach(citations, i, c) {
+        char *text = json_dumps(c, JSON_COMPACT);
+
+        if (text)
+            event_log_add(l, "citation", str_of(text));
+        free(text);
+    }
+}
+
+int sse_log_of_reply(struct event_log **out, const struct digest *request, struct str reply)
+{
+    int rc = ERR_OK;
+    struct event_log *l = NULL;
+    json_t *root = NULL;
+    const json_t *answer;
+    char *sources = NULL;
+
+    TRY(json_parse(&root, reply, "the reply"));
+    answer = json_object_get(root, "answer");
+    sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
+    if (!sources) {
+        rc = FAIL(ERR_FORMAT, "the reply has no sources");
+        goto out;
+    }
+    l = event_log_new(request);
+    add_member(l, "sources", "sources", str_of(sources), false);
+    if (json_is_string(answer))
+        add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
+    add_citations(l, json_object_get(root, "citations"));
+    event_log_add(l, "done", reply);
+    *out = l;
+out:
+    free(sources);
+    json_decref(root);
+    return rc;
+}
+
+/* ---- from events to a socket ---- */
+
+struct cursor {
+    struct event_log *log;
+    size_t next;
+    bool plain, pumping, ended;
+};
+
+static void write_event(struct request *r, const struct cursor *c, size_t i)
+{
+    struct event e = event_log_at(c->log, i);
+    struct buf out = {0};
+    json_t *token;
+
+    if (!c->plain) {
+        sse_format(&out, event_log_id(c->log), (int64_t)i, e.name, e.data);
+    } else if (strcmp(e.name, "token") == 0) {
+        token = json_loadb(e.data.p, e.data.n, 0, NULL);
+        buf_add_str(&out, json_string_value(json_object_get(token, "text")));
+        json_decref(token);
+    }
+    stream_write(r, out.p, out.n);
+    buf_done(&out);
+}
+
+/* A write may find that the client is gone, which calls on_gone: `pumping` keeps that from ending
+ * the request twice. */
+static void pump(struct request *r)
+{
+    struct cursor *c = r->state;
+
+    if (c->pumping || c->ended)
+        return;
+    c->pumping = true;
+    while (c->next < event_log_count(c->log) && r->conn && stream_has_room(r))
+        write_event(r, c, c->next++);
+    c->pumping = false;
+    if (c->next < event_log_count(c->log) && r->conn)
+        return;
+    c->ended = true;
+    stream_end(r);
+}
+
+static void tick(struct request *r)
+{
+    if (r->streaming && r->loop->now_ms - r->written_ms >= SSE_COMMENT_MS && stream_has_room(r))
+        stream_write(r, ": still here\n\n", 14);
+}
+
+static void unref_log(void *log)
+{
+    event_log_unref(log);
+}
+
+static void begin(struct request *r, struct event_log *l, size_t from, bool plain)
+{
+    struct cursor *c = ARENA_NEW(r->mem, struct cursor);
+
+    *c = (struct cursor){.log = l, .next = from, .plain = plain};
+    request_defer(r, unref_log, l);
+    r->state = c;
+    r->on_drain = r->on_gone = pump;
+    r->on_tick = plain ? NULL : tick;
+    stream_begin(r, plain ? "text/plain; charset=utf-8" : "text/event-stream");
+}
+
+void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
+{
+    struct buf out = {0};
+
+    begin(r, l, from, false);
+    if (reset) {
+        sse_format(&out, "", -1, "reset", STR_LIT("{}"));
+        stream_write(r, out.p, out.n);
+        buf_done(&out);
+    }
+    pump(r);
+}
+
+void sse_stream_text(struct request *r, struct event_log *l)
+{
+    begin(r, l, 0, true);
+    pump(r);
+}

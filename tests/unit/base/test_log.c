@@ -1,0 +1,68 @@
+#include "base/log.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char line[2000];
+static int fds[2], kept;
+
+/* Standard error goes into a pipe while a test logs. */
+static void up(void)
+{
+    fflush(stderr);
+    kept = dup(STDERR_FILENO);
+    cr_assert_eq(pipe(fds), 0);
+    dup2(fds[1], STDERR_FILENO);
+    close(fds[1]);
+}
+
+static const char *logged(void)
+{
+    ssize_t n;
+
+    dup2(kept, STDERR_FILENO); /* the pipe's last writer is gone now */
+    n = read(fds[0], line, sizeof line - 1);
+    line[n > 0 ? n : 0] = '\0';
+    return line;
+}
+
+TestSuite(log, .init = up);
+
+Test(log, writes_one_json_object_a_line)
+{
+    log_event(LOG_WARN, "slow", LOG_S("what", "embed"), LOG_I("n", -3), LOG_F("ms", 1.5));
+    logged();
+    cr_expect_eq(strncmp(line, "{\"time\":\"20", 11), 0, "%s", line);
+    cr_expect_not_null(strstr(line, "\"level\":\"warn\",\"event\":\"slow\",\"what\":\"embed\","
+                                    "\"n\":-3,\"ms\":1.5}\n"),
+                       "%s", line);
+}
+
+Test(log, what_a_client_sends_cannot_forge_a_line)
+{
+    log_event(LOG_ERROR, "x", LOG_S("path", "a\n{\"level\":\"info\"}\x1b[2J\xff"));
+    logged();
+    cr_expect_eq(strchr(line, '\n'), line + strlen(line) - 1);
+    cr_expect_null(strchr(line, '\x1b'));
+    cr_expect_not_null(strstr(line, "\\n{\\\"level\\\""), "%s", line);
+}
+
+Test(log, a_missing_string_and_a_missing_number_are_survived)
+{
+    log_event(LOG_ERROR, "x", LOG_S("s", NULL), LOG_F("f", NAN));
+    cr_expect_not_null(strstr(logged(), "\"s\":\"\",\"f\":null"), "%s", line);
+}
+
+Test(log, below_the_level_nothing_is_said)
+{
+    log_event(LOG_INFO, "quiet", LOG_I("n", 1)); /* the default is warn */
+    log_set_level(LOG_NONE);
+    log_event(LOG_ERROR, "quiet", LOG_I("n", 2));
+    log_set_level(LOG_DEBUG);
+    log_event(LOG_DEBUG, "loud", LOG_I("n", 3));
+    cr_expect_null(strstr(logged(), "quiet"));
+    cr_expect_not_null(strstr(line, "loud"));
+}

@@ -1,0 +1,70 @@
+#include "base/mem.h"
+
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+Test(mem, nothing_wanted_is_still_something_to_free)
+{
+    void *p[] = {mem_alloc(0), mem_calloc(0, 8), mem_alloc_aligned(0), mem_dup(NULL, 0)};
+
+    for (int i = 0; i < 4; i++) {
+        cr_expect_not_null(p[i]);
+        mem_free(p[i]);
+    }
+    mem_free(NULL);
+}
+
+Test(mem, aligned_memory_is_aligned_and_clear)
+{
+    for (size_t n = 1; n < 300; n += 37) {
+        unsigned char *p = mem_alloc_aligned(n);
+
+        cr_expect_eq((uintptr_t)p % 64, 0);
+        for (size_t i = 0; i < n; i++)
+            cr_assert_eq(p[i], 0);
+        mem_free(p);
+    }
+}
+
+Test(mem, copies)
+{
+    char *s = mem_strdup("text"), *d = mem_dup("a\0b", 4);
+
+    cr_expect_str_eq(s, "text");
+    cr_expect_eq(memcmp(d, "a\0b", 4), 0);
+    mem_free(s);
+    mem_free(d);
+}
+
+Test(mem, an_array_grows_by_doubling_and_keeps_what_it_holds)
+{
+    int *v = NULL;
+    size_t cap = 0, n_grown = 0;
+
+    for (int i = 0; i < 10000; i++) {
+        size_t before = cap;
+
+        v = mem_grow(v, &cap, (size_t)i + 1, sizeof *v);
+        n_grown += cap != before;
+        v[i] = i;
+    }
+    for (int i = 0; i < 10000; i++)
+        cr_assert_eq(v[i], i);
+    cr_expect_lt(n_grown, 20);
+    mem_free(v);
+}
+
+Test(mem, knows_what_it_takes)
+{
+    cr_expect_gt(mem_resident_bytes(), 100000);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator stops the process before ours does */
+Test(mem, running_out_stops_the_process, .exit_code = 70)
+{
+    volatile size_t wish = SIZE_MAX / 2;
+
+    cr_expect_null(mem_alloc(wish));
+}
+#endif

@@ -1,0 +1,66 @@
+#include "cli/command.h"
+
+#include "unit/cli/cli_fixture.h"
+
+static struct cli_fixture f;
+
+static void begin(void)
+{
+    cli_fixture_init(&f);
+}
+
+static void end(void)
+{
+    cli_fixture_done(&f);
+}
+
+TestSuite(cmd_query, .init = begin, .fini = end);
+
+Test(cmd_query, answers_with_sources_for_people)
+{
+    expect_run(f.e, "query|What must CET1 be at least?", EXIT_DONE, "4.5 percent", "");
+    expect_run(f.e, "query|What must CET1 be at least?", EXIT_DONE, "[1] capital.md, bytes ", "");
+    expect_run(f.e, "query|--timings|What must CET1 be at least?", EXIT_DONE, "embed", "");
+}
+
+Test(cmd_query, json_is_the_reply_of_the_contract)
+{
+    json_t *v = run_json(f.e, "query|--json|-k|1|What must CET1 be at least?", EXIT_DONE);
+
+    cr_expect(json_is_true(json_object_get(v, "answered")));
+    cr_expect_eq(json_array_size(json_object_get(v, "sources")), 1);
+    cr_expect_not_null(json_object_get(json_object_get(v, "timings"), "total_ms"));
+    json_decref(v);
+}
+
+Test(cmd_query, second_time_comes_from_the_cache_unless_told_otherwise)
+{
+    expect_run(f.e, "query|What is CET1?", EXIT_DONE, "capital.md", "");
+    expect_run(f.e, "query|What is CET1?", EXIT_DONE, "(from the cache: hit", "");
+    json_t *v = run_json(f.e, "query|--json|--no-cache|What is CET1?", EXIT_DONE);
+
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(v, "cache"), "status")),
+                     "bypass");
+    json_decref(v);
+}
+
+Test(cmd_query, search_lists_passages_alone)
+{
+    json_t *v = run_json(f.e, "search|--json|--mode|keyword|suspicious activity", EXIT_DONE);
+    const json_t *first = json_array_get(json_object_get(v, "hits"), 0);
+
+    cr_expect_str_eq(json_string_value(json_object_get(first, "document")), "reports.txt");
+    cr_expect_null(json_object_get(v, "answer"));
+    json_decref(v);
+    expect_run(f.e, "search|--filter|_document=capital.md|report", EXIT_DONE, "capital.md", "");
+    expect_run(f.e, "search|--mode|keyword|zebra", EXIT_DONE, "nothing was found", "");
+}
+
+Test(cmd_query, wrong_values_are_wrong_usage)
+{
+    expect_run(f.e, "query|--mode|best|x", EXIT_USAGE, "", "hybrid, vector, keyword");
+    expect_run(f.e, "query|--filter|a=(|x", EXIT_USAGE, "", "filter");
+    expect_run(f.e, "query|-k|0|x", EXIT_USAGE, "", "");
+    expect_run(f.e, "query|one|two", EXIT_USAGE, "", "");
+    expect_run(f.e, "query|-c|nowhere|x", EXIT_FAILED, "", "nowhere");
+}

@@ -1,0 +1,134 @@
+#include "ingest/batch.h"
+
+#include "ingest/prepare.h"
+#include "support/library.h"
+
+struct bench {
+    struct world w;
+    struct run run;
+    struct ingest_options o;
+    struct ingest_report r;
+    struct batch *batch;
+};
+
+static void bench_open(struct bench *b)
+{
+    b->o = USUAL_OPTIONS;
+    ingest_report_init(&b->r);
+    cr_assert_eq(run_open(&b->run, b->w.engine, &b->o, &b->r), ERR_OK, "%s", err_text());
+    b->batch = batch_new(&b->run);
+}
+
+static void bench_close(struct bench *b)
+{
+    batch_free(b->batch);
+    run_close(&b->run);
+    ingest_report_done(&b->r);
+    world_close(&b->w);
+}
+
+static struct ready *prepared(struct bench *b, const char *id, const char *text)
+{
+    struct origin o = {.key = str_of(id), .shown = id};
+    struct extracted doc = {.id = str_of(id), .text = str_of(text)};
+    struct ready *d = NULL;
+
+    cr_assert_eq(prepare_document(&b->run, &o, NULL, &doc, &d), ERR_OK, "%s", err_text());
+    cr_assert_not_null(d);
+    return d;
+}
+
+Test(batch, writes_nothing_before_it_is_flushed)
+{
+    struct bench b;
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "a", "Banks hold capital.")), ERR_OK);
+    cr_expect(!library_has(&b.w, "a"));
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    cr_expect(library_has(&b.w, "a"));
+    cr_expect_eq(b.r.documents, 1);
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "an empty one is nothing");
+    cr_expect_eq(b.r.documents, 1);
+    bench_close(&b);
+}
+
+static const struct vector_row *vector_of(struct bench *b, const char *text, struct arena *mem)
+{
+    struct vector_row *row = ARENA_NEW(mem, struct vector_row);
+    struct digest fingerprint = embedder_fingerprint(b->w.engine->embedder);
+    struct digest hash = digest_of(text, strlen(text));
+    struct store_reader *r = store_reader_get(b->w.engine->store);
+
+    cr_assert_eq(store_find_vector(r, &fingerprint, &hash, mem, row), ERR_OK, "%s", err_text());
+    store_reader_put(b->w.engine->store, r);
+    return row;
+}
+
+Test(batch, stores_a_vector_for_each_chunk_and_sentence)
+{
+    struct bench b;
+    struct arena *mem = arena_new(0);
+    const struct vector_row *row;
+    double length = 0;
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "a", "Banks hold capital. They lend.")), ERR_OK);
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    row = vector_of(&b, "Banks hold capital. They lend.", mem);
+    cr_assert_eq(row->dim, embedder_info(b.w.engine->embedder)->dim);
+    cr_expect_eq(row->n_sentences, 2);
+    for (uint32_t i = 0; i < row->dim; i++)
+        length += (double)row->vector[i] * row->vector[i];
+    cr_expect_float_eq(length, 1, 1e-3);
+    length = 0;
+    for (uint32_t i = 0; i < row->dim; i++)
+        length += row->sentence_vectors[i] * row->sentence_vectors[i] / 127.0 / 127.0;
+    cr_expect_float_eq(length, 1, 0.05, "a unit vector, but for the rounding");
+    arena_free(mem);
+    bench_close(&b);
+}
+
+Test(batch, embeds_the_same_text_once)
+{
+    struct bench b;
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "a", "Banks hold capital.")), ERR_OK);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "b", "Banks hold capital.")), ERR_OK);
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "c", "Banks hold capital.")), ERR_OK);
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    cr_expect_eq(b.r.documents, 3);
+    cr_expect_eq(b.run.progress.n_chunks, 3);
+    cr_expect(library_has(&b.w, "b"));
+    cr_expect(library_has(&b.w, "c"));
+    bench_close(&b);
+}
+
+Test(batch, drops_what_was_not_flushed)
+{
+    struct bench b;
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "a", "Banks hold capital.")), ERR_OK);
+    bench_close(&b); /* the sanitizer looks for what is left */
+}
+
+Test(batch, stops_when_cancelled)
+{
+    struct bench b;
+    atomic_bool cancel = true;
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    b.o.cancel = &cancel;
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "a", "Banks hold capital.")), ERR_OK);
+    cr_expect_eq(batch_flush(b.batch), ERR_CANCELLED);
+    cr_expect(!library_has(&b.w, "a"));
+    bench_close(&b);
+}

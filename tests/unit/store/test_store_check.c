@@ -1,0 +1,124 @@
+#include "store/db.h"
+#include "unit/store/store_fixture.h"
+
+static struct fixture f;
+static struct fix_document d;
+static char last[ERR_TEXT_MAX];
+
+static void up(void)
+{
+    fix_up(&f);
+    d = fix_document(&f, "a", 4, 1, 0);
+    MUST(fix_put(&f, &d));
+}
+
+static void down(void)
+{
+    fix_down(&f);
+}
+
+TestSuite(store_check, .init = up, .fini = down);
+
+/* Damages the file behind the store's back. */
+static void damage(const char *sql)
+{
+    char path[128];
+    sqlite3 *handle;
+
+    store_close(f.store);
+    snprintf(path, sizeof path, "%s/ragd.db", f.dir);
+    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
+                 sqlite3_errmsg(handle));
+    sqlite3_close(handle);
+    fix_open(&f);
+}
+
+static void keep(void *arg, const char *problem)
+{
+    (void)arg;
+    snprintf(last, sizeof last, "%s", problem);
+}
+
+static void expect_problem(const char *words)
+{
+    cr_expect_gt(store_check(f.store, &fix_model, keep, NULL), 0);
+    cr_expect_not_null(strstr(last, words), "'%s' does not say '%s'", last, words);
+}
+
+Test(store_check, a_sound_store_has_no_problems)
+{
+    cr_expect_eq(store_check(f.store, &fix_model, keep, NULL), 0, "%s", last);
+    cr_expect_eq(store_check(f.store, NULL, keep, NULL), 0, "%s", last);
+}
+
+Test(store_check, finds_counts_that_disagree)
+{
+    damage("UPDATE collections SET n_documents = 5");
+    expect_problem("documents of collection default: 5 written down, 1 counted");
+}
+
+Test(store_check, finds_a_missing_chunk)
+{
+    damage("DELETE FROM chunks WHERE ordinal = 2;"
+           "DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM chunks);"
+           "DELETE FROM sentence_vectors WHERE vector NOT IN (SELECT id FROM vectors)");
+    expect_problem("chunks of document a: 4 written down, 3 counted");
+}
+
+Test(store_check, finds_a_changed_text)
+{
+    damage("UPDATE chunks SET text = 'seed 000001, part 000009. ' WHERE ordinal = 2");
+    expect_problem("does not match its checksum");
+}
+
+Test(store_check, finds_a_changed_title)
+{
+    damage("UPDATE documents SET title = 'Another'");
+    expect_problem("does not match its checksum");
+}
+
+Test(store_check, finds_a_changed_vector)
+{
+    damage("UPDATE vectors SET vector = zeroblob(32) WHERE id = 2");
+    expect_problem("does not match its checksum");
+}
+
+Test(store_check, finds_changed_sentence_vectors)
+{
+    damage("UPDATE sentence_vectors SET vectors = zeroblob(16) WHERE vector = 2");
+    expect_problem("does not match its checksum");
+}
+
+Test(store_check, finds_a_lost_document_text)
+{
+    damage("DELETE FROM document_texts");
+    expect_problem("the text of document");
+}
+
+Test(store_check, finds_a_missing_vector)
+{
+    damage("DELETE FROM sentence_vectors WHERE vector = 3; DELETE FROM vectors WHERE id = 3");
+    expect_problem("of 'a' has no vector");
+}
+
+static int put_lonely_in(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    d.vectors[0].text_hash = fix_model;
+    return store_tx_put_vectors(tx, &fix_model, d.vectors, 1);
+}
+
+Test(store_check, finds_a_vector_of_no_chunk)
+{
+    MUST(store_write(f.store, put_lonely_in, NULL, NULL));
+    expect_problem("belongs to no chunk");
+}
+
+Test(store_check, finds_a_row_without_its_parent)
+{
+    damage("DELETE FROM sentence_vectors; DELETE FROM vectors; DELETE FROM documents;"
+           "DELETE FROM document_texts; UPDATE collections SET n_documents = 0, n_chunks = 0");
+    cr_expect_geq(store_check(f.store, NULL, keep, NULL), 4, "one for each chunk");
+    cr_expect_not_null(strstr(last, "refers to a row of documents"), "%s", last);
+}

@@ -1,0 +1,258 @@
+#include "unit/store/store_fixture.h"
+
+static struct fixture f;
+static struct store_reader *r;
+
+static void up(void)
+{
+    fix_up(&f);
+    r = store_reader_get(f.store);
+}
+
+static void down(void)
+{
+    store_reader_put(f.store, r);
+    fix_down(&f);
+}
+
+TestSuite(store_read, .init = up, .fini = down);
+
+struct names {
+    char text[256];
+    int stop_after;
+};
+
+static int add_key(void *arg, const struct document_row *row)
+{
+    struct names *n = arg;
+
+    strncat(n->text, row->key.p, row->key.n);
+    cr_expect_eq(row->text.n, 0, "no text unless asked for");
+    if (n->stop_after && --n->stop_after == 0)
+        return FAIL(ERR_CANCELLED, "enough");
+    return ERR_OK;
+}
+
+static void put_letters(const char *letters)
+{
+    for (const char *p = letters; *p; p++) {
+        char key[2] = {*p, '\0'};
+        struct fix_document d = fix_document(&f, key, 2, (unsigned)*p, 0);
+
+        MUST(fix_put(&f, &d));
+    }
+}
+
+Test(store_read, documents_come_in_key_order_and_in_pages)
+{
+    struct names all = {0}, page = {0}, rest = {0};
+
+    put_letters("dbace");
+    MUST(store_each_document(r, f.collection, STR_LIT(""), 0, add_key, &all));
+    cr_expect_str_eq(all.text, "abcde");
+    MUST(store_each_document(r, f.collection, STR_LIT("b"), 2, add_key, &page));
+    cr_expect_str_eq(page.text, "cd");
+    MUST(store_each_document(r, f.collection, STR_LIT("e"), 2, add_key, &rest));
+    cr_expect_str_eq(rest.text, "");
+}
+
+Test(store_read, a_callbacks_error_stops_the_walk_and_comes_back)
+{
+    struct names n = {.stop_after = 2};
+
+    put_letters("abc");
+    cr_expect_eq(store_each_document(r, f.collection, STR_LIT(""), 0, add_key, &n), ERR_CANCELLED);
+    cr_expect_str_eq(err_text(), "enough");
+    cr_expect_str_eq(n.text, "ab");
+    n.text[0] = '\0';
+    MUST(store_each_document(r, f.collection, STR_LIT(""), 0, add_key, &n)); /* usable again */
+    cr_expect_str_eq(n.text, "abc");
+}
+
+static int add_name(void *arg, const struct collection_row *row)
+{
+    strcat(strcat(arg, row->tenant), "/");
+    strcat(strcat(arg, row->name), " ");
+    cr_expect_str_eq(row->settings, "{}");
+    return ERR_OK;
+}
+
+static int make_others_in(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    int64_t id;
+    bool made = false;
+
+    (void)arg;
+    TRY(store_tx_collection(tx, "zoo", "a", &id, &made));
+    cr_expect(made);
+    TRY(store_tx_collection(tx, "zoo", "a", &id, &made));
+    cr_expect(!made);
+    TRY(store_tx_collection(tx, "art", "default", &id, NULL));
+out:
+    return rc;
+}
+
+Test(store_read, collections_are_known_by_tenant_and_name)
+{
+    char names[200] = "";
+    struct collection_row row;
+
+    MUST(store_write(f.store, make_others_in, NULL, NULL));
+    MUST(store_each_collection(r, add_name, names));
+    cr_expect_str_eq(names, "art/default default/default zoo/a ");
+    MUST(store_find_collection(r, "zoo", "a", f.mem, &row));
+    cr_expect_geq(row.epoch, 1, "0 means that there is none");
+    cr_expect_eq(store_find_collection(r, "art", "a", f.mem, &row), ERR_NOT_FOUND);
+}
+
+static int settings_in(struct store_tx *tx, void *arg)
+{
+    return store_tx_collection_settings(tx, f.collection, arg);
+}
+
+Test(store_read, settings_come_back)
+{
+    char settings[] = "{\"volatile\":true}";
+    struct collection_row row;
+
+    MUST(store_write(f.store, settings_in, NULL, settings));
+    MUST(store_find_collection(r, "default", "default", f.mem, &row));
+    cr_expect_str_eq(row.settings, settings);
+}
+
+struct tally {
+    int n, n_without;
+    int64_t last_document;
+    int32_t last_ordinal;
+};
+
+static int tally_chunk(void *arg, const struct document_row *doc, const struct chunk_row *c,
+                       const float *vector, uint32_t dim)
+{
+    struct tally *t = arg;
+
+    if (doc->id == t->last_document)
+        cr_expect_eq(c->ordinal, t->last_ordinal + 1);
+    else
+        cr_expect_eq(c->ordinal, 0);
+    t->last_document = doc->id;
+    t->last_ordinal = c->ordinal;
+    t->n++;
+    t->n_without += vector == NULL;
+    if (vector) {
+        cr_expect_eq(dim, FIX_DIM);
+        cr_expect_eq(vector[1] - vector[0], 1.0f);
+    }
+    return ERR_OK;
+}
+
+Test(store_read, all_chunks_come_document_by_document_with_their_vectors)
+{
+    static const struct digest other = {{9}};
+    struct tally t = {0}, none = {0};
+
+    put_letters("cab");
+    MUST(store_each_chunk(r, f.collection, &fix_model, tally_chunk, &t));
+    cr_expect_eq(t.n, 6);
+    cr_expect_eq(t.n_without, 0);
+    MUST(store_each_chunk(r, f.collection, &other, tally_chunk, &none));
+    cr_expect_eq(none.n, 6);
+    cr_expect_eq(none.n_without, 6, "vectors of two models never mix");
+}
+
+Test(store_read, a_chunk_comes_with_its_document_and_its_sentences)
+{
+    struct fix_document d = fix_document(&f, "a", 3, 5, 0);
+    struct chunk_full full;
+
+    MUST(fix_put(&f, &d));
+    MUST(store_fetch_chunk(r, d.chunks[1].id, &fix_model, f.mem, &full));
+    cr_expect(str_eq(full.document.key, STR_LIT("a")));
+    cr_expect(str_eq(full.document.metadata, STR_LIT("{\"year\":2024}")));
+    cr_expect(str_eq(full.chunk.text, d.chunks[1].text));
+    cr_expect_eq(full.chunk.page, 2);
+    cr_expect_eq(full.n_sentences, 2);
+    cr_expect_eq(full.dim, FIX_DIM);
+    cr_expect_eq(full.sentence_vectors[2 * FIX_DIM - 1], 5);
+}
+
+Test(store_read, a_chunk_without_sentences_is_fine_and_a_missing_one_is_gone)
+{
+    struct fix_document d = fix_document(&f, "a", 1, 5, 0);
+    struct chunk_full full;
+
+    d.vectors[0].n_sentences = 0;
+    MUST(fix_put(&f, &d));
+    MUST(store_fetch_chunk(r, d.chunks[0].id, &fix_model, f.mem, &full));
+    cr_expect_null(full.sentence_vectors);
+    cr_expect_eq(full.n_sentences, 0);
+    MUST(store_fetch_chunk(r, d.chunks[0].id, NULL, f.mem, &full));
+    cr_expect_eq(store_fetch_chunk(r, 1, &fix_model, f.mem, &full), ERR_GONE);
+}
+
+Test(store_read, a_vector_of_the_cache_is_found_by_model_and_text)
+{
+    struct fix_document d = fix_document(&f, "a", 1, 5, 0);
+    struct vector_row v;
+
+    MUST(fix_put(&f, &d));
+    MUST(store_find_vector(r, &fix_model, &d.chunks[0].text_hash, f.mem, &v));
+    cr_expect_eq(v.dim, FIX_DIM);
+    cr_expect_eq(v.n_sentences, 2);
+    cr_expect_eq(memcmp(v.vector, d.vectors[0].vector, FIX_DIM * sizeof(float)), 0);
+    cr_expect_eq(store_find_vector(r, &d.row.hash, &d.chunks[0].text_hash, f.mem, &v),
+                 ERR_NOT_FOUND);
+    cr_expect_eq(store_find_vector(r, &fix_model, &fix_model, f.mem, &v), ERR_NOT_FOUND);
+}
+
+Test(store_read, a_transaction_sees_one_state)
+{
+    struct fix_document a = fix_document(&f, "a", 1, 1, 0);
+    struct document_row row;
+
+    MUST(store_read_begin(r));
+    MUST(fix_put(&f, &a)); /* after the transaction began, before it looked */
+    cr_expect_eq(store_find_document(r, f.collection, STR_LIT("a"), false, f.mem, &row),
+                 ERR_NOT_FOUND);
+    store_read_end(r);
+    MUST(store_find_document(r, f.collection, STR_LIT("a"), false, f.mem, &row));
+}
+
+static int read_own_in(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct fix_document *d = arg;
+    struct document_row row;
+    struct chunk_row *chunks;
+    size_t n;
+
+    TRY(fix_put_in(tx, d));
+    TRY(store_find_document(store_tx_reader(tx), d->collection, d->row.key, true, f.mem, &row));
+    TRY(store_document_chunks(store_tx_reader(tx), row.id, f.mem, &chunks, &n));
+    cr_expect_eq(n, d->n);
+out:
+    return rc;
+}
+
+Test(store_read, a_transaction_reads_its_own_writes)
+{
+    struct fix_document a = fix_document(&f, "a", 3, 1, 0);
+
+    cr_expect_eq(store_write(f.store, read_own_in, NULL, &a), ERR_OK, "%s", err_text());
+}
+
+Test(store_read, a_document_of_no_text_is_still_one)
+{
+    struct fix_document a = fix_document(&f, "a", 0, 1, 0);
+    struct document_row row;
+    struct chunk_row *chunks;
+    size_t n = 9;
+
+    MUST(fix_put(&f, &a));
+    MUST(store_find_document(r, f.collection, STR_LIT("a"), true, f.mem, &row));
+    cr_expect_eq(row.text.n, 0);
+    MUST(store_document_chunks(r, row.id, f.mem, &chunks, &n));
+    cr_expect_eq(n, 0);
+    cr_expect_eq(fix_check(&f), 0);
+}
