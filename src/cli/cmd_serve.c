@@ -1,5 +1,8 @@
 /* cmd_serve.c - the server, until a signal ends it. */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -27,8 +30,53 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The server itself listens for SIGTERM and SIGINT. */
-static int serve(struct engine *e, const struct serve_options *o)
+/* A thread of its own waits for signals, so that no handler and no global is needed: all other
+ * threads inherit the blocked mask. */
+struct signals {
+    struct server *server;
+    atomic_bool finished;
+    pthread_t thread;
+    sigset_t wanted;
+};
+
+static void *wait_for_signals(void *arg)
+{
+    struct signals *s = arg;
+    int which;
+
+    while (sigwait(&s->wanted, &which) == 0 && !atomic_load(&s->finished)) {
+        log_event(LOG_INFO, "stopping", LOG_S("signal", which == SIGINT ? "SIGINT" : "SIGTERM"));
+        server_stop(s->server);
+    }
+    return NULL;
+}
+
+static void signals_block(struct signals *s)
+{
+    sigemptyset(&s->wanted);
+    sigaddset(&s->wanted, SIGTERM);
+    sigaddset(&s->wanted, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &s->wanted, NULL);
+    signal(SIGHUP, SIG_IGN); /* asks to reload; no setting of this version can be */
+}
+
+static int signals_start(struct signals *s, struct server *server)
+{
+    int wrong;
+
+    s->server = server;
+    wrong = pthread_create(&s->thread, NULL, wait_for_signals, s);
+    return wrong ? FAIL(ERR_IO, "cannot start a thread: %s", strerror(wrong)) : ERR_OK;
+}
+
+static void signals_stop(struct signals *s)
+{
+    atomic_store(&s->finished, true);
+    pthread_kill(s->thread, SIGTERM);
+    pthread_join(s->thread, NULL);
+}
+
+static int serve(struct engine *e, const struct serve_options *o, struct signals *signals)
 {
     int rc = ERR_OK;
     struct server *server = NULL;
@@ -40,7 +88,9 @@ static int serve(struct engine *e, const struct serve_options *o)
     };
 
     TRY(server_new(&server, e, &how));
+    TRY(signals_start(signals, server));
     rc = server_run(server);
+    signals_stop(signals);
 out:
     server_free(server);
     return rc;
@@ -50,11 +100,12 @@ static int run(struct engine *e, const struct command_call *call, void *options)
 {
     int rc = ERR_OK;
     struct serve_options *o = options;
+    struct signals signals = {0};
 
     log_set_level(LOG_INFO);
-    signal(SIGHUP, SIG_IGN); /* asks to reload; no setting of this version can be */
+    signals_block(&signals); /* before the engine starts its threads */
     TRY(engine_open(&e, &o->common.config));
-    rc = serve(e, o);
+    rc = serve(e, o, &signals);
 out:
     engine_close(e);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;

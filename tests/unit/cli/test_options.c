@@ -1,12 +1,15 @@
 #include "unit/cli/cli_fixture.h"
 
+/* The options point into the words, which live until the next call. */
 static int parse_line(const char *line, void **options)
 {
-    char *words[WORDS_MAX + 1], *copy = strdup(line);
-    int n = split_words(copy, words);
-    int code = options_parse(command_find(words[0]), n, words, true, options);
+    static char copy[512];
+    char *words[WORDS_MAX + 1];
+    int n;
 
-    return code; /* the words live on: options point into them */
+    snprintf(copy, sizeof copy, "%s", line);
+    n = split_words(copy, words);
+    return options_parse(command_find(words[0]), n, words, true, options);
 }
 
 Test(options, common_ones_are_understood_by_every_command)

@@ -58,6 +58,7 @@ Test(questions, bad_files_are_named_with_their_line)
     cr_expect_eq(read_text(&q, ".jsonl", "{\"text\":\"a\"}\n{\"title\":\"b\"}\n"), ERR_FORMAT);
     cr_expect_not_null(strstr(err_text(), ".jsonl:2"), "%s", err_text());
     cr_expect_lt(read_text(&q, ".jsonl", "{broken\n"), 0);
+    questions_done(&q);
     cr_expect_eq(read_text(&q, ".txt", "\n\n"), ERR_FORMAT);
     cr_expect_eq(questions_read(&q, "/nowhere/q.txt"), ERR_NOT_FOUND);
     questions_done(&q);
