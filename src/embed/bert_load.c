@@ -53,18 +53,20 @@ static float *take(struct loader *l, size_t n)
 static int find(const struct loader *l, const char *name, size_t rows, size_t cols,
                 const struct tensor **out)
 {
-    char full[NAME_MAX_BYTES];
+    char full[NAME_MAX_BYTES], wanted[64];
     const struct tensor *t;
 
     snprintf(full, sizeof full, "%s%s", l->prefix, name);
     t = safetensors_find(l->w->file, full);
     if (!t)
         return FAIL(ERR_FORMAT, "weights lack the tensor '%s'", full);
-    if (t->rank != (cols ? 2 : 1) || t->shape[0] != rows || (cols && t->shape[1] != cols))
-        return FAIL(ERR_FORMAT,
-                    "tensor '%s' has %zu dimensions and %zu elements; the configuration asks for "
-                    "[%zu%s%.0zu]",
-                    full, t->rank, t->n, rows, cols ? ", " : "", cols);
+    if (t->rank != (cols ? 2 : 1) || t->shape[0] != rows || (cols && t->shape[1] != cols)) {
+        snprintf(wanted, sizeof wanted, cols ? "[%zu, %zu]" : "[%zu]", rows, cols);
+        return FAIL(
+            ERR_FORMAT,
+            "tensor '%s' has %zu dimensions and %zu elements; the configuration asks for %s", full,
+            t->rank, t->n, wanted);
+    }
     *out = t;
     return ERR_OK;
 }

@@ -5,8 +5,15 @@
  * A document is ingested whole or not at all, and the same document again costs a hash. Bad input
  * is named once with its reason, all others go on.
  *
- * Threads  runs on the caller's thread; embedding spreads over the engine's pool, writing happens
- *          on the store's writer. Any number of ingests at once.
+ * Key      path relative to the folder named (a single file: its name); records of json and jsonl:
+ *          their id. A key that another root holds is refused with both names.
+ * Title    what the format says, else the first heading, else the file's name; records: their own.
+ * Metadata own < meta_file's row for its key or file < options.metadata; see ingest/metadata.h.
+ * Files    hidden ones and kinds we do not read are skipped, links never lead out of the folder;
+ *          see ingest/walk.h.
+ * Threads  runs on the caller's thread; reading and extraction are one file ahead on a thread of
+ *          their own, embedding spreads over the engine's pool, writing happens on the store's
+ *          writer. Any number of ingests at once.
  */
 #pragma once
 #include <jansson.h>
@@ -28,10 +35,10 @@ struct ingest_progress {
 struct ingest_options {
     const char *tenant, *collection;    /* NULL: the configuration's */
     int64_t chunk_chars, chunk_overlap; /* -1: the configuration's; chars 0: one chunk a document */
-    const char *root_name;  /* replaces the folder's name in clash messages and the stored root */
-    const json_t *metadata; /* object merged into every document's; NULL: none */
-    const char *meta_file;  /* jsonl: {"path": relative path, ...metadata}; NULL: none */
-    bool prune, prune_force;
+    const char *root_name;   /* replaces the folder's name in clash messages and the stored root */
+    const json_t *metadata;  /* object merged into every document's; NULL: none */
+    const char *meta_file;   /* jsonl: {"path": relative path, ...metadata}; NULL: none */
+    bool prune, prune_force; /* of the folders named, after all went in; see ingest/prune.h */
     void (*progress)(void *arg, const struct ingest_progress *p);
     void *progress_arg;
     const atomic_bool *cancel; /* NULL: cannot be cancelled */

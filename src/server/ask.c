@@ -85,15 +85,17 @@ static bool may_share(const struct query *q)
 void ask_start(struct ask *a)
 {
     struct engine *e = a->loop->service->engine;
+    uint64_t since;
 
     a->leads = false;
     if (query_cached(e, &a->query, &a->key, &a->answer)) {
         finish(a, ERR_OK, NULL);
         return;
     }
+    since = clock_ns();
     if (may_share(&a->query)) {
         a->flight = query_flight_key(e, &a->query, &a->key);
-        a->work = (struct work){.loop = a->loop, .done = came_back, .submitted_ns = clock_ns()};
+        a->work = (struct work){.loop = a->loop, .done = came_back, .submitted_ns = since};
         a->answer.cache = CACHE_JOINED;
         work_expect(&a->work);
         if (!flights_join(e->flights, &a->flight, landed, a))
@@ -102,5 +104,6 @@ void ask_start(struct ask *a)
         a->leads = true;
         a->answer.cache = CACHE_MISS;
     }
+    trace_add(&a->answer.trace, STAGE_CACHE, since);
     start_run(a);
 }

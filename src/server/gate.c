@@ -137,6 +137,7 @@ static void check_host(struct gate *g, struct str value)
 static void check_length(struct gate *g, struct str value)
 {
     int64_t n = 0;
+    bool fits = true;
 
     if (g->has_length) {
         refuse(g, 400, "more than one Content-Length");
@@ -150,10 +151,13 @@ static void check_length(struct gate *g, struct str value)
             refuse(g, 400, "Content-Length must be digits");
             return;
         }
-        n = n > (INT64_MAX - digit) / 10 ? INT64_MAX : n * 10 + digit;
+        fits = fits && n <= (INT64_MAX - digit) / 10;
+        n = fits ? n * 10 + digit : 0;
     }
     if (value.n == 0)
         refuse(g, 400, "Content-Length must be digits");
+    else if (!fits)
+        refuse(g, 413, "Content-Length is over every limit (limits.body_bytes, documents_bytes)");
     g->content_length = n;
 }
 

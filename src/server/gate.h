@@ -47,7 +47,7 @@ struct gate {
 
     int http_minor;
     bool has_host, has_length;
-    int64_t content_length; /* 0 without one; INT64_MAX for more than fits */
+    int64_t content_length; /* 0 without one */
     bool expect_continue;
 
     int status;         /* when refused */

@@ -73,12 +73,22 @@ out:
     return rc;
 }
 
+static bool is_there(struct request *r)
+{
+    struct store_reader *reader = store_reader_get(engine_of(r)->store);
+    struct collection_row row;
+    int rc = store_find_collection(reader, engine_of(r)->config.tenant, r->tail.p, r->mem, &row);
+
+    store_reader_put(engine_of(r)->store, reader);
+    return rc >= 0;
+}
+
 static int make_collection(struct request *r, int *status, struct buf *body)
 {
     int rc = ERR_OK;
     struct engine *e = engine_of(r);
     struct jsonw w = jsonw_to(body);
-    bool was_there = retriever_epoch(e->retriever, e->config.tenant, r->tail.p) != 0;
+    bool was_there = is_there(r);
 
     TRY(check_settings(r));
     TRY(retriever_create_collection(e->retriever, e->config.tenant, r->tail.p));

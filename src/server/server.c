@@ -58,7 +58,7 @@ static int parse_listen(const char *listen, struct address *out)
     size_t n = colon ? (size_t)(colon - listen) : 0;
     int e;
 
-    if (n == 0 || n >= sizeof host)
+    if (n == 0 || n >= sizeof host || colon[1] == '\0')
         return FAIL(ERR_ARGUMENT, "cannot listen on '%s': it must be HOST:PORT", listen);
     memcpy(host, listen, n);
     host[n] = '\0';

@@ -178,6 +178,17 @@ Test(bert, reads_half_precision_weights)
     tiny_close(&m);
 }
 
+Test(bert, reads_weights_that_are_not_aligned)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    m.misaligned = 3;
+    tiny_write_weights(&m, "F32");
+    check_every_level(&m);
+    tiny_close(&m);
+}
+
 /* "bert." before every name, and gamma and beta where newer files say weight and bias. */
 Test(bert, reads_checkpoints_with_older_names)
 {

@@ -26,6 +26,7 @@ struct tiny_tensor {
 struct tiny_model {
     char dir[64];
     size_t hidden, heads, layers, wide, vocab, positions;
+    size_t misaligned; /* bytes by which the tensors miss a multiple of 8 */
     struct tiny_tensor tensors[TINY_TENSORS_MAX];
     size_t n_tensors;
 };
@@ -131,7 +132,7 @@ static inline void tiny_write_weights(struct tiny_model *m, const char *dtype)
         buf_addf(&header, "],\"data_offsets\":[%zu,%zu]}", from, data.n);
     }
     buf_add_char(&header, '}');
-    while (header.n % 8)
+    while (header.n % 8 != m->misaligned)
         buf_add_char(&header, ' ');
     n = header.n;
     buf_add(&file, &n, 8);

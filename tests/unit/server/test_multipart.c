@@ -1,6 +1,7 @@
 #include "server/multipart.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "base/err.h"
 
