@@ -53,8 +53,8 @@ struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
-    float vector_score;   /* cosine; NAN when the chunk was not in that list */
-    float keyword_score;  /* BM25; NAN likewise */
+    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
+    float keyword_score;  /* BM25; NAN when the chunk was not in that list */
 };
 
 struct hits {
