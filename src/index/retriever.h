@@ -24,6 +24,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "store/store.h"
+#include "text/analyzers.h"
 #include "text/words.h"
 
 struct retriever;
@@ -146,8 +147,9 @@ typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *coll
                                  struct str document_key);
 void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
 
-/* How this retriever cuts words; lives as long as it does. */
+/* How this retriever cuts words, and analyzers that do and are warm; live as long as it does. */
 const struct word_settings *retriever_words(const struct retriever *r);
+struct analyzers *retriever_analyzers(struct retriever *r);
 
 /* Index memory in bytes, for /metrics and bench. */
 size_t retriever_bytes(struct retriever *r);
