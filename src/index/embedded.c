@@ -334,6 +334,8 @@ int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *me
         struct chunk_full row = {0};
 
         rc = store_fetch_chunk(reader, hits->v[i].chunk_id, &s->context->fingerprint, mem, &row);
+        if (rc == ERR_OK && document_version(&row.document) != hits->v[i].version)
+            rc = FAIL(ERR_GONE, "document '%.*s' has changed", STR_ARGS(row.document.key));
         if (rc < 0)
             break;
         out[i] = passage_of(&hits->v[i], &row);

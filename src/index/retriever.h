@@ -53,6 +53,7 @@ struct search_spec {
 struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
+    uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
@@ -123,7 +124,8 @@ int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct a
                     struct hits *out);
 
 /* The passages of hits, in the same order, in one read transaction. ERR_GONE when a row has
- * vanished since: retriever_wait_past the snapshot's epoch, take a new one and search again. */
+ * vanished or changed since: retriever_wait_past the snapshot's epoch, take a new one and search
+ * again. */
 int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
                    struct passage *out);
 

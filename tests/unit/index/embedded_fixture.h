@@ -51,9 +51,11 @@ static inline void teardown(void)
 }
 
 /* One document of one chunk, its vector on axis `axis`. */
-static inline int put_from(const char *root, const char *key, const char *text, int axis)
+static inline int put_row(const char *root, const char *key, const char *title, const char *text,
+                          int axis)
 {
     struct arena *mem = arena_new(0);
+    const char *all = arena_printf(mem, "%s\n%s", title, text);
     float vector[DIM] = {0};
     struct digest text_hash = digest_of(text, strlen(text));
     struct chunk_row chunk = {.id = hash64_stable(text, strlen(text)) ^
@@ -65,9 +67,9 @@ static inline int put_from(const char *root, const char *key, const char *text, 
     struct upsert u = {.document = {.key = str_of(key),
                                     .root = str_of(root),
                                     .uri = STR_LIT(""),
-                                    .title = STR_LIT("title"),
+                                    .title = str_of(title),
                                     .metadata = STR_LIT("{}"),
-                                    .hash = text_hash,
+                                    .hash = digest_of(all, strlen(all)),
                                     .n_chunks = 1,
                                     .text = str_of(text)},
                        .chunks = &chunk,
@@ -86,7 +88,7 @@ static inline int put_from(const char *root, const char *key, const char *text, 
 
 static inline int put(const char *key, const char *text, int axis)
 {
-    return put_from("", key, text, axis);
+    return put_row("", key, "title", text, axis);
 }
 
 static inline struct snapshot *snap(void)

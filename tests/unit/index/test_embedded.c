@@ -85,6 +85,32 @@ Test(embedded, fetch_says_gone_when_the_row_is)
     arena_free(mem);
 }
 
+/* Its chunks have the same ids as before. */
+Test(embedded, fetch_says_gone_when_the_row_is_another)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[1];
+    struct snapshot *s;
+    struct hits h;
+
+    put_row("", "a", "old title", "text", 0);
+    s = snap();
+    h = search(s, SEARCH_HYBRID, "text", 0, mem);
+    cr_expect_eq(snapshot_fetch(s, &h, mem, p), ERR_OK);
+    put_row("", "a", "new title", "text", 0);
+    cr_expect_eq(snapshot_fetch(s, &h, mem, p), ERR_GONE);
+    snapshot_unref(s);
+
+    retriever_close(r);
+    open_retriever();
+    s = snap();
+    h = search(s, SEARCH_HYBRID, "text", 0, mem);
+    cr_assert_eq(snapshot_fetch(s, &h, mem, p), ERR_OK);
+    cr_expect(str_eq(p[0].title, STR_LIT("new title")));
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
 Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
 {
     struct retriever_options o = {.store = store,

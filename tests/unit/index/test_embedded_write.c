@@ -76,8 +76,8 @@ Test(embedded_write, refuses_a_document_of_another_root_and_keeps_the_first)
     struct arena *mem = arena_new(0);
     struct snapshot *s;
 
-    cr_expect_eq(put_from("/x", "a", "first", 0), ERR_OK);
-    cr_expect_eq(put_from("/y", "a", "second", 0), ERR_EXISTS);
+    cr_expect_eq(put_row("/x", "a", "title", "first", 0), ERR_OK);
+    cr_expect_eq(put_row("/y", "a", "title", "second", 0), ERR_EXISTS);
     cr_expect_not_null(strstr(err_text(), "'/x'"), "and says why: %s", err_text());
     s = snap();
     cr_expect_eq(snapshot_documents(s), 1);
