@@ -120,8 +120,8 @@ out:
 static int damaged(struct db *db, const char *what, uint64_t id)
 {
     return FAIL(ERR_DATABASE,
-                "'%s' is damaged (%s %llx does not match its checksum); put a backup"
-                " in its place or ingest again",
+                "'%s' is damaged (%s %llx does not match its checksum); put a backup in its place"
+                " or ingest into a new data folder",
                 db->path, what, (unsigned long long)id);
 }
 
