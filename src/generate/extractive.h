@@ -34,7 +34,7 @@ struct extract_question {
     const struct word_settings *words;
     struct extract_term {
         struct str stem;
-        double weight; /* idf, rounded to quarters; 0: a word that no chunk has counts as rarest */
+        double weight; /* idf, rounded to quarters; a word that no chunk has counts as the rarest */
     } * terms;
     size_t n_terms;
     double weight_sum;
