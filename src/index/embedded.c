@@ -276,6 +276,11 @@ const struct word_settings *retriever_words(const struct retriever *r)
     return &r->words;
 }
 
+struct analyzers *retriever_analyzers(struct retriever *r)
+{
+    return r->context.analyzers;
+}
+
 size_t retriever_bytes(struct retriever *r)
 {
     size_t at = 0, n, bytes = 0;

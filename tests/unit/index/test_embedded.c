@@ -363,6 +363,16 @@ Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
     arena_free(mem);
 }
 
+Test(embedded, lends_its_analyzers)
+{
+    struct word_analyzer *a = analyzers_get(retriever_analyzers(r));
+
+    cr_expect_not_null(a);
+    analyzers_put(retriever_analyzers(r), a);
+    cr_expect_eq(analyzers_get(retriever_analyzers(r)), a, "warm");
+    analyzers_put(retriever_analyzers(r), a);
+}
+
 Test(embedded, refuses_an_unknown_language)
 {
     struct retriever_options o = {.store = store, .dim = DIM, .words = {"klingon", true}};
