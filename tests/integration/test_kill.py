@@ -85,6 +85,7 @@ class Cycle:
         self.files = os.path.join(folder, "files")
         self.chance = chance
         self.known = Documents()
+        self.on_disk = {}  # file -> version
         self.version = 0
         self.ingest_s = 1.0  # how long a whole run takes, learnt
         self.n_whole = self.n_killed = self.n_replies = 0
@@ -97,19 +98,20 @@ class Cycle:
     # ---- what is killed ----
 
     def change_files(self):
-        """Adds, changes and removes some; the rest stays as it is."""
+        """Adds, changes and removes some; what an earlier kill cut off is still under way."""
         for i in range(N_FILES):
             key = "f%03d.%s" % (i, KINDS[i % len(KINDS)])
             path = os.path.join(self.files, key)
             dice = self.chance.random()
-            if dice < 0.05 and os.path.exists(path):
+            if dice < 0.05 and self.on_disk.get(key):
                 os.remove(path)
-                self.known.under_way(key, GONE)
-            elif dice < 0.6 or not os.path.exists(path) and dice < 0.9:
-                version = self.next_version()
+                self.on_disk[key] = GONE
+            elif dice < 0.6 or not self.on_disk.get(key) and dice < 0.9:
+                self.on_disk[key] = self.next_version()
                 with open(path, "w", encoding="utf-8") as f:
-                    f.write(file_of(key, version))
-                self.known.under_way(key, version)
+                    f.write(file_of(key, self.on_disk[key]))
+            if key in self.on_disk:
+                self.known.under_way(key, self.on_disk[key])
 
     def ingest(self):
         return subprocess.Popen(
@@ -117,15 +119,8 @@ class Cycle:
              self.files], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
     def files_are_there(self):
-        for name in list(self.known.may):
-            if name.startswith("f"):
-                path = os.path.join(self.files, name)
-                here = GONE
-                if os.path.exists(path):
-                    with open(path, encoding="utf-8") as f:
-                        body = f.read()
-                    here = int(body[body.index("v") + 1:].split(" ")[0])
-                self.known.acknowledged(name, here)
+        for key, version in self.on_disk.items():
+            self.known.acknowledged(key, version)
 
     def kill_an_ingest(self):
         self.change_files()
