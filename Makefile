@@ -116,6 +116,7 @@ chosen  = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(f)),$(f))),$(1))
 TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
 SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
+NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
@@ -148,7 +149,7 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
 # Scripts use the program and the C example, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so)
+test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so) $(NEON_BIN)
 
 test-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)

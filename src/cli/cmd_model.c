@@ -95,6 +95,7 @@ static int info(const struct command_call *call, const struct model_options *o)
     enum simd_level level;
 
     TRY(cpu_chosen_level(&level));
+    TRY(command_needs_model(c));
     TRY(embedder_open(&e, &how));
     fingerprint = embedder_fingerprint(e);
     digest_hex(&fingerprint, hex);

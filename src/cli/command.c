@@ -44,12 +44,27 @@ static int must_have_data(const char *data)
     return rc;
 }
 
+int command_needs_model(const struct config *c)
+{
+    char file[CONFIG_TEXT_MAX + 16];
+
+    snprintf(file, sizeof file, "%s/config.json", c->model.path);
+    if (access(file, R_OK) < 0)
+        return FAIL(ERR_UNAVAILABLE,
+                    "there is no embedding model in '%s'; `ragd model fetch` gets the default one, "
+                    "--model DIR takes another",
+                    c->model.path);
+    return ERR_OK;
+}
+
 static int run_with_engine(const struct command *cmd, const struct command_call *call,
                            struct common *o)
 {
     struct engine *e = NULL;
     int rc = cmd->place == PLACE_ENGINE ? must_have_data(o->config.data) : ERR_OK;
 
+    if (rc == ERR_OK)
+        rc = command_needs_model(&o->config);
     if (rc == ERR_OK)
         rc = engine_open(&e, &o->config);
     if (rc < 0)

@@ -34,7 +34,10 @@ static struct dead *dead_copy(const struct segment *s, const struct dead *old)
     struct dead *d = mem_calloc(1, sizeof *d);
 
     if (old) {
-        *d = *old;
+        /* Field by field: readers may be counting old->refs at this moment. */
+        d->n_chunks = old->n_chunks;
+        d->n_documents = old->n_documents;
+        d->n_words = old->n_words;
         d->chunks = mem_dup(old->chunks, chunk_bytes);
         d->documents = mem_dup(old->documents, document_bytes);
         d->df = mem_dup(old->df, df_bytes);

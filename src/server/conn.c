@@ -1,6 +1,7 @@
 #include "server/conn.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -475,7 +476,8 @@ void conn_tick(struct conn *c)
 
 /* ---- accepting ---- */
 
-static int open_handle(struct conn *c, uv_stream_t *listener)
+/* From the listener, or `fd` when there is one already. */
+static int open_handle(struct conn *c, uv_stream_t *listener, int fd)
 {
     int e =
         c->local ? uv_pipe_init(&c->loop->uv, &c->u.pipe, 0) : uv_tcp_init(&c->loop->uv, &c->u.tcp);
@@ -483,7 +485,10 @@ static int open_handle(struct conn *c, uv_stream_t *listener)
     if (e < 0)
         return e;
     c->u.handle.data = c;
-    e = uv_accept(listener, &c->u.stream);
+    if (listener)
+        e = uv_accept(listener, &c->u.stream);
+    else
+        e = c->local ? uv_pipe_open(&c->u.pipe, fd) : uv_tcp_open(&c->u.tcp, fd);
     if (e == 0 && !c->local)
         uv_tcp_nodelay(&c->u.tcp, 1);
     return e;
@@ -496,7 +501,7 @@ static void refuse_connection(struct conn *c)
     refuse(c, 503, "busy", "too many connections (limits.connections)");
 }
 
-void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
+static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
 {
     struct service *s = l->service;
     struct conn *c = mem_calloc(1, sizeof *c);
@@ -511,7 +516,7 @@ void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
         c->next->at = &c->next;
     c->at = &l->conns;
     l->conns = c;
-    if (open_handle(c, listener) < 0) {
+    if (open_handle(c, listener, fd) < 0) {
         conn_abort(c);
         return;
     }
@@ -524,4 +529,19 @@ void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
     } else {
         set_reading(c, true);
     }
+}
+
+void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
+{
+    accepted(l, listener, -1, local);
+}
+
+void conn_accept_waiting(struct loop *l, uv_handle_t *listener, bool local)
+{
+    int listen_fd, fd;
+
+    if (uv_fileno(listener, &listen_fd) < 0)
+        return;
+    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        accepted(l, NULL, fd, local);
 }

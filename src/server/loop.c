@@ -1,5 +1,8 @@
 #include "server/loop.h"
 
+#include <linux/filter.h>
+#include <sys/socket.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -44,6 +47,20 @@ static void deliver(struct loop *l)
     }
 }
 
+/* A listener that closes resets what it has not accepted, and between our last accept and the close
+ * one more may come. So first no packet reaches it any more (who asks now will ask again, and find
+ * nobody), then all that wait are accepted. Where the filter is not allowed the gap stays. */
+static void accept_the_last(struct loop *l, uv_handle_t *listener, bool local)
+{
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = {1, &nothing};
+    int fd;
+
+    if (uv_fileno(listener, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+    conn_accept_waiting(l, listener, local);
+}
+
 static void close_listeners(struct loop *l)
 {
     if (l->has_tcp)
@@ -64,6 +81,10 @@ static void drain(struct loop *l)
     }
     if (since < DRAIN_GRACE_MS)
         return;
+    if (l->has_tcp)
+        accept_the_last(l, (uv_handle_t *)&l->tcp, false);
+    if (l->has_local)
+        accept_the_last(l, (uv_handle_t *)&l->local, true);
     close_listeners(l);
     if (since > l->service->engine->config.server.drain_s * 1000)
         for (struct conn *c = l->conns, *next; c; c = next) {

@@ -73,26 +73,18 @@ out:
     return rc;
 }
 
-static bool is_there(struct request *r)
-{
-    struct store_reader *reader = store_reader_get(engine_of(r)->store);
-    struct collection_row row;
-    int rc = store_find_collection(reader, engine_of(r)->config.tenant, r->tail.p, r->mem, &row);
-
-    store_reader_put(engine_of(r)->store, reader);
-    return rc >= 0;
-}
-
 static int make_collection(struct request *r, int *status, struct buf *body)
 {
     int rc = ERR_OK;
     struct engine *e = engine_of(r);
     struct jsonw w = jsonw_to(body);
-    bool was_there = is_there(r);
 
     TRY(check_settings(r));
-    TRY(retriever_create_collection(e->retriever, e->config.tenant, r->tail.p));
-    *status = was_there ? 200 : 201;
+    rc = retriever_create_collection(e->retriever, e->config.tenant, r->tail.p);
+    *status = rc == ERR_EXISTS ? 200 : 201; /* the same PUT again is fine */
+    if (rc == ERR_EXISTS)
+        rc = ERR_OK;
+    TRY(rc);
     jsonw_open(&w, '{');
     jsonw_key(&w, "name"), jsonw_str(&w, r->tail);
     jsonw_key(&w, "settings"), jsonw_raw(&w, STR_LIT("{}"));

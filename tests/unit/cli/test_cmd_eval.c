@@ -60,7 +60,7 @@ Test(cmd_eval, questions_that_were_not_asked_count_as_zero)
 
 Test(cmd_eval, run_file_has_documents_best_first)
 {
-    char line[1024], more[300], path[300];
+    char line[1024], more[400], path[300];
     struct buf b;
 
     write_file(f.folder, "q.jsonl", CAPITAL);

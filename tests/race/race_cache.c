@@ -1,0 +1,56 @@
+/* race_cache.c - the caches and the pool used by many threads at once. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "cache/answers.h"
+
+#define ROUNDS 400
+
+static void use_answers(void *arg, size_t i)
+{
+    struct answers *a = arg;
+    char name[32], reply[64] = "{}";
+    float vector[4] = {1, 0, 0, 0};
+    struct digest question, prompt;
+    struct answers_entry found;
+    struct lru_value *value;
+    uint64_t ticket = answers_ticket(a);
+    struct str document = {name, 0};
+
+    document.n = (size_t)snprintf(name, sizeof name, "document-%zu", i % 7);
+    question = digest_of(&i, sizeof i);
+    prompt = digest_of(name, document.n);
+    answers_find(a, &question, i % 3, &found);
+    mem_free(found.vector);
+    lru_value_unref(found.reply);
+    answers_remember(a, &question, i % 3, vector, 4, &prompt);
+    value = answers_get(a, &prompt);
+    if (!value) {
+        value = lru_value_new(reply, sizeof reply, 60000);
+        answers_put(a, &prompt, value, ticket, "t", "c", &document, 1);
+    }
+    CHECK(value->n == sizeof reply && memcmp(value->bytes, reply, sizeof reply) == 0);
+    lru_value_unref(value);
+    if (i % 11 == 0)
+        answers_purge_document(a, "t", "c", document);
+    if (i % 97 == 0)
+        answers_clear(a);
+}
+
+int main(void)
+{
+    struct answers_options o = {1 << 20, 60000};
+    struct answers *a = answers_new(&o);
+    struct pool *pool = pool_new("race", 4, 64);
+    struct answers_stats stats;
+
+    pool_each(pool, ROUNDS, use_answers, a);
+    answers_stats_get(a, &stats);
+    CHECK(stats.misses > 0);
+    pool_free(pool);
+    answers_free(a);
+    return 0;
+}
