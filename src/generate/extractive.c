@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/err.h"
 #include "base/utf8.h"
 #include "generate/cues.h"
 #include "simd/simd.h"
@@ -50,19 +49,19 @@ static void add_term(void *arg, struct str word, uint32_t start, uint32_t end)
         q->terms[q->n_terms++].stem = (struct str){arena_strndup(l->mem, word.p, word.n), word.n};
 }
 
-int extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
-                       const struct word_settings *words, struct arena *mem,
-                       struct extract_question *out)
+void extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
+                        struct analyzers *analyzers, struct arena *mem,
+                        struct extract_question *out)
 {
-    int rc = ERR_OK;
-    struct extract_question q = {.text = text, .vector = vector, .dim = dim, .words = words};
-    struct word_analyzer *analyzer = NULL;
+    struct extract_question q = {
+        .text = text, .vector = vector, .dim = dim, .analyzers = analyzers};
+    struct word_analyzer *analyzer = analyzers_get(analyzers);
     struct term_list list = {&q, mem};
     double unseen = log(1 + (double)snapshot_chunks(snap));
 
     q.terms = ARENA_ARRAY(mem, struct extract_term, EXTRACTIVE_TERMS_MAX);
-    TRY(word_analyzer_new(&analyzer, words));
     words_each(analyzer, text, add_term, &list);
+    analyzers_put(analyzers, analyzer);
     for (size_t i = 0; i < q.n_terms; i++) {
         double idf = snapshot_idf(snap, q.terms[i].stem);
 
@@ -70,9 +69,6 @@ int extractive_prepare(struct snapshot *snap, struct str text, const float *vect
         q.weight_sum += q.terms[i].weight;
     }
     *out = q;
-out:
-    word_analyzer_free(analyzer);
-    return rc;
 }
 
 const char *extractive_settings(const struct extract_question *q, struct arena *mem)
@@ -367,21 +363,20 @@ static struct str answer_text(const struct extract_result *r, struct arena *mem)
     return text;
 }
 
-int extractive_answer(const struct extract_question *q, const struct context *ctx,
-                      struct arena *mem, struct extract_result *out)
+void extractive_answer(const struct extract_question *q, const struct context *ctx,
+                       struct arena *mem, struct extract_result *out)
 {
-    int rc = ERR_OK;
     struct extract_result r = {.text = str_of(REFUSAL)};
     struct candidates c = {0};
-    struct word_analyzer *analyzer = NULL;
+    struct word_analyzer *analyzer = analyzers_get(q->analyzers);
     const struct candidate *best;
 
     c.v = arena_alloc(mem, ctx->n * SENTENCES_PER_CHUNK_MAX * sizeof *c.v);
     c.passage_terms = ARENA_ARRAY(mem, uint64_t, ctx->n);
     r.citations = ARENA_ARRAY(mem, struct citation, EXTRACTIVE_SENTENCES_MAX);
-    TRY(word_analyzer_new(&analyzer, q->words));
     for (uint32_t i = 0; i < ctx->n; i++)
         score_passage(q, ctx, i, analyzer, &c);
+    analyzers_put(q->analyzers, analyzer);
     best = best_of(ctx, &c);
     if (best) {
         signals_of(q, ctx, &c, best, &r.signals);
@@ -393,7 +388,4 @@ int extractive_answer(const struct extract_question *q, const struct context *ct
         r.text = answer_text(&r, mem);
     }
     *out = r;
-out:
-    word_analyzer_free(analyzer);
-    return rc;
 }

@@ -164,8 +164,8 @@ static int build_context(struct run *r)
                             .generator = "extractive"};
 
     TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
-    TRY(extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r),
-                           retriever_words(r->e->retriever), ans->mem, &r->question));
+    extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r),
+                       retriever_analyzers(r->e->retriever), ans->mem, &r->question);
     prompt.settings = settings_of(r);
     r->prompt_hash = context_prompt_hash(&ans->context, &prompt, ans->mem);
 out:
@@ -197,9 +197,8 @@ static bool answered_before(struct run *r)
     return r->ans->shared != NULL;
 }
 
-static int generate(struct run *r)
+static void generate(struct run *r)
 {
-    int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct buf body;
@@ -208,13 +207,11 @@ static int generate(struct run *r)
     if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
         ans->degraded = "generate";
     else if (r->q->answer != QUERY_ANSWER_NONE)
-        TRY(extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract));
+        extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
     reply_body(r->q, ans, &body);
     ans->shared = lru_value_new(body.p, body.n, r->e->config.cache.ttl_s * 1000);
-out:
     buf_done(&body);
     trace_add(&ans->trace, STAGE_GENERATE, since);
-    return rc;
 }
 
 static void remember(struct run *r)
@@ -263,7 +260,7 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
         rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
         goto out;
     }
-    TRY(generate(&r));
+    generate(&r);
     remember(&r);
 out:
     count(&r);
