@@ -14,7 +14,7 @@ struct run {
     struct engine *e;
     const struct query *q;
     struct answer *ans;
-    struct digest key;
+    const struct digest *key;
     uint64_t ticket;
     struct snapshot *snap;
     float *vector; /* in ans->mem; NULL in keyword mode */
@@ -48,7 +48,6 @@ static bool is_late(const struct run *r)
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans)
 {
-    uint64_t since = clock_ns();
     uint64_t epoch;
     struct answers_entry found;
 
@@ -57,7 +56,6 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
     epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
     answers_find(e->answers, key, epoch, &found);
     mem_free(found.vector);
-    trace_add(&ans->trace, STAGE_CACHE, since);
     if (found.state != ANSWERS_HIT)
         return false;
     ans->shared = found.reply;
@@ -77,7 +75,7 @@ static bool look_up(struct run *r)
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
-    answers_find(r->e->answers, &r->key, epoch, &found);
+    answers_find(r->e->answers, r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
@@ -170,7 +168,7 @@ static bool answered_before(struct run *r)
     if (looks_up(r->q))
         reply = answers_get(r->e->answers, &r->prompt_hash);
     if (reply) {
-        answers_find(r->e->answers, &r->key, snapshot_epoch(r->snap), &found);
+        answers_find(r->e->answers, r->key, snapshot_epoch(r->snap), &found);
         r->ans->cache =
             found.state == ANSWERS_MOVED && digest_eq(&found.prompt_hash, &r->prompt_hash)
                 ? CACHE_REVALIDATED
@@ -179,7 +177,7 @@ static bool answered_before(struct run *r)
             answers_count_revalidated(r->e->answers);
         mem_free(found.vector);
         lru_value_unref(found.reply);
-        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+        answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                          &r->prompt_hash);
     }
     r->ans->shared = reply;
@@ -216,7 +214,7 @@ static void remember(struct run *r)
     if (stores(r->q) && !ans->degraded) {
         for (size_t i = 0; i < ans->hits.n; i++)
             documents[i] = ans->passages[i].document;
-        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+        answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                          &r->prompt_hash);
         answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
                     r->q->collection, documents, ans->hits.n);
@@ -226,10 +224,11 @@ static void remember(struct run *r)
 
 /* ---- the path ---- */
 
-int query_run(struct engine *e, const struct query *q, struct answer *ans)
+int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
+                 struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans, .key = query_key(e, q, ans->mem)};
+    struct run r = {.e = e, .q = q, .ans = ans, .key = key};
 
     if (look_up(&r))
         goto out;
@@ -247,6 +246,15 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
 out:
     snapshot_unref(r.snap);
     return rc;
+}
+
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
+{
+    uint64_t since = clock_ns();
+    struct digest key = query_key(e, q, ans->mem);
+
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    return query_run_as(e, q, &key, ans);
 }
 
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
