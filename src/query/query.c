@@ -14,7 +14,7 @@ struct run {
     struct engine *e;
     const struct query *q;
     struct answer *ans;
-    struct digest key;
+    const struct digest *key;
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
@@ -50,13 +50,10 @@ static bool is_late(const struct run *r)
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans)
 {
-    uint64_t since = clock_ns();
-
     if (!looks_up(q))
         return false;
     ans->shared =
         answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
-    trace_add(&ans->trace, STAGE_CACHE, since);
     if (!ans->shared)
         return false;
     ans->cache = CACHE_HIT;
@@ -76,7 +73,7 @@ static bool look_up(struct run *r)
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
-    answers_find(r->e->answers, &r->key, epoch, &found);
+    answers_find(r->e->answers, r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
@@ -175,7 +172,7 @@ out:
 
 static void remember_question(struct run *r)
 {
-    answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+    answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                      &r->prompt_hash);
 }
 
@@ -244,10 +241,11 @@ static void count(struct run *r)
 
 /* ---- the path ---- */
 
-int query_run(struct engine *e, const struct query *q, struct answer *ans)
+int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
+                 struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans, .key = query_key(e, q, ans->mem)};
+    struct run r = {.e = e, .q = q, .ans = ans, .key = key};
 
     if (look_up(&r))
         goto out;
@@ -266,6 +264,15 @@ out:
     count(&r);
     snapshot_unref(r.snap);
     return rc;
+}
+
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
+{
+    uint64_t since = clock_ns();
+    struct digest key = query_key(e, q, ans->mem);
+
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    return query_run_as(e, q, &key, ans);
 }
 
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
