@@ -48,7 +48,7 @@ struct digest file_hash(const struct run *run, struct str key, struct str bytes)
     return digester_finish(d);
 }
 
-/* A record's: its file may change without it. */
+/* A record's: its file may change without it, and it says nothing of its neighbours. */
 static struct digest record_hash(const struct run *run, const struct extracted *doc,
                                  const struct document_row *row)
 {
@@ -170,7 +170,7 @@ static int fill_row(struct run *run, const struct origin *o, const struct extrac
     row->title = title_of(o, doc);
     row->text = doc->text;
     TRY(metadata_merge(doc->metadata, fields, run->o->metadata, d->mem, &row->metadata));
-    row->hash = o->from_file && doc->id.n == 0 ? o->hash : record_hash(run, doc, row);
+    row->hash = o->is_whole_file && doc->id.n == 0 ? o->hash : record_hash(run, doc, row);
 out:
     return rc;
 }

@@ -15,6 +15,7 @@ struct origin {
     struct str folder;  /* the folder itself; "" likewise */
     const char *shown;  /* the file, as the report names it */
     bool from_file;     /* its title may be a heading or the file's name */
+    bool is_whole_file; /* the file gave this document, no other and no problem, so `hash` tells */
     struct digest hash; /* of the file's bytes and all that goes with them, from file_hash */
 };
 
