@@ -261,7 +261,7 @@ static int take_bytes(struct run *run, struct batch *batch, const char *name, st
     struct source *source = source_new();
     bool same = false;
 
-    origin.hash = file_hash(run, origin.key, bytes);
+    origin.hash = file_hash(run, origin.folder, origin.key, bytes);
     TRY(document_known(run, origin.key, origin.root, &origin.hash, &same));
     if (same) {
         run->report->unchanged++;

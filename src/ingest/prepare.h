@@ -19,8 +19,8 @@ struct origin {
     struct digest hash; /* of the file's bytes and all that goes with them, from file_hash */
 };
 
-/* Equal means that reading the file again would change nothing. */
-struct digest file_hash(const struct run *run, struct str key, struct str bytes);
+/* Equal means that reading the file again would change nothing. `folder` as in struct origin. */
+struct digest file_hash(const struct run *run, struct str folder, struct str key, struct str bytes);
 
 /* Whether the key is free for this root: ERR_EXISTS naming both when another holds it. *same says
  * that the stored document has this hash. */

@@ -13,8 +13,6 @@
  * chunks or other sentences, and everything is read anew. */
 #define INGEST_VERSION 2
 
-#define INGEST_KEY_MAX 4096 /* bytes of a document's key */
-
 struct run {
     struct engine *e;               /* feed */
     const struct ingest_options *o; /* feed */

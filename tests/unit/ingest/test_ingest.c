@@ -119,6 +119,28 @@ Test(ingest, stores_the_root_under_another_name)
     world_close(&w);
 }
 
+Test(ingest, of_a_moved_folder_tells_where_it_lies_now)
+{
+    struct world w;
+    struct ingest_report r;
+    struct ingest_options o = USUAL_OPTIONS;
+    struct arena *mem = arena_new(0);
+    struct document_row row;
+
+    WORLD_OPEN(&w);
+    o.root_name = "handbook";
+    library_put(&w, "docs/a.txt", "Banks hold capital.");
+    cr_assert_eq(library_ingest_as(&w, "docs", o, &r), ERR_OK, "%s", err_text());
+    ingest_report_done(&r);
+    cr_assert_eq(rename(library_path(&w, "docs"), library_path(&w, "moved")), 0);
+    cr_assert_eq(library_ingest_as(&w, "moved", o, &r), ERR_OK, "%s", err_text());
+    ingest_report_done(&r);
+    cr_assert(library_find(&w, "a.txt", mem, &row));
+    cr_expect(str_ends(row.uri, STR_LIT("/moved/a.txt")), "%.*s", STR_ARGS(row.uri));
+    arena_free(mem);
+    world_close(&w);
+}
+
 Test(ingest, of_records_uses_their_ids_as_keys)
 {
     struct world w;
@@ -132,8 +154,10 @@ Test(ingest, of_records_uses_their_ids_as_keys)
                 "\"metadata\":{\"year\":2020}}\n"
                 "{\"id\":\"two\",\"title\":\"\",\"text\":\"Banks hold cash.\"}\n"
                 "{\"id\":\"three\"}\n"
+                "{\"id\":\"fo\\u0000ur\",\"text\":\"Cut short.\"}\n"
                 "not json\n");
     OK(&w, "c.jsonl", &r);
+    cr_expect(!library_has(&w, "fo"));
     cr_expect_eq(r.documents, 2);
     cr_expect_geq(r.n_refused, 1);
     ingest_report_done(&r);
