@@ -5,7 +5,7 @@ A question counts as found when one of its gold texts (white space folded) stand
 first five sources of the gold document. `none` questions have no answer in these documents: the
 right reply is "answered": false.
 
-    tests/quality/demo_questions.py [--data DIR] [--show 1]
+    tests/quality/demo_questions.py [--data DIR] [--show 1]     (show: every question with its reply)
 """
 import service
 from figures import Figures, options, tell
@@ -25,6 +25,10 @@ def is_found(question, sources):
                for g in question["gold"] for document, text in texts)
 
 
+def is_quoted(question, answer):
+    return any(folded(g["text"]) in folded(answer) for g in question["gold"])
+
+
 def show(question, reply):
     print("\n%s %s\n  wanted: %s" % (question["id"], question["question"], question["answer"]))
     print("  reply:  %s" % reply["answer"])
@@ -33,7 +37,7 @@ def show(question, reply):
 
 
 def ask_all(client, questions, mode, out, shown):
-    found = refused = said_so = 0
+    found = quoted = refused = said_so = 0
     for q in questions:
         reply = client.post("/query", question=q["question"], k=K, mode=mode, cache="no-store")
         if shown:
@@ -44,6 +48,7 @@ def ask_all(client, questions, mode, out, shown):
                 out.note("answered all the same: %s -> %s" % (q["question"], folded(reply["answer"])[:160]))
             continue
         refused += not reply["answered"]
+        quoted += is_quoted(q, reply["answer"])
         if is_found(q, reply["sources"]):
             found += 1
         elif mode == "hybrid":
@@ -51,7 +56,7 @@ def ask_all(client, questions, mode, out, shown):
                 K, q["id"], q["question"], reply["sources"][0]["document"] if reply["sources"] else "-"))
         if not reply["answered"] and mode == "hybrid":
             out.note("not answered: %s %s" % (q["id"], q["question"]))
-    return found, refused, said_so
+    return found, quoted, refused, said_so
 
 
 def main():
@@ -64,11 +69,13 @@ def main():
     with service.Server(data) as server:
         client = service.Client(server.port)
         for mode in MODES:
-            found, refused, said_so = ask_all(client, questions, mode, out,
+            found, quoted, refused, said_so = ask_all(client, questions, mode, out,
                                               o.show and mode == "hybrid")
             asked = mode == "hybrid"
             out.add("%s: gold text in the first %d sources, of %d" % (mode, K, len(questions) - n_none),
                     found, "%d", FOUND if asked else None)
+            out.add("%s: the answer itself quotes a gold text, of %d" % (mode, len(questions) - n_none),
+                    quoted, "%d")
             out.add("%s: questions without an answer that are told so, of %d" % (mode, n_none),
                     said_so, "%d", SAID_SO if asked else None)
             out.add("%s: questions with an answer that are refused, of %d" % (
