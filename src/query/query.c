@@ -61,8 +61,7 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
     return true;
 }
 
-/* True when the answer is there; else the vector of an earlier run may be, which saves embedding.
- */
+/* True when the answer is there. Else an earlier run may have left its vector: no embedding. */
 static bool look_up(struct run *r)
 {
     struct answers_entry found;
