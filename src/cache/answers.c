@@ -90,20 +90,15 @@ void answers_find(struct answers *a, const struct digest *question_key, uint64_t
     const struct question *q;
 
     *out = (struct answers_entry){.state = ANSWERS_MISS};
-    if (!v) {
-        atomic_fetch_add(&a->misses, 1);
+    if (!v)
         return;
-    }
     q = (const struct question *)(const void *)v->bytes;
     if (q->epoch == epoch)
         out->reply = lru_get(a->replies, &q->prompt_hash);
-    if (out->reply) {
+    if (out->reply)
         out->state = ANSWERS_HIT;
-        atomic_fetch_add(&a->hits, 1);
-    } else {
+    else
         fill_moved(out, q);
-        atomic_fetch_add(&a->moved, 1);
-    }
     lru_value_unref(v);
 }
 
@@ -229,6 +224,14 @@ void answers_clear(struct answers *a)
     lru_clear(a->replies);
     lru_clear(a->questions);
     pthread_mutex_unlock(&a->mu);
+}
+
+void answers_count(struct answers *a, enum answers_state found)
+{
+    atomic_uint_fast64_t *const counters[] = {
+        [ANSWERS_MISS] = &a->misses, [ANSWERS_HIT] = &a->hits, [ANSWERS_MOVED] = &a->moved};
+
+    atomic_fetch_add(counters[found], 1);
 }
 
 void answers_count_revalidated(struct answers *a)

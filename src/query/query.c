@@ -57,7 +57,8 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
     answers_find(e->answers, key, epoch, &found);
     mem_free(found.vector);
     if (found.state != ANSWERS_HIT)
-        return false;
+        return false; /* the run looks again, and counts that */
+    answers_count(e->answers, found.state);
     ans->shared = found.reply;
     ans->cache = CACHE_HIT;
     return true;
@@ -76,6 +77,7 @@ static bool look_up(struct run *r)
     if (!looks_up(r->q))
         return false;
     answers_find(r->e->answers, r->key, epoch, &found);
+    answers_count(r->e->answers, found.state);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;

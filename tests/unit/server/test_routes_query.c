@@ -66,6 +66,33 @@ Test(routes_query, bad_requests_are_400)
     live_close(&l);
 }
 
+static int64_t cache_counts(const struct live *l, const char *key)
+{
+    int status;
+    json_t *j = live_call(l, "GET", "/cache", NULL, &status);
+    int64_t n = json_integer_value(json_object_get(j, key));
+
+    cr_assert(json_is_integer(json_object_get(j, key)), "%s", key);
+    json_decref(j);
+    return n;
+}
+
+Test(routes_query, each_question_is_counted_once)
+{
+    struct live l;
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "cats", "Cats eat fish.", NULL);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    cr_expect_eq(cache_counts(&l, "misses"), 1);
+    cr_expect_eq(cache_counts(&l, "hits"), 1);
+    cr_expect_eq(cache_counts(&l, "moved"), 1);
+    live_close(&l);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
