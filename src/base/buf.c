@@ -44,7 +44,9 @@ void buf_add(struct buf *b, const void *p, size_t n)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    buf_reserve(b, 1);
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void buf_add_str(struct buf *b, const char *s)

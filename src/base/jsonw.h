@@ -42,4 +42,5 @@ void jsonw_raw(struct jsonw *w, struct str json); /* already valid JSON */
 
 /* The pieces, for callers that format by hand. */
 void jsonw_string(struct buf *out, struct str s);
+void jsonw_integer(struct buf *out, int64_t v);
 void jsonw_number(struct buf *out, double v);

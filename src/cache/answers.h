@@ -49,7 +49,8 @@ struct answers_entry {
 struct answers *answers_new(const struct answers_options *o);
 void answers_free(struct answers *a);
 
-/* The question table. `epoch` is the collection's now. */
+/* The question table. `epoch` is the collection's now. Counts nothing: one question may look more
+ * than once, and what came of it is told by answers_count. */
 void answers_find(struct answers *a, const struct digest *question_key, uint64_t epoch,
                   struct answers_entry *out);
 

@@ -141,6 +141,9 @@ int64_t answer_ttl_s(const struct answer *ans)
     return left > 0 ? left : 0;
 }
 
+/* What a reply has around its shared part: id, cache, timings. */
+#define AROUND_BYTES 512
+
 /* Nanoseconds as the milliseconds of the contract. */
 static void write_ms(struct jsonw *w, const char *name, uint64_t ns)
 {
@@ -188,6 +191,7 @@ void query_reply(struct answer *ans, const char *id, struct buf *out)
     uint64_t since = clock_ns();
     struct jsonw w = jsonw_to(out);
 
+    buf_reserve(out, ans->shared->n + AROUND_BYTES);
     jsonw_open(&w, '{');
     jsonw_key(&w, "id");
     jsonw_cstr(&w, id);

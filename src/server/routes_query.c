@@ -46,14 +46,22 @@ static void log_question(const struct request *r, const struct query *q)
 
 /* ---- reply headers ---- */
 
+static void add_duration(struct buf *out, const char *name, uint64_t ns, const char *after)
+{
+    buf_add_str(out, name);
+    buf_add_str(out, ";dur=");
+    buf_add_fixed(out, ns / 1000, 3);
+    buf_add_str(out, after);
+}
+
 /* Stages that took part, in ms: "embed;dur=0.4, search;dur=0.08, total;dur=0.6". */
 static void add_server_timing(struct request *r, const struct trace *t)
 {
     buf_add_str(&r->extra, "Server-Timing: ");
     for (int i = 0; i < N_STAGES; i++)
         if (t->ns[i])
-            buf_addf(&r->extra, "%s;dur=%.3f, ", stage_name((enum stage)i), (double)t->ns[i] / 1e6);
-    buf_addf(&r->extra, "total;dur=%.3f\r\n", (double)trace_total_ns(t) / 1e6);
+            add_duration(&r->extra, stage_name((enum stage)i), t->ns[i], ", ");
+    add_duration(&r->extra, "total", trace_total_ns(t), "\r\n");
 }
 
 /* RFC 9211. Age is told for what was stored, as RFC 9111 has it. */
