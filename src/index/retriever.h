@@ -53,6 +53,7 @@ struct search_spec {
 struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
+    uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
@@ -112,12 +113,19 @@ size_t snapshot_documents(const struct snapshot *s);
 /* The epoch alone, without taking a snapshot: for a cache look-up. 0: no such collection. */
 uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *collection);
 
+/* Waits until the collection's state is another than that of `epoch`, or the collection is gone;
+ * ERR_TIMEOUT when neither came. For whoever met ERR_GONE: between a change's commit and its
+ * becoming visible, rows are gone that the current snapshot still shows. */
+int retriever_wait_past(struct retriever *r, const char *tenant, const char *collection,
+                        uint64_t epoch, int timeout_ms);
+
 /* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 
 /* The passages of hits, in the same order, in one read transaction. ERR_GONE when a row has
- * vanished since: take a new snapshot and search again. */
+ * vanished or changed since: retriever_wait_past the snapshot's epoch, take a new one and search
+ * again. */
 int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
                    struct passage *out);
 
@@ -126,13 +134,19 @@ double snapshot_idf(struct snapshot *s, struct str stemmed_word);
 
 /* ---- writing ---- */
 
+/* What became of one document. */
+struct upsert_result {
+    int rc;             /* ERR_OK, or why it was refused */
+    const char *reason; /* for a human, in the arena; NULL when it was not */
+};
+
 /* Writes whole documents, durable and visible when it returns. Documents are independent: results
- * [n] says ERR_OK or why one was refused (its text in err_text order is lost; refusals that a
- * human should read are found before this is called): a clash of roots, a limit, a vector of
- * another dimension or not finite. Of a key that comes twice the last is written and its result
+ * [n] says of each what became of it; refused are a clash of roots or chunk ids, a limit, a vector
+ * of another dimension or not finite. Of a key that comes twice the last is written and its result
  * stands for both. Returns ERR_OK when at least the transaction stands. */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
-                     struct upsert *docs, size_t n, int *results);
+                     struct upsert *docs, size_t n, struct arena *mem,
+                     struct upsert_result *results);
 
 /* Removes documents by key; *n_removed counts those that were there. */
 int retriever_remove(struct retriever *r, const char *tenant, const char *collection,

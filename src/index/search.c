@@ -173,8 +173,14 @@ static void search_words(struct search *s)
 static struct hit hit_of(const struct search *s, const struct candidate *c)
 {
     const struct segment *seg = s->snap->views[c->view].segment;
+    uint32_t document = seg->document[c->slot];
 
-    return (struct hit){c->chunk_id, seg->document_id[seg->document[c->slot]], c->score, NAN, NAN};
+    return (struct hit){.chunk_id = c->chunk_id,
+                        .document_id = seg->document_id[document],
+                        .version = seg->version[document],
+                        .score = c->score,
+                        .vector_score = NAN,
+                        .keyword_score = NAN};
 }
 
 static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
