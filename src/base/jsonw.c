@@ -50,7 +50,15 @@ void jsonw_cstr(struct jsonw *w, const char *s)
 void jsonw_int(struct jsonw *w, int64_t v)
 {
     separate(w);
-    buf_addf(w->out, "%lld", (long long)v);
+    if (v < 0)
+        buf_add_char(w->out, '-');
+    buf_add_u64(w->out, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+void jsonw_fixed(struct jsonw *w, uint64_t v, int places)
+{
+    separate(w);
+    buf_add_fixed(w->out, v, places);
 }
 
 void jsonw_real(struct jsonw *w, double v)

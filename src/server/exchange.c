@@ -26,7 +26,7 @@ struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t
     r->conn = c;
     r->loop = l;
     r->from_local = local;
-    r->trace.start_ns = start_ns;
+    r->start_ns = start_ns;
     r->n_holds = 1;
     return r;
 }
@@ -76,7 +76,7 @@ static void finish(struct request *r)
 {
     struct service *s = r->loop->service;
     struct conn *c = r->conn;
-    uint64_t ns = clock_ns() - r->trace.start_ns;
+    uint64_t ns = clock_ns() - r->start_ns;
 
     if (!c)
         r->status = 499; /* the client had left */
@@ -97,7 +97,7 @@ static void start_head(struct request *r, int status, const char *type, struct b
     r->answered = true;
     r->status = status;
     if (!r->id[0])
-        http_request_id((struct str){NULL, 0}, r->id);
+        http_request_id(&r->loop->ids, (struct str){NULL, 0}, r->id);
     r->close_after |= r->loop->draining;
     buf_addf(out, "HTTP/1.1 %d %s\r\nx-request-id: %s\r\n", status, http_reason(status), r->id);
     if (type)
@@ -248,7 +248,6 @@ static int run_request(struct work *w)
 {
     struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
 
-    trace_add(&r->trace, STAGE_QUEUE, w->submitted_ns);
     return r->work_run(r);
 }
 

@@ -63,3 +63,46 @@ Test(routes_query, bad_requests_are_400)
                  400);
     live_close(&l);
 }
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+#define N_ASKED 61
+
+/* The median share of the total that no stage claims; `fresh`: a new question each time. */
+static double share_of_other(const struct live *l, const char *path, bool fresh)
+{
+    double shares[N_ASKED];
+
+    for (int i = 0; i < N_ASKED; i++) {
+        char body[64];
+        int status;
+        json_t *j, *timings;
+
+        snprintf(body, sizeof body, "{\"question\":\"What do %d frogs eat?\"}", fresh ? i : -1);
+        j = live_call(l, "POST", path, body, &status);
+        timings = json_object_get(j, "timings");
+        cr_assert_eq(status, 200);
+        shares[i] = json_number_value(json_object_get(timings, "other_ms")) /
+                    json_number_value(json_object_get(timings, "total_ms"));
+        json_decref(j);
+    }
+    qsort(shares, N_ASKED, sizeof *shares, by_size);
+    return shares[N_ASKED / 2];
+}
+
+Test(routes_query, stages_claim_all_but_a_hundredth_of_the_time)
+{
+    struct live l;
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
+    cr_expect_leq(share_of_other(&l, "/query", true), 0.01);
+    cr_expect_leq(share_of_other(&l, "/query", false), 0.01, "%g", share_of_other(&l, "/query", false));
+    cr_expect_leq(share_of_other(&l, "/search", true), 0.01);
+    live_close(&l);
+}
