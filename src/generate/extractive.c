@@ -23,8 +23,10 @@
 #define ALIKE_MIN 0.85
 /* A heading or a stray label is no answer: shorter sentences count in proportion. */
 #define FULL_SENTENCE_WORDS 6
-#define LIST_CHARS_MAX      700
-#define QUOTE_CHARS_MAX     900
+/* What does not end as a sentence does is a heading, a row or a label. */
+#define LABEL_SHARE     0.8
+#define LIST_CHARS_MAX  700
+#define QUOTE_CHARS_MAX 900
 
 static const char REFUSAL[] = "The documents do not answer this question.";
 
@@ -149,6 +151,13 @@ static void sentence_cosines(const struct extract_question *q, const struct pass
         simd_get()->dot_rows_i8(q->vector, p->sentence_vectors, n, q->dim, 1.0f / 127, out);
 }
 
+static bool ends_as_sentence(struct str s)
+{
+    while (s.n && strchr("\"')]", s.p[s.n - 1]))
+        s.n--;
+    return s.n && (strchr(".?!:;", s.p[s.n - 1]) || (unsigned char)s.p[s.n - 1] >= 0x80);
+}
+
 static void score_passage(const struct extract_question *q, const struct context *ctx,
                           uint32_t i_passage, struct word_analyzer *analyzer, struct candidates *c)
 {
@@ -175,6 +184,8 @@ static void score_passage(const struct extract_question *q, const struct context
         if (cue_defines(q->text, text))
             k->score += DEFINITION_BONUS;
         k->score *= full < 1 ? full : 1;
+        if (!ends_as_sentence(text))
+            k->score *= LABEL_SHARE;
     }
 }
 

@@ -5,9 +5,11 @@
 #include "engine/engine.h"
 #include "query/reply.h"
 
-/* A hit may vanish between search and fetch while documents are replaced; a new snapshot has its
- * successor. More than a few times in a row means something else is wrong. */
+/* A hit may vanish between search and fetch while documents are replaced; the next snapshot has its
+ * successor, and comes as soon as the change is published. More than a few times in a row means
+ * something else is wrong. */
 #define GONE_RETRIES 4
+#define GONE_WAIT_MS 2000
 
 /* What one run carries from stage to stage. */
 struct run {
@@ -128,11 +130,14 @@ out:
 
 static int search_and_fetch(struct run *r)
 {
-    int rc;
-
     for (int i = 0;; i++) {
-        rc = search_and_fetch_once(r);
+        int rc = search_and_fetch_once(r);
+
         if (rc != ERR_GONE || i == GONE_RETRIES)
+            return rc;
+        rc = retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
+                                 snapshot_epoch(r->snap), GONE_WAIT_MS);
+        if (rc < 0)
             return rc;
     }
 }
