@@ -161,25 +161,20 @@ static void warn_missing(const struct collection_row *row, size_t n_missing)
               LOG_I("chunks", n_missing));
 }
 
-struct opening {
-    struct retriever *r;
-    struct store_reader *inner; /* the walk over collections holds its own */
-};
-
-static int load_collection(void *arg, const struct collection_row *row)
+static int load_collection(struct retriever *r, struct store_reader *reader,
+                           const struct collection_row *row)
 {
-    struct opening *o = arg;
-    struct index_context *context = &o->r->context;
-    struct load l = {.r = o->r};
+    struct index_context *context = &r->context;
+    struct load l = {.r = r};
     struct snapshot *empty, *full;
     struct segment *segment;
     int rc;
 
     l.builder =
-        segment_builder_new(context->dim, (size_t)row->n_chunks, context->analyzers, o->r->pool);
-    rc = store_each_chunk(o->inner, row->id, &context->fingerprint, load_chunk, &l);
+        segment_builder_new(context->dim, (size_t)row->n_chunks, context->analyzers, r->pool);
+    rc = store_each_chunk(reader, row->id, &context->fingerprint, load_chunk, &l);
     if (rc >= 0 && l.n_documents < row->n_documents)
-        rc = store_each_document(o->inner, row->id, STR_LIT(""), 0, load_empty_document, &l);
+        rc = store_each_document(reader, row->id, STR_LIT(""), 0, load_empty_document, &l);
     segment = segment_finish(l.builder);
     if (rc < 0) {
         segment_unref(segment);
@@ -191,19 +186,43 @@ static int load_collection(void *arg, const struct collection_row *row)
     full = snapshot_next(empty, &(struct change){.epoch = (uint64_t)row->epoch, .added = segment},
                          NULL);
     snapshot_unref(empty);
-    publish(o->r, row->tenant, row->name, full);
+    publish(r, row->tenant, row->name, full);
     return ERR_OK;
 }
 
+struct collection_list {
+    struct arena *mem;
+    struct collection_row *v;
+    size_t n, cap;
+};
+
+static int note_collection(void *arg, const struct collection_row *row)
+{
+    struct collection_list *l = arg;
+
+    l->v = mem_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
+    l->v[l->n] = *row;
+    l->v[l->n].tenant = arena_strdup(l->mem, row->tenant);
+    l->v[l->n].name = arena_strdup(l->mem, row->name);
+    l->v[l->n++].settings = NULL; /* not ours to read */
+    return ERR_OK;
+}
+
+/* The list first, then one by one: a walk inside the walk would hold two connections, and wait for
+ * ever where there is no more than one. */
 static int load_collections(struct retriever *r)
 {
-    struct store *store = r->context.store;
-    struct store_reader *outer = store_reader_get(store);
-    struct opening o = {r, store_reader_get(store)};
-    int rc = store_each_collection(outer, load_collection, &o);
+    int rc = ERR_OK;
+    struct collection_list list = {.mem = arena_new(0)};
+    struct store_reader *reader = store_reader_get(r->context.store);
 
-    store_reader_put(store, o.inner);
-    store_reader_put(store, outer);
+    TRY(store_each_collection(reader, note_collection, &list));
+    for (size_t i = 0; i < list.n; i++)
+        TRY(load_collection(r, reader, &list.v[i]));
+out:
+    store_reader_put(r->context.store, reader);
+    mem_free(list.v);
+    arena_free(list.mem);
     return rc;
 }
 
@@ -274,6 +293,11 @@ uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *co
 const struct word_settings *retriever_words(const struct retriever *r)
 {
     return &r->words;
+}
+
+struct analyzers *retriever_analyzers(struct retriever *r)
+{
+    return r->context.analyzers;
 }
 
 size_t retriever_bytes(struct retriever *r)

@@ -24,6 +24,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "store/store.h"
+#include "text/analyzers.h"
 #include "text/words.h"
 
 struct retriever;
@@ -53,8 +54,8 @@ struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
-    float vector_score;   /* cosine; NAN when the chunk was not in that list */
-    float keyword_score;  /* BM25; NAN likewise */
+    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
+    float keyword_score;  /* BM25; NAN when the chunk was not in that list */
 };
 
 struct hits {
@@ -146,8 +147,9 @@ typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *coll
                                  struct str document_key);
 void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
 
-/* How this retriever cuts words; lives as long as it does. */
+/* How this retriever cuts words, and analyzers that do and are warm; live as long as it does. */
 const struct word_settings *retriever_words(const struct retriever *r);
+struct analyzers *retriever_analyzers(struct retriever *r);
 
 /* Index memory in bytes, for /metrics and bench. */
 size_t retriever_bytes(struct retriever *r);

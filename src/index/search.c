@@ -190,6 +190,19 @@ static void hits_of_list(const struct search *s, const struct topk *list, struct
     }
 }
 
+/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+static float cosine_of(const struct search *s, const struct candidate *c)
+{
+    const struct segment *seg = s->snap->views[c->view].segment;
+    struct flat flat = segment_flat(seg);
+
+    if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
+        return NAN;
+    return flat_score(&flat, s->spec->vector, c->slot);
+}
+
+/* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
+ */
 static void hits_of_both(struct search *s, struct hits *out)
 {
     struct fused *v;
@@ -198,7 +211,8 @@ static void hits_of_both(struct search *s, struct hits *out)
     out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(s, &v[i].at);
-        out->v[i].vector_score = v[i].vector_score;
+        out->v[i].vector_score =
+            isnan(v[i].vector_score) ? cosine_of(s, &v[i].at) : v[i].vector_score;
         out->v[i].keyword_score = v[i].keyword_score;
     }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -64,6 +65,7 @@ struct segment_builder {
     uint8_t *missing; /* [n_chunks] 1: has no vector */
     size_t cap_missing, n_missing;
 
+    struct buf title;    /* of the document that chunks are added to */
     struct arena *texts; /* waiting to be analysed */
     struct str waiting[BATCH];
     size_t n_waiting;
@@ -102,6 +104,7 @@ struct segment_builder *segment_builder_new(size_t dim, size_t chunks_hint,
     b->columns = columns_builder_new();
     b->analyzers = analyzers;
     b->pool = pool;
+    buf_init(&b->title);
     b->texts = arena_new(64u << 10);
     b->cap_vectors = chunks_hint;
     b->s->vectors = mem_alloc_aligned(chunks_hint * dim * sizeof(float));
@@ -124,6 +127,8 @@ void segment_add_document(struct segment_builder *b, const struct document_row *
     s->document_id[place] = (uint64_t)doc->id;
     s->n_documents = place + (size_t)1;
     columns_add_document(b->columns, doc);
+    buf_clear(&b->title);
+    buf_add_view(&b->title, doc->title);
 }
 
 /* Counts the words of slice i of the waiting texts. */
@@ -155,6 +160,23 @@ static void count_waiting(struct segment_builder *b)
     arena_reset(b->texts);
 }
 
+/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
+ * above, "15 percent of capital" in the text. */
+static struct str words_of(struct segment_builder *b, const struct chunk_row *chunk)
+{
+    size_t n = 0;
+    char *text = arena_alloc(b->texts, b->title.n + chunk->heading.n + chunk->text.n + 3);
+    const struct str parts[] = {buf_view(&b->title), chunk->heading, chunk->text};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].n)
+            memcpy(text + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+        text[n++] = '\n';
+    }
+    return (struct str){text, n};
+}
+
 void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
                        const float *vector)
 {
@@ -176,8 +198,7 @@ void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
     s->n_chunks++;
     s->first_chunk[s->n_documents] = (uint32_t)s->n_chunks;
     columns_add_chunk(b->columns, chunk);
-    b->waiting[b->n_waiting++] =
-        (struct str){arena_dup(b->texts, chunk->text.p, chunk->text.n), chunk->text.n};
+    b->waiting[b->n_waiting++] = words_of(b, chunk);
     if (b->n_waiting == BATCH)
         count_waiting(b);
 }
@@ -220,6 +241,7 @@ struct segment *segment_finish(struct segment_builder *b)
     }
     s->columns = columns_finish(b->columns);
     arena_free(b->texts);
+    buf_done(&b->title);
     mem_free(b->missing);
     mem_free(b);
     return s;

@@ -15,6 +15,8 @@ struct run {
     const struct query *q;
     struct answer *ans;
     const struct digest *key;
+    bool seen_before;            /* the question table knows it, at another epoch */
+    struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
     float *vector; /* in ans->mem; NULL in keyword mode */
@@ -48,24 +50,18 @@ static bool is_late(const struct run *r)
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans)
 {
-    uint64_t epoch;
-    struct answers_entry found;
-
     if (!looks_up(q))
         return false;
-    epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
-    answers_find(e->answers, key, epoch, &found);
-    mem_free(found.vector);
-    if (found.state != ANSWERS_HIT)
-        return false; /* the run looks again, and counts that */
-    answers_count(e->answers, found.state);
-    ans->shared = found.reply;
+    ans->shared =
+        answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
+    if (!ans->shared)
+        return false;
     ans->cache = CACHE_HIT;
+    answers_count(e->answers, ANSWERS_OUTCOME_HIT);
     return true;
 }
 
-/* True when the answer is there; else the vector of an earlier run may be, which saves embedding.
- */
+/* True when the answer is there. Else an earlier run may have left its vector: no embedding. */
 static bool look_up(struct run *r)
 {
     struct answers_entry found;
@@ -77,12 +73,14 @@ static bool look_up(struct run *r)
     if (!looks_up(r->q))
         return false;
     answers_find(r->e->answers, r->key, epoch, &found);
-    answers_count(r->e->answers, found.state);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
-    } else if (found.vector && found.dim == dim_of(r)) {
-        r->vector = arena_dup(r->ans->mem, found.vector, found.dim * sizeof(float));
+    } else if (found.state == ANSWERS_MOVED) {
+        r->seen_before = true;
+        r->prompt_before = found.prompt_hash;
+        if (found.vector && found.dim == dim_of(r))
+            r->vector = arena_dup(r->ans->mem, found.vector, found.dim * sizeof(float));
     }
     mem_free(found.vector);
     trace_add(&r->ans->trace, STAGE_CACHE, since);
@@ -139,24 +137,42 @@ static int search_and_fetch(struct run *r)
     }
 }
 
+/* Everything beside question and context that the answer is a function of. */
+static const char *settings_of(struct run *r)
+{
+    const struct query *q = r->q;
+    const char *answerer = "none";
+
+    if (q->answer != QUERY_ANSWER_NONE)
+        answerer = extractive_settings(&r->question, r->ans->mem);
+    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu %s", (int)q->mode, (int)q->fusion,
+                        q->context_chars, answerer);
+}
+
 static int build_context(struct run *r)
 {
     int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
-    const struct word_settings *words = retriever_words(r->e->retriever);
-    const char *settings;
+    struct prompt prompt = {.tenant = r->q->tenant,
+                            .collection = r->q->collection,
+                            .question = r->q->question,
+                            .generator = "extractive"};
 
     TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
-    TRY(extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r), words, ans->mem,
-                           &r->question));
-    settings =
-        r->q->answer == QUERY_ANSWER_NONE ? "none" : extractive_settings(&r->question, ans->mem);
-    r->prompt_hash =
-        context_prompt_hash(&ans->context, r->q->question, "extractive", settings, ans->mem);
+    extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r),
+                       retriever_analyzers(r->e->retriever), ans->mem, &r->question);
+    prompt.settings = settings_of(r);
+    r->prompt_hash = context_prompt_hash(&ans->context, &prompt, ans->mem);
 out:
     trace_add(&ans->trace, STAGE_CONTEXT, since);
     return rc;
+}
+
+static void remember_question(struct run *r)
+{
+    answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+                     &r->prompt_hash);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
@@ -164,47 +180,34 @@ out:
 static bool answered_before(struct run *r)
 {
     uint64_t since = clock_ns();
-    struct answers_entry found = {0};
-    struct lru_value *reply = NULL;
 
     if (looks_up(r->q))
-        reply = answers_get(r->e->answers, &r->prompt_hash);
-    if (reply) {
-        answers_find(r->e->answers, r->key, snapshot_epoch(r->snap), &found);
-        r->ans->cache =
-            found.state == ANSWERS_MOVED && digest_eq(&found.prompt_hash, &r->prompt_hash)
-                ? CACHE_REVALIDATED
-                : CACHE_STORED;
-        if (r->ans->cache == CACHE_REVALIDATED)
-            answers_count_revalidated(r->e->answers);
-        mem_free(found.vector);
-        lru_value_unref(found.reply);
-        answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
-                         &r->prompt_hash);
+        r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
+    if (r->ans->shared) {
+        r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
+                            ? CACHE_REVALIDATED
+                            : CACHE_STORED;
+        remember_question(r);
     }
-    r->ans->shared = reply;
     trace_add(&r->ans->trace, STAGE_CACHE, since);
-    return reply != NULL;
+    return r->ans->shared != NULL;
 }
 
-static int generate(struct run *r)
+static void generate(struct run *r)
 {
-    int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct buf body;
 
     buf_init(&body);
-    if (is_late(r))
+    if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
         ans->degraded = "generate";
     else if (r->q->answer != QUERY_ANSWER_NONE)
-        TRY(extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract));
+        extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
     reply_body(r->q, ans, &body);
     ans->shared = lru_value_new(body.p, body.n, r->e->config.cache.ttl_s * 1000);
-out:
     buf_done(&body);
     trace_add(&ans->trace, STAGE_GENERATE, since);
-    return rc;
 }
 
 static void remember(struct run *r)
@@ -216,12 +219,23 @@ static void remember(struct run *r)
     if (stores(r->q) && !ans->degraded) {
         for (size_t i = 0; i < ans->hits.n; i++)
             documents[i] = ans->passages[i].document;
-        answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
-                         &r->prompt_hash);
+        remember_question(r);
         answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
                     r->q->collection, documents, ans->hits.n);
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
+}
+
+static void count(struct run *r)
+{
+    static const enum answers_outcome outcomes[] = {
+        [CACHE_MISS] = ANSWERS_OUTCOME_MISS,     [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
+        [CACHE_STORED] = ANSWERS_OUTCOME_STORED, [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
+        [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,   [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
+    };
+
+    if (r->ans->shared && r->ans->cache != CACHE_BYPASS)
+        answers_count(r->e->answers, outcomes[r->ans->cache]);
 }
 
 /* ---- the path ---- */
@@ -243,9 +257,10 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
         rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
         goto out;
     }
-    TRY(generate(&r));
+    generate(&r);
     remember(&r);
 out:
+    count(&r);
     snapshot_unref(r.snap);
     return rc;
 }

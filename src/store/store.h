@@ -112,9 +112,9 @@ int store_tx_drop_collection(struct store_tx *tx, int64_t collection);
 int store_tx_bump_epoch(struct store_tx *tx, int64_t collection, int64_t *epoch);
 
 /* Inserts or replaces a document with its chunks; the row keeps its id. ERR_EXISTS, naming both,
- * when the key belongs to another root; ERR_ARGUMENT when a text chunk is not the bytes start..end
- * of doc->text. Sets doc->id and doc->n_chunks. Vectors that no chunk uses any more once fn is
- * through are dropped. */
+ * when the key belongs to another root, or when a chunk's id is another's; ERR_ARGUMENT when a text
+ * chunk is not the bytes start..end of doc->text. After an error all is as before the call. Sets
+ * doc->id and doc->n_chunks. Vectors that no chunk uses any more once fn is through are dropped. */
 int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
                           const struct chunk_row *chunks, size_t n_chunks);
 int store_tx_delete_document(struct store_tx *tx, int64_t document);

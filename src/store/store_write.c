@@ -311,7 +311,17 @@ out:
     return rc;
 }
 
-static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_row *c)
+/* Two documents whose chunk ids come to the same 64 bits: a crafted file, or very bad luck. */
+static int chunk_error(struct db *db, const struct document_row *doc, const struct chunk_row *c,
+                       int rc)
+{
+    if (sqlite3_extended_errcode(db->handle) != SQLITE_CONSTRAINT_UNIQUE)
+        return rc;
+    return FAIL(ERR_EXISTS, "document '%.*s': the id of chunk %d, %016llx, is taken",
+                STR_ARGS(brief(doc->key)), c->ordinal, (unsigned long long)c->id);
+}
+
+static int put_chunk(struct store_tx *tx, const struct document_row *doc, const struct chunk_row *c)
 {
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
@@ -321,7 +331,7 @@ static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_r
                 " heading, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 &st));
     db_bind_int(st, 1, (int64_t)c->id);
-    db_bind_int(st, 2, document);
+    db_bind_int(st, 2, doc->id);
     db_bind_int(st, 3, c->ordinal);
     db_bind_int(st, 4, c->page);
     db_bind_int(st, 5, c->start);
@@ -331,8 +341,11 @@ static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_r
     db_bind_int(st, 9, (int64_t)row_sum_chunk(c));
     db_bind_str(st, 10, c->heading);
     db_bind_str(st, 11, c->text);
-    TRY(db_run(tx->db, st));
+    rc = db_step(tx->db, st);
+    if (rc < 0)
+        rc = chunk_error(tx->db, doc, c, rc);
 out:
+    db_reset(st);
     return rc;
 }
 
@@ -357,13 +370,12 @@ out:
     return rc;
 }
 
-int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
-                          const struct chunk_row *chunks, size_t n_chunks)
+static int put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
+                        const struct chunk_row *chunks, size_t n_chunks)
 {
     int rc = ERR_OK;
     struct there old = {0};
 
-    TRY(check_document(doc, chunks, n_chunks));
     TRY(find_there(tx, collection, doc, &old));
     if (old.id)
         TRY(delete_chunks(tx, old.id));
@@ -372,7 +384,31 @@ int store_tx_put_document(struct store_tx *tx, int64_t collection, struct docume
     TRY(put_row(tx, collection, old.id, doc));
     TRY(put_text(tx, doc->id, doc->text));
     for (size_t i = 0; i < n_chunks; i++)
-        TRY(put_chunk(tx, doc->id, &chunks[i]));
+        TRY(put_chunk(tx, doc, &chunks[i]));
+out:
+    return rc;
+}
+
+/* In a savepoint of its own: a document that is refused half-way was never there, and fn may go on
+ * with the next. */
+int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
+                          const struct chunk_row *chunks, size_t n_chunks)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(check_document(doc, chunks, n_chunks));
+    TRY(db_stmt(tx->db, "SAVEPOINT document", &st));
+    TRY(db_run(tx->db, st));
+    rc = put_document(tx, collection, doc, chunks, n_chunks);
+    if (rc < 0) {
+        if (!sqlite3_get_autocommit(tx->db->handle))
+            sqlite3_exec(tx->db->handle, "ROLLBACK TO document; RELEASE document", NULL, NULL,
+                         NULL);
+        goto out;
+    }
+    TRY(db_stmt(tx->db, "RELEASE document", &st));
+    TRY(db_run(tx->db, st));
 out:
     return rc;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -361,6 +362,41 @@ Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
     cr_expect_gt(retriever_bytes(r), 0);
     snapshot_unref(s);
     arena_free(mem);
+}
+
+/* Out of file descriptors there is one connection, and whoever wants a second waits for it. */
+Test(embedded, opens_with_one_connection, .timeout = 20)
+{
+    struct store_reader *reader;
+    struct rlimit few;
+
+    put("a", "one", 0);
+    retriever_close(r);
+    store_close(store);
+    cr_assert_eq(store_open(&store, dir), ERR_OK);
+    reader = store_reader_get(store); /* the first look opens the files of the log */
+    cr_assert_eq(store_read_begin(reader), ERR_OK);
+    store_read_end(reader);
+    store_reader_put(store, reader);
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
+    few.rlim_cur = (rlim_t)dup(0); /* the next one that would be given out */
+    close((int)few.rlim_cur);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    open_retriever();
+    cr_expect_gt(retriever_epoch(r, "t", "c"), 0);
+    few.rlim_cur = few.rlim_max;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+}
+
+Test(embedded, lends_its_analyzers)
+{
+    struct word_analyzer *a = analyzers_get(retriever_analyzers(r));
+
+    cr_expect_not_null(a);
+    analyzers_put(retriever_analyzers(r), a);
+    cr_expect_eq(analyzers_get(retriever_analyzers(r)), a, "warm");
+    analyzers_put(retriever_analyzers(r), a);
 }
 
 Test(embedded, refuses_an_unknown_language)
