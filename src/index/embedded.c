@@ -100,9 +100,9 @@ static int load_empty_document(void *arg, const struct document_row *doc)
 
 static void warn_missing(const struct collection_row *row, size_t n_missing)
 {
-    log_event(LOG_WARN, "chunks without a vector are found by their words only",
-              LOG_S("tenant", row->tenant), LOG_S("collection", row->name),
-              LOG_I("chunks", n_missing));
+    log_event(
+        LOG_WARN, "chunks without a vector, or with a damaged one, are found by their words only",
+        LOG_S("tenant", row->tenant), LOG_S("collection", row->name), LOG_I("chunks", n_missing));
 }
 
 static int load_collection(struct retriever *r, struct store_reader *reader,

@@ -466,24 +466,29 @@ out:
     return rc;
 }
 
-static int put_sentence_vectors(struct store_tx *tx, int64_t vector, const struct vector_row *v)
+static int put_sentence_vectors(struct store_tx *tx, int64_t model, const struct vector_row *v)
 {
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
     size_t n = (size_t)v->n_sentences * v->dim;
 
     TRY(db_stmt(tx->db,
-                "INSERT INTO sentence_vectors (vector, n, sum, vectors) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO sentence_vectors (vector, n, sum, vectors)"
+                " SELECT id, ?3, ?4, ?5 FROM vectors WHERE text_hash = ?1 AND model = ?2"
+                " ON CONFLICT DO UPDATE SET n = ?3, sum = ?4, vectors = ?5"
+                " WHERE sum <> ?4 OR vectors <> ?5",
                 &st));
-    db_bind_int(st, 1, vector);
-    db_bind_int(st, 2, v->n_sentences);
-    db_bind_int(st, 3, (int64_t)row_sum_add(0, v->sentence_vectors, n));
-    db_bind_blob(st, 4, v->sentence_vectors, n);
+    db_bind_digest(st, 1, &v->text_hash);
+    db_bind_int(st, 2, model);
+    db_bind_int(st, 3, v->n_sentences);
+    db_bind_int(st, 4, (int64_t)row_sum_add(0, v->sentence_vectors, n));
+    db_bind_blob(st, 5, v->sentence_vectors, n);
     TRY(db_run(tx->db, st));
 out:
     return rc;
 }
 
+/* What is there already is the same bytes, unless it is damaged. */
 static int put_vector(struct store_tx *tx, int64_t model, const struct vector_row *v)
 {
     int rc = ERR_OK;
@@ -492,15 +497,16 @@ static int put_vector(struct store_tx *tx, int64_t model, const struct vector_ro
 
     TRY(db_stmt(tx->db,
                 "INSERT INTO vectors (model, text_hash, sum, vector) VALUES (?1, ?2, ?3, ?4)"
-                " ON CONFLICT DO NOTHING",
+                " ON CONFLICT (text_hash, model) DO UPDATE SET sum = ?3, vector = ?4"
+                " WHERE sum <> ?3 OR vector <> ?4",
                 &st));
     db_bind_int(st, 1, model);
     db_bind_digest(st, 2, &v->text_hash);
     db_bind_int(st, 3, (int64_t)row_sum_add(0, v->vector, n));
     db_bind_blob(st, 4, v->vector, n);
     TRY(db_run(tx->db, st));
-    if (sqlite3_changes(tx->db->handle) == 1 && v->n_sentences > 0)
-        TRY(put_sentence_vectors(tx, sqlite3_last_insert_rowid(tx->db->handle), v));
+    if (v->n_sentences > 0)
+        TRY(put_sentence_vectors(tx, model, v));
 out:
     return rc;
 }

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 
 #include "unit/index/embedded_fixture.h"
@@ -137,6 +138,40 @@ Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
 }
 
 /* Out of file descriptors there is one connection, and whoever wants a second waits for it. */
+Test(embedded, opens_in_spite_of_a_damaged_vector)
+{
+    struct arena *mem = arena_new(0);
+    struct snapshot *s;
+    char path[96];
+    sqlite3 *db;
+
+    put("a", "some text", 0);
+    put("b", "other text", 1);
+    retriever_close(r);
+    store_close(store);
+    snprintf(path, sizeof path, "%s/ragd.db", dir);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE vectors SET sum = 1 WHERE id = 1", NULL, NULL, NULL), 0);
+    sqlite3_close(db);
+    cr_assert_eq(store_open(&store, dir), ERR_OK);
+    open_retriever();
+    s = snap();
+    cr_expect_eq(search(s, SEARCH_VECTOR, "", 0, mem).n, 1);
+    cr_expect_eq(search(s, SEARCH_KEYWORD, "text", 0, mem).n, 2);
+    snapshot_unref(s);
+
+    put("a", "some text", 0);
+    s = snap();
+    cr_expect_eq(search(s, SEARCH_VECTOR, "", 0, mem).n, 2);
+    snapshot_unref(s);
+    retriever_close(r);
+    open_retriever();
+    s = snap();
+    cr_expect_eq(search(s, SEARCH_VECTOR, "", 0, mem).n, 2, "and it is whole in the store again");
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
 Test(embedded, opens_with_one_connection, .timeout = 20)
 {
     struct store_reader *reader;
