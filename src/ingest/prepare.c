@@ -140,7 +140,15 @@ static struct str cut_title(struct str t)
     return t;
 }
 
-/* What the format says, else the first heading, else the file's name. */
+/* A guessed heading is one of many; the extractor has looked for a title itself. */
+static bool has_marked_headings(const struct origin *o)
+{
+    enum file_kind kind = kind_of(o->shown);
+
+    return kind != KIND_TXT && kind != KIND_PDF;
+}
+
+/* What the format says, else the first heading that it marks as one, else the file's name. */
 static struct str title_of(const struct origin *o, const struct extracted *doc)
 {
     struct str title = cut_title(doc->title);
@@ -148,7 +156,7 @@ static struct str title_of(const struct origin *o, const struct extracted *doc)
 
     if (title.n || !o->from_file || doc->id.n)
         return title;
-    if (doc->n_headings && doc->headings[0].end <= doc->text.n &&
+    if (doc->n_headings && has_marked_headings(o) && doc->headings[0].end <= doc->text.n &&
         doc->headings[0].start < doc->headings[0].end)
         title = cut_title(str_sub(doc->text, doc->headings[0].start, doc->headings[0].end));
     if (title.n)

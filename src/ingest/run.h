@@ -11,7 +11,7 @@
 
 /* Part of every document's hash: raise it when the same bytes would give another text, other
  * chunks or other sentences, and everything is read anew. */
-#define INGEST_VERSION 2
+#define INGEST_VERSION 3
 
 struct run {
     struct engine *e;               /* feed */

@@ -77,6 +77,14 @@ Test(prepare, titles_a_document_by_what_is_there)
                  ERR_OK);
     cr_expect(str_eq(d->row.title, STR_LIT("Said")));
     ready_free(d);
+    cr_assert_eq(prepare(&b, FILE_ORIGIN("s/d.pdf"),
+                         (struct extracted){.text = STR_LIT("PART I\n\nText."),
+                                            .headings = &(struct heading_mark){0, 6, 1},
+                                            .n_headings = 1},
+                         &d),
+                 ERR_OK);
+    cr_expect(str_eq(d->row.title, STR_LIT("d.pdf")), "a guessed heading is no title");
+    ready_free(d);
     cr_assert_eq(prepare(&b, FILE_ORIGIN("s/c.jsonl"),
                          (struct extracted){.text = STR_LIT("Text."), .id = STR_LIT("c1")}, &d),
                  ERR_OK);
