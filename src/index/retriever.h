@@ -37,7 +37,9 @@ enum search_fusion { FUSION_MIX, FUSION_RRF };
 #define SEARCH_K_MAX 1000
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
 #define FUSION_CANDIDATES     100
-#define FUSION_KEYWORD_WEIGHT 0.6
+#define FUSION_KEYWORD_WEIGHT 0.55
+#define FUSION_WORDS_FULL     4   /* a question of fewer words ... */
+#define FUSION_WEIGHT_A_WORD  0.1 /* ... weighs them less */
 #define FUSION_RRF_K          60
 
 struct search_spec {

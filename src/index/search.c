@@ -20,6 +20,7 @@ struct search {
     const uint64_t **allowed; /* [n_views] bitmaps; NULL: all */
     size_t n_allowed;
     struct topk vectors, words; /* best first */
+    size_t n_words;             /* different words of the question */
 };
 
 /* ---- who may answer ---- */
@@ -151,6 +152,7 @@ static void search_words(struct search *s)
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
+    s->n_words = dict_count(q.words);
     weights = ARENA_ARRAY(s->mem, float, dict_count(q.words));
     for (uint32_t w = 0; w < dict_count(q.words); w++) {
         uint64_t df = snapshot_df(s->snap, dict_at(q.words, w));
@@ -213,7 +215,8 @@ static void hits_of_both(struct search *s, struct hits *out)
 {
     struct fused *v;
 
-    out->n = fusion(s->spec->fusion, &s->vectors, &s->words, (size_t)s->spec->k, s->mem, &v);
+    out->n =
+        fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, (size_t)s->spec->k, s->mem, &v);
     out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(s, &v[i].at);

@@ -1,8 +1,10 @@
 /* batch.h - prepared documents in, embedded and stored documents out.
  *
  *   add: look up each chunk's vector -> queue what is missing -> embed 64 at a time
- *   flush (256 chunks, or 2 s): write whole documents in one call, tell the report
+ *   flush: write whole documents in one call, tell the report
  *
+ * add flushes at 256 chunks, 1024 documents, or when the oldest has waited for over 2 s. There is
+ * no timer: a slow file holds back what came before it, for its extraction's limit at most.
  * A document larger than a batch is embedded piece by piece and written in one transaction.
  * Threads  confined; embedding spreads over the engine's pool.
  */

@@ -1,5 +1,7 @@
 #include "ingest/extract.h"
 
+#include <ctype.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "ingest/encoding.h"
@@ -107,10 +109,29 @@ static struct str line_at(struct str text, size_t at)
     return at < text.n ? str_sub(text, at, end) : STR_LIT("");
 }
 
+#define CAPTION_BELOW 40 /* bytes of the line that a caption stands over, at least */
+
+/* The level of a line that stands alone between blank lines; the first one is the title. */
+static int level_of(struct str text, struct str line, size_t end, bool first)
+{
+    struct str below;
+    int level = heading_guess(line);
+
+    if (level || !heading_is_caption(line))
+        return level;
+    while (end < text.n && isspace((unsigned char)text.p[end]))
+        end++;
+    below = line_at(text, end);
+    if (first && below.n)
+        return 1;
+    return below.n >= CAPTION_BELOW && isupper((unsigned char)below.p[0]) ? HEADING_CAPTION_LEVEL
+                                                                          : 0;
+}
+
 /* Lines stay as they are; one that stands alone and looks like a heading is marked as one. */
 static int extract_txt(struct str text, struct textout *out)
 {
-    bool after_blank = true;
+    bool after_blank = true, first = true;
     struct str line;
 
     for (size_t at = 0; at < text.n && !out->over; at += line.n + 1) {
@@ -118,7 +139,10 @@ static int extract_txt(struct str text, struct textout *out)
 
         line = line_at(text, at);
         if (after_blank && str_trim(line_at(text, at + line.n + 1)).n == 0)
-            level = heading_guess(line);
+            level = level_of(text, line, at + line.n, first);
+        if (level == 1 && first && heading_is_caption(line))
+            textout_title(out, line.p, line.n);
+        first = first && str_trim(line).n == 0;
         if (level)
             textout_heading_open(out, level);
         textout_pre(out, line.p, line.n + (at + line.n < text.n)); /* with its \n */

@@ -1,7 +1,10 @@
 #include "ingest/extract_pdf.h"
 
+#include <ctype.h>
+
 #include "base/err.h"
 #include "base/map.h"
+#include "ingest/heading_guess.h"
 #include "ingest/pdf_layout.h"
 #include "ingest/pdftotext.h"
 
@@ -21,19 +24,43 @@ static struct str between(struct str s, const char *open, const char *close)
     return b ? (struct str){a, (size_t)(b - a)} : STR_LIT("");
 }
 
-/* Titles that a converter put there ("0000012927-23-000007", "Microsoft Word - x.doc", a path)
- * say less than the file's name. */
+/* Titles that a converter put there ("0000012927-23-000007", "Microsoft Word - x.doc", "CORP Q1
+ * 2021", a path) say less than the file's name. */
 static bool is_speaking(struct str title)
 {
-    size_t blanks = 0;
+    size_t blanks = 0, small = 0;
 
     for (size_t i = 0; i < title.n; i++) {
+        bool in_word = i && i + 1 < title.n && isalpha((unsigned char)title.p[i - 1]);
+
         blanks += title.p[i] == ' ';
-        if (title.p[i] == '\\' || title.p[i] == '/')
+        small += islower((unsigned char)title.p[i]) != 0;
+        if (title.p[i] == '\\' || (title.p[i] == '/' && (in_word || i == 0)))
             return false;
     }
-    return blanks >= 2 && !str_starts(title, STR_LIT("Microsoft ")) &&
+    return blanks >= 1 && small >= 4 && !str_starts(title, STR_LIT("Microsoft ")) &&
            !memmem(title.p, title.n, ".doc", 4) && !memmem(title.p, title.n, ".indd", 5);
+}
+
+static struct str first_line(struct str page)
+{
+    const char *lf;
+
+    page = str_trim(page);
+    lf = page.n ? memchr(page.p, '\n', page.n) : NULL;
+    return lf ? str_trim(str_sub(page, 0, (size_t)(lf - page.p))) : page;
+}
+
+/* The first line of the first page, when it stands alone and reads like a title. Forms begin with
+ * who wants them ("UNITED STATES"): then the file's name says more. */
+static void read_first_line(struct str pages, struct textout *out)
+{
+    struct str line = first_line(pages);
+    size_t end = line.n ? (size_t)(line.p + line.n - pages.p) : 0;
+    struct str rest = str_sub(pages, end, pages.n);
+
+    if (heading_is_caption(line) && (rest.n < 2 || rest.p[1] == '\n' || rest.p[1] == '\f'))
+        textout_title(out, line.p, line.n);
 }
 
 /* -htmlmeta escapes the title but not the pages. */
@@ -62,15 +89,6 @@ static struct str pages_of(struct str drawn)
 /* ---- what stands on every page ---- */
 
 #define REPEATED_PAGES_MIN 5
-
-static struct str first_line(struct str page)
-{
-    const char *lf;
-
-    page = str_trim(page);
-    lf = page.n ? memchr(page.p, '\n', page.n) : NULL;
-    return lf ? str_trim(str_sub(page, 0, (size_t)(lf - page.p))) : page;
-}
 
 static bool next_page(struct str pages, size_t *at, struct str *page)
 {
@@ -158,6 +176,7 @@ int extract_pdf(struct str bytes, uint64_t memory_bytes, uint32_t timeout_ms, st
     rc = pdftotext_run(bytes, &limits, &drawn);
     if (rc == ERR_OK) {
         read_title(buf_view(&drawn), out);
+        read_first_line(pages_of(buf_view(&drawn)), out);
         write_pages(pages_of(buf_view(&drawn)), out);
         rc = textout_finish(out, "no text (scanned images?)");
     }

@@ -48,7 +48,7 @@ static int read_file(struct feed *f, struct fed_file *file)
         rc = FAIL(ERR_FORMAT, "the file is empty");
         goto out;
     }
-    file->hash = file_hash(f->run, key, buf_view(&bytes));
+    file->hash = file_hash(f->run, str_of(walk_root(file->walk)), key, buf_view(&bytes));
     TRY(document_known(f->run, key, root, &file->hash, &file->unchanged));
     if (!file->unchanged)
         TRY(extract_file(f, buf_view(&bytes), file));

@@ -49,6 +49,57 @@ static bool ends_like_text(struct str s)
     return last == ',' || last == ';' || last == ':' || (last == '.' && s.n > 100);
 }
 
+/* ---- captions ---- */
+
+#define CAPTION_MAX   90 /* bytes */
+#define CAPTION_WORDS 14
+
+/* A line that ends with one of these goes on. */
+static bool wants_more(struct str word)
+{
+    static const char *const open[] = {"a",   "an",  "and",   "&",    "or",   "of", "the",
+                                       "our", "its", "their", "this", "that", NULL};
+
+    for (const char *const *w = open; *w; w++)
+        if (str_eq_nocase(word, str_of(*w)))
+            return true;
+    return false;
+}
+
+static struct str last_word(struct str line)
+{
+    const char *blank = memrchr(line.p, ' ', line.n);
+
+    return blank ? str_sub(line, (size_t)(blank + 1 - line.p), line.n) : line;
+}
+
+static bool is_letter(char c)
+{
+    return isalpha((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+bool heading_is_caption(struct str line)
+{
+    size_t letters = 0, small = 0, others = 0, blanks = 0;
+
+    line = str_trim(line);
+    if (line.n < 4 || line.n > CAPTION_MAX || !isupper((unsigned char)line.p[0]) ||
+        !(is_letter(line.p[line.n - 1]) || line.p[line.n - 1] == ')') ||
+        memmem(line.p, line.n, ". ", 2) || memchr(line.p, ';', line.n) ||
+        memchr(line.p, ':', line.n))
+        return false;
+    for (size_t i = 0; i < line.n; i++) {
+        letters += is_letter(line.p[i]);
+        small += islower((unsigned char)line.p[i]) != 0;
+        blanks += line.p[i] == ' ';
+        others += line.p[i] != ' ' && !is_letter(line.p[i]);
+    }
+    return small >= 2 && letters > 5 * others && blanks < CAPTION_WORDS &&
+           !wants_more(last_word(line));
+}
+
+/* ---- any heading ---- */
+
 int heading_guess(struct str line)
 {
     line = str_trim(line);

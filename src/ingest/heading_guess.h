@@ -8,9 +8,17 @@
  * Threads  free of state.
  */
 #pragma once
+#include <stdbool.h>
+
 #include "base/str.h"
 
 #define HEADING_GUESS_MAX 150 /* bytes; longer lines are text */
 
 /* The level from 1, 0 when the line is no heading. */
 int heading_guess(struct str line);
+
+/* Whether a short line reads like the name of what follows ("Knowing the customer"): it begins
+ * with a capital, has small letters too, no end mark, and no word that wants another behind it.
+ * Names and places read like this as well, so the caller looks at where the line stands. */
+bool heading_is_caption(struct str line);
+#define HEADING_CAPTION_LEVEL 4 /* of a caption among the levels above */

@@ -46,12 +46,13 @@ static int take_document(struct run *run, struct batch *batch, const struct orig
     return batch_add(batch, ready);
 }
 
-static int take_source(struct run *run, struct batch *batch, const struct origin *origin,
+static int take_source(struct run *run, struct batch *batch, struct origin *origin,
                        struct source *source)
 {
     int rc = ERR_OK;
     const struct extracted_list *list = &source->list;
 
+    origin->is_whole_file = list->n == 1 && list->n_problems == 0;
     for (size_t i = 0; i < list->n_problems; i++)
         report_refuse(run->report, origin->shown, list->problems[i]);
     for (size_t i = 0; i < list->n; i++)
@@ -260,7 +261,7 @@ static int take_bytes(struct run *run, struct batch *batch, const char *name, st
     struct source *source = source_new();
     bool same = false;
 
-    origin.hash = file_hash(run, origin.key, bytes);
+    origin.hash = file_hash(run, origin.folder, origin.key, bytes);
     TRY(document_known(run, origin.key, origin.root, &origin.hash, &same));
     if (same) {
         run->report->unchanged++;

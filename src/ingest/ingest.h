@@ -7,7 +7,8 @@
  *
  * Key      path relative to the folder named (a single file: its name); records of json and jsonl:
  *          their id. A key that another root holds is refused with both names.
- * Title    what the format says, else the first heading, else the file's name; records: their own.
+ * Title    what the format says, else the first heading (txt, PDF: the first line, where it stands
+ *          alone and reads like a title), else the file's name; records: their own.
  * Metadata own < meta_file's row for its key or file < options.metadata; see ingest/metadata.h.
  * Files    hidden ones and kinds we do not read are skipped, links never lead out of the folder;
  *          see ingest/walk.h.

@@ -149,6 +149,51 @@ static bool runs_over_blank(const struct pdf_line *a, const struct pdf_line *b)
            islower((unsigned char)b->text.p[0]) && !ends_sentence(a->text);
 }
 
+/* ---- headings ---- */
+
+/* "Item 1A.      Risk Factors" has a gap but is no row; a line of a table of contents, which ends
+ * with a page number, is. */
+static int heading_of(const struct pdf_line *line)
+{
+    char last = line->text.p[line->text.n - 1];
+
+    if (line->is_row && isdigit((unsigned char)last))
+        return 0;
+    return heading_guess(line->text) == 3 && line->is_row ? 0 : heading_guess(line->text);
+}
+
+#define CAPTION_BELOW 40 /* columns of the text that a caption stands over, at least */
+
+/* Where prose goes on below line i: there, or behind blank lines; n when there is none. */
+static size_t prose_below(const struct pdf_line *v, size_t n, size_t i, size_t *blanks)
+{
+    const struct pdf_line *b;
+
+    for (*blanks = 0, i++; i < n && v[i].text.n == 0; i++)
+        ++*blanks;
+    if (i == n || *blanks > 3)
+        return n;
+    b = &v[i];
+    return !b->is_row && !b->is_item && b->end - b->indent >= CAPTION_BELOW &&
+                   isupper((unsigned char)b->text.p[0])
+               ? i
+               : n;
+}
+
+/* Does line i stand where the name of the text below it does? It ends well before that text, whose
+ * first words would have had room behind it, and nothing above runs into it. Lines of an address
+ * and of a wrapped list stand over short lines or items; a heading of a table over rows. */
+static bool stands_as_caption(const struct pdf_line *v, size_t n, size_t i)
+{
+    const struct pdf_line *a = &v[i], *above = i && v[i - 1].text.n ? &v[i - 1] : NULL;
+    size_t blanks, k = prose_below(v, n, i, &blanks);
+
+    if (k == n || a->is_item || (a->is_row && !heading_of(a)) || a->end * 10 > v[k].end * 8 ||
+        (!blanks && apart(a->indent, v[k].indent) > 8 && !heading_guess(a->text)))
+        return false;
+    return !above || (!above->is_row && ends_sentence(above->text));
+}
+
 /* The gap between what stands and a line, told to the builder. */
 static void write_gap(struct pdf_layout *l, const struct pdf_line *last,
                       const struct pdf_line *line, size_t blanks, size_t margin,
@@ -170,15 +215,14 @@ static void write_gap(struct pdf_layout *l, const struct pdf_line *last,
         textout_line(out);
 }
 
-/* "Item 1A.      Risk Factors" has a gap but is no row; a line of a table of contents, which ends
- * with a page number, is. */
-static int heading_of(const struct pdf_line *line)
+/* 0: no heading. */
+static int level_of(const struct pdf_line *v, size_t n, size_t i)
 {
-    char last = line->text.p[line->text.n - 1];
+    bool alone = (i == 0 || v[i - 1].text.n == 0) && (i + 1 == n || v[i + 1].text.n == 0);
+    bool caption = stands_as_caption(v, n, i);
+    int level = alone || caption ? heading_of(&v[i]) : 0;
 
-    if (line->is_row && isdigit((unsigned char)last))
-        return 0;
-    return heading_guess(line->text) == 3 && line->is_row ? 0 : heading_guess(line->text);
+    return !level && caption && heading_is_caption(v[i].text) ? HEADING_CAPTION_LEVEL : level;
 }
 
 static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n,
@@ -187,6 +231,7 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
     size_t margin = 0;
     size_t blanks = 0;
     const struct pdf_line *last = NULL;
+    bool after_heading = false;
     int level;
 
     for (size_t i = 0; i < n; i++) {
@@ -199,8 +244,11 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
         }
         if (i == 0 || v[i - 1].text.n == 0 || v[i - 1].is_row)
             margin = margin_at(v, n, i);
-        write_gap(l, last, line, blanks, margin, out);
-        level = (blanks || !last) && (i + 1 == n || v[i + 1].text.n == 0) ? heading_of(line) : 0;
+        level = level_of(v, n, i);
+        if (level || after_heading)
+            textout_block(out);
+        else
+            write_gap(l, last, line, blanks, margin, out);
         if (level) {
             textout_heading_open(out, level);
             textout_text(out, text.p, text.n);
@@ -214,6 +262,7 @@ static void write_lines(struct pdf_layout *l, const struct pdf_line *v, size_t n
             textout_text(out, text.p, text.n);
         }
         l->after_row = line->is_row && !level;
+        after_heading = level != 0;
         last = line;
         blanks = 0;
     }

@@ -7,6 +7,7 @@
  *   columns     a run of lines with prose on both sides of one gutter is read left, then right
  *   rows        a line with gaps of three blanks or more is a row of cells; "$" joins its number
  *   paragraphs  a line that is full, as wide as its neighbours, runs on into the next
+ *   captions    a short line over wider prose is a heading, with blank lines about it or without
  *   hyphens     "informa-" + "tion" becomes one word if the document has that word elsewhere,
  *               "client-" + "driven" keeps its hyphen
  *

@@ -35,7 +35,7 @@ static void add_row_digest(struct digester *d, const struct run *run, struct str
     arena_free(mem);
 }
 
-struct digest file_hash(const struct run *run, struct str key, struct str bytes)
+struct digest file_hash(const struct run *run, struct str folder, struct str key, struct str bytes)
 {
     struct digester *d = digester_new();
 
@@ -43,12 +43,13 @@ struct digest file_hash(const struct run *run, struct str key, struct str bytes)
     digester_add(d, run->settings.b, DIGEST_BYTES);
     digester_add(d, run->given.b, DIGEST_BYTES);
     add_row_digest(d, run, key);
+    digester_add(d, folder.p, folder.n); /* the uri names it, so a moved folder is read anew */
     digester_add(d, key.p, key.n);
     digester_add(d, bytes.p, bytes.n);
     return digester_finish(d);
 }
 
-/* A record's: its file may change without it. */
+/* A record's: its file may change without it, and it says nothing of its neighbours. */
 static struct digest record_hash(const struct run *run, const struct extracted *doc,
                                  const struct document_row *row)
 {
@@ -87,15 +88,22 @@ int document_known(const struct run *run, struct str key, struct str root,
 
 /* ---- the row ---- */
 
+/* JSON may write a NUL as \u0000; names with one would be cut short by half of their users. */
+static int check_name(const char *what, struct str name)
+{
+    if (name.n > STORE_KEY_MAX)
+        return FAIL(ERR_LIMIT, "%s of %zu bytes is over the limit of %d", what, name.n,
+                    STORE_KEY_MAX);
+    if (!utf8_valid(name.p, name.n))
+        return FAIL(ERR_FORMAT, "%s is not UTF-8 text", what);
+    if (name.n && memchr(name.p, 0, name.n))
+        return FAIL(ERR_FORMAT, "%s has a NUL character", what);
+    return ERR_OK;
+}
+
 static int check_key(struct str key)
 {
-    if (key.n == 0)
-        return FAIL(ERR_ARGUMENT, "the document has no id");
-    if (key.n > INGEST_KEY_MAX)
-        return FAIL(ERR_LIMIT, "an id of %zu bytes is over the limit of %d", key.n, INGEST_KEY_MAX);
-    if (!utf8_valid(key.p, key.n) || memchr(key.p, 0, key.n))
-        return FAIL(ERR_FORMAT, "the id is not UTF-8 text");
-    return ERR_OK;
+    return key.n ? check_name("an id", key) : FAIL(ERR_ARGUMENT, "the document has no id");
 }
 
 static int check_text(const struct run *run, struct str text)
@@ -132,7 +140,15 @@ static struct str cut_title(struct str t)
     return t;
 }
 
-/* What the format says, else the first heading, else the file's name. */
+/* A guessed heading is one of many; the extractor has looked for a title itself. */
+static bool has_marked_headings(const struct origin *o)
+{
+    enum file_kind kind = kind_of(o->shown);
+
+    return kind != KIND_TXT && kind != KIND_PDF;
+}
+
+/* What the format says, else the first heading that it marks as one, else the file's name. */
 static struct str title_of(const struct origin *o, const struct extracted *doc)
 {
     struct str title = cut_title(doc->title);
@@ -140,7 +156,7 @@ static struct str title_of(const struct origin *o, const struct extracted *doc)
 
     if (title.n || !o->from_file || doc->id.n)
         return title;
-    if (doc->n_headings && doc->headings[0].end <= doc->text.n &&
+    if (doc->n_headings && has_marked_headings(o) && doc->headings[0].end <= doc->text.n &&
         doc->headings[0].start < doc->headings[0].end)
         title = cut_title(str_sub(doc->text, doc->headings[0].start, doc->headings[0].end));
     if (title.n)
@@ -167,10 +183,11 @@ static int fill_row(struct run *run, const struct origin *o, const struct extrac
         fields = meta_rows_find(run->meta, o->key); /* a row for the file goes for its records */
     row->root = o->root;
     row->uri = uri_of(o, doc, d->mem);
+    TRY(check_name("a uri", row->uri));
     row->title = title_of(o, doc);
     row->text = doc->text;
     TRY(metadata_merge(doc->metadata, fields, run->o->metadata, d->mem, &row->metadata));
-    row->hash = o->from_file && doc->id.n == 0 ? o->hash : record_hash(run, doc, row);
+    row->hash = o->is_whole_file && doc->id.n == 0 ? o->hash : record_hash(run, doc, row);
 out:
     return rc;
 }

@@ -15,11 +15,12 @@ struct origin {
     struct str folder;  /* the folder itself; "" likewise */
     const char *shown;  /* the file, as the report names it */
     bool from_file;     /* its title may be a heading or the file's name */
+    bool is_whole_file; /* the file gave this document, no other and no problem, so `hash` tells */
     struct digest hash; /* of the file's bytes and all that goes with them, from file_hash */
 };
 
-/* Equal means that reading the file again would change nothing. */
-struct digest file_hash(const struct run *run, struct str key, struct str bytes);
+/* Equal means that reading the file again would change nothing. `folder` as in struct origin. */
+struct digest file_hash(const struct run *run, struct str folder, struct str key, struct str bytes);
 
 /* Whether the key is free for this root: ERR_EXISTS naming both when another holds it. *same says
  * that the stored document has this hash. */

@@ -11,9 +11,7 @@
 
 /* Part of every document's hash: raise it when the same bytes would give another text, other
  * chunks or other sentences, and everything is read anew. */
-#define INGEST_VERSION 1
-
-#define INGEST_KEY_MAX 4096 /* bytes of a document's key */
+#define INGEST_VERSION 3
 
 struct run {
     struct engine *e;               /* feed */

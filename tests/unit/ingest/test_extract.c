@@ -102,6 +102,24 @@ Test(extract, refuses_empty_large_unknown_and_binary_files)
     cr_expect(refused("a.txt", STR_LIT("more than ten bytes"), "over the limit of 10"));
 }
 
+Test(extract, titles_a_txt_file_by_its_first_line)
+{
+    static const char prose[] = "A bank holds enough liquid assets to survive thirty days.\n";
+    char text[400];
+
+    snprintf(text, sizeof text, "Liquidity in brief\n\nWhat it asks\n\n%s", prose);
+    cr_assert_eq(run("a.txt", str_of(text)), ERR_OK);
+    cr_expect(str_eq(list.v[0].title, STR_LIT("Liquidity in brief")));
+    cr_assert_eq(list.v[0].n_headings, 2);
+    cr_expect_eq(list.v[0].headings[0].level, 1);
+    cr_assert_eq(run("a.txt", STR_LIT("Not alone in its block\nbut with this.\n")), ERR_OK);
+    cr_expect_eq(list.v[0].title.n, 0);
+    cr_assert_eq(run("a.txt", STR_LIT("It is a sentence.\n\nAnd another.\n")), ERR_OK);
+    cr_expect_eq(list.v[0].title.n, 0);
+    cr_assert_eq(run("a.txt", STR_LIT("Nothing comes after it\n")), ERR_OK);
+    cr_expect_eq(list.v[0].title.n, 0);
+}
+
 Test(extract, takes_utf16_and_latin1)
 {
     cr_expect(gives("a.txt", STR_LIT("\xFF\xFEh\0i\0"), "hi"));

@@ -28,6 +28,23 @@ Test(extract_pdf, marks_pages)
     textout_done(&t);
 }
 
+Test(extract_pdf, takes_a_title_that_speaks)
+{
+    static const char *const pages[] = {"Rules in brief"}, *const form[] = {"UNITED STATES"};
+    struct buf pdf;
+
+    buf_init(&pdf);
+    make_pdf(&pdf, pages, 1);
+    cr_assert_eq(run(buf_view(&pdf)), ERR_OK);
+    cr_expect_str_eq(buf_view(&t.title).p, "Rules in brief", "the first line");
+    buf_cut(&pdf, 0);
+    make_pdf(&pdf, form, 1);
+    cr_assert_eq(run(buf_view(&pdf)), ERR_OK);
+    cr_expect_eq(t.title.n, 0);
+    buf_done(&pdf);
+    textout_done(&t);
+}
+
 Test(extract_pdf, a_pdf_without_text_may_be_scanned)
 {
     static const char *const pages[] = {""};

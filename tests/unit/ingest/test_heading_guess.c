@@ -24,3 +24,17 @@ Test(heading_guess, takes_text_for_text)
     cr_expect_eq(LEVEL("AB"), 0);
     cr_expect_eq(LEVEL(""), 0);
 }
+
+Test(heading_guess, knows_captions)
+{
+    cr_expect(heading_is_caption(STR_LIT("Knowing the customer")));
+    cr_expect(heading_is_caption(STR_LIT("What the law asks for")));
+    cr_expect(heading_is_caption(STR_LIT(" Ibrance (palbociclib) ")));
+    cr_expect(!heading_is_caption(STR_LIT("The rule ends here.")));
+    cr_expect(!heading_is_caption(STR_LIT("Add: Income tax expense")));
+    cr_expect(!heading_is_caption(STR_LIT("small letters first")));
+    cr_expect(!heading_is_caption(STR_LIT("A line that ends with the")));
+    cr_expect(!heading_is_caption(STR_LIT("December 31, 2022")));
+    cr_expect(!heading_is_caption(STR_LIT("UNITED STATES")));
+    cr_expect(!heading_is_caption(STR_LIT("")));
+}

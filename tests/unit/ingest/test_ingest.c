@@ -119,6 +119,28 @@ Test(ingest, stores_the_root_under_another_name)
     world_close(&w);
 }
 
+Test(ingest, of_a_moved_folder_tells_where_it_lies_now)
+{
+    struct world w;
+    struct ingest_report r;
+    struct ingest_options o = USUAL_OPTIONS;
+    struct arena *mem = arena_new(0);
+    struct document_row row;
+
+    WORLD_OPEN(&w);
+    o.root_name = "handbook";
+    library_put(&w, "docs/a.txt", "Banks hold capital.");
+    cr_assert_eq(library_ingest_as(&w, "docs", o, &r), ERR_OK, "%s", err_text());
+    ingest_report_done(&r);
+    cr_assert_eq(rename(library_path(&w, "docs"), library_path(&w, "moved")), 0);
+    cr_assert_eq(library_ingest_as(&w, "moved", o, &r), ERR_OK, "%s", err_text());
+    ingest_report_done(&r);
+    cr_assert(library_find(&w, "a.txt", mem, &row));
+    cr_expect(str_ends(row.uri, STR_LIT("/moved/a.txt")), "%.*s", STR_ARGS(row.uri));
+    arena_free(mem);
+    world_close(&w);
+}
+
 Test(ingest, of_records_uses_their_ids_as_keys)
 {
     struct world w;
@@ -132,8 +154,10 @@ Test(ingest, of_records_uses_their_ids_as_keys)
                 "\"metadata\":{\"year\":2020}}\n"
                 "{\"id\":\"two\",\"title\":\"\",\"text\":\"Banks hold cash.\"}\n"
                 "{\"id\":\"three\"}\n"
+                "{\"id\":\"fo\\u0000ur\",\"text\":\"Cut short.\"}\n"
                 "not json\n");
     OK(&w, "c.jsonl", &r);
+    cr_expect(!library_has(&w, "fo"));
     cr_expect_eq(r.documents, 2);
     cr_expect_geq(r.n_refused, 1);
     ingest_report_done(&r);
@@ -402,6 +426,99 @@ Test(ingest, prunes_records_only_when_their_file_could_be_read)
     cr_expect_eq(r.removed, 1);
     cr_expect(!library_has(&w, "two"));
     ingest_report_done(&r);
+    world_close(&w);
+}
+
+/* ---- files of records where one has no id: it is called like the file ---- */
+
+#define ONE_WITHOUT_ID                                                                             \
+    "{\"text\":\"The one without an id.\"}\n"                                                      \
+    "{\"id\":\"one\",\"text\":\"First.\"}\n"                                                       \
+    "{\"id\":\"two\",\"text\":\"Second.\"}\n"                                                      \
+    "{\"id\":\"three\",\"text\":\"Third.\"}\n"
+
+/* As if a run had been killed before it wrote the record. */
+static void lose(struct world *w, const char *key)
+{
+    struct str k = str_of(key);
+    size_t n;
+
+    cr_assert_eq(retriever_remove(w->engine->retriever, "default", "default", &k, 1, &n), ERR_OK,
+                 "%s", err_text());
+    cr_assert_eq(n, 1);
+}
+
+Test(ingest, of_a_record_without_an_id_never_stands_for_the_others)
+{
+    struct world w;
+    struct ingest_report r;
+
+    WORLD_OPEN(&w);
+    library_put(&w, "docs/r.jsonl", ONE_WITHOUT_ID);
+    OK(&w, "docs", &r);
+    cr_expect_eq(r.documents, 4);
+    ingest_report_done(&r);
+    lose(&w, "two");
+    OK(&w, "docs", &r);
+    cr_expect_eq(r.documents, 1);
+    cr_expect_eq(r.unchanged, 3);
+    cr_expect(library_has(&w, "two"), "it came in when the run was repeated");
+    ingest_report_done(&r);
+    world_close(&w);
+}
+
+Test(ingest, prunes_no_record_beside_one_without_an_id)
+{
+    struct world w;
+    struct ingest_report r;
+
+    WORLD_OPEN(&w);
+    library_put(&w, "docs/a.txt", "Banks hold capital.");
+    library_put(&w, "docs/r.jsonl", ONE_WITHOUT_ID);
+    OK(&w, "docs", &r);
+    ingest_report_done(&r);
+    cr_expect_eq(prune(&w, true, &r), ERR_OK, "%s", err_text());
+    cr_expect_eq(r.removed, 0);
+    cr_expect(library_has(&w, "one"));
+    cr_expect(library_has(&w, "three"));
+    ingest_report_done(&r);
+    world_close(&w);
+}
+
+Test(ingest, names_refused_lines_in_every_run)
+{
+    struct world w;
+    struct ingest_report r;
+
+    WORLD_OPEN(&w);
+    library_put(&w, "docs/r.jsonl", "{\"text\":\"The one without an id.\"}\n{\"id\":\n");
+    for (int i = 0; i < 2; i++) {
+        OK(&w, "docs", &r);
+        cr_expect(REFUSED(&r, "r.jsonl", "line 2"), "run %d", i);
+        cr_expect_eq(r.unchanged, (size_t)i);
+        ingest_report_done(&r);
+    }
+    world_close(&w);
+}
+
+Test(ingest, of_bytes_with_records_takes_what_is_missing)
+{
+    struct world w;
+    struct ingest_report r;
+    struct ingest_options o = USUAL_OPTIONS;
+    struct str bytes = STR_LIT(ONE_WITHOUT_ID "not json\n");
+
+    WORLD_OPEN(&w);
+    for (int i = 0; i < 2; i++) {
+        ingest_report_init(&r);
+        cr_assert_eq(ingest_file_bytes(w.engine, "r.jsonl", bytes, &o, &r), ERR_OK);
+        cr_expect_eq(r.documents, i == 0 ? 4 : 1);
+        cr_expect(REFUSED(&r, "r.jsonl", "line 5"));
+        cr_expect(library_has(&w, "one"));
+        ingest_report_done(&r);
+        if (i == 0)
+            lose(&w, "one");
+    }
     world_close(&w);
 }
 

@@ -31,6 +31,57 @@ Test(pdf_layout, full_lines_run_on_and_short_ones_end)
                     "Second paragraph.\nTitle Line\n\nAnother block."));
 }
 
+/* The headings of a page, "4 Scope;" each. */
+static bool marks(const char *page, const char *want)
+{
+    struct pdf_layout *l = pdf_layout_new(str_of(page));
+    struct textout t;
+    struct buf got;
+    bool same;
+
+    buf_init(&got);
+    textout_init(&t, 1 << 20);
+    pdf_layout_page(l, str_of(page), &t);
+    for (size_t i = 0; i < t.n_headings; i++)
+        buf_addf(&got, "%d %.*s;", t.headings[i].level,
+                 (int)(t.headings[i].end - t.headings[i].start), t.text.p + t.headings[i].start);
+    same = str_eq(buf_view(&got), str_of(want));
+    if (!same)
+        cr_log_error("got: %.*s", STR_ARGS(buf_view(&got)));
+    buf_done(&got);
+    textout_done(&t);
+    pdf_layout_free(l);
+    return same;
+}
+
+#define PROSE "Before an account is opened, the program must collect four things of everyone.\n"
+
+Test(pdf_layout, a_short_line_over_wider_prose_is_a_heading)
+{
+    cr_expect(gives("The bank verifies identity.\nKnowing the customer\n" PROSE,
+                    "The bank verifies identity.\n\nKnowing the customer\n\n"
+                    "Before an account is opened, the program must collect four things of "
+                    "everyone."));
+    cr_expect(marks("The bank verifies identity.\nKnowing the customer\n" PROSE,
+                    "4 Knowing the customer;"));
+    cr_expect(marks("Scope\n\n" PROSE, "4 Scope;"));
+    cr_expect(marks("Item 1A.      Risk Factors\n" PROSE "\nNote 5 - Debt\n" PROSE,
+                    "2 Item 1A. Risk Factors;3 Note 5 - Debt;"));
+}
+
+Test(pdf_layout, tables_addresses_and_lists_hold_no_headings)
+{
+    cr_expect(marks("Net sales by region\nEurope               1,234         1,235\n", ""));
+    cr_expect(marks("Example Bank\nHigh Street 1\nSpringfield\n\n", ""));
+    cr_expect(marks("The parts are internal controls, independent testing and the\n"
+                    "Compliance officer\n" PROSE,
+                    ""),
+              "the end of a paragraph");
+    cr_expect(marks("Independent testing\n- " PROSE, ""), "items below it");
+    cr_expect(
+        marks("A title that goes on and on until it is nearly as wide as the text\n" PROSE, ""));
+}
+
 Test(pdf_layout, hyphens_go_when_the_document_knows_the_word)
 {
     cr_expect(gives("The information is here in a line that is full of words informa-\n"

@@ -77,6 +77,14 @@ Test(prepare, titles_a_document_by_what_is_there)
                  ERR_OK);
     cr_expect(str_eq(d->row.title, STR_LIT("Said")));
     ready_free(d);
+    cr_assert_eq(prepare(&b, FILE_ORIGIN("s/d.pdf"),
+                         (struct extracted){.text = STR_LIT("PART I\n\nText."),
+                                            .headings = &(struct heading_mark){0, 6, 1},
+                                            .n_headings = 1},
+                         &d),
+                 ERR_OK);
+    cr_expect(str_eq(d->row.title, STR_LIT("d.pdf")), "a guessed heading is no title");
+    ready_free(d);
     cr_assert_eq(prepare(&b, FILE_ORIGIN("s/c.jsonl"),
                          (struct extracted){.text = STR_LIT("Text."), .id = STR_LIT("c1")}, &d),
                  ERR_OK);
@@ -144,23 +152,54 @@ Test(prepare, refuses_with_a_reason)
 {
     struct bench b;
     struct ready *d;
-    char *long_key = mem_alloc(INGEST_KEY_MAX + 2);
+    char *long_key = mem_alloc(STORE_KEY_MAX + 2);
 
     WORLD_OPEN(&b.w);
     bench_open(&b);
-    memset(long_key, 'k', INGEST_KEY_MAX + 1);
+    memset(long_key, 'k', STORE_KEY_MAX + 1);
     cr_expect_eq(prepare(&b, FILE_ORIGIN("e.txt"), (struct extracted){.text = STR_LIT(" \n")}, &d),
                  ERR_FORMAT);
     cr_expect_eq(prepare(&b, FILE_ORIGIN("n.txt"), (struct extracted){.text = STR_LIT("a\0b")}, &d),
                  ERR_FORMAT);
     cr_expect_eq(
         prepare(&b, FILE_ORIGIN("l.txt"),
-                (struct extracted){.id = {long_key, INGEST_KEY_MAX + 1}, .text = STR_LIT("a")}, &d),
+                (struct extracted){.id = {long_key, STORE_KEY_MAX + 1}, .text = STR_LIT("a")}, &d),
         ERR_LIMIT);
     cr_expect_eq(
         prepare(&b, FILE_ORIGIN("e.txt"), (struct extracted){.text = STR_LIT("twice")}, &d),
         ERR_EXISTS);
     mem_free(long_key);
+    bench_close(&b);
+}
+
+Test(prepare, refuses_names_that_the_store_could_not_keep)
+{
+    struct bench b;
+    struct ready *d;
+    char *long_uri = mem_alloc(STORE_KEY_MAX + 2);
+
+    WORLD_OPEN(&b.w);
+    bench_open(&b);
+    memset(long_uri, 'u', STORE_KEY_MAX + 1);
+    cr_expect_eq(prepare(&b, FILE_ORIGIN("a.jsonl"),
+                         (struct extracted){.id = STR_LIT("a"),
+                                            .uri = {long_uri, STORE_KEY_MAX + 1},
+                                            .text = STR_LIT("Text.")},
+                         &d),
+                 ERR_LIMIT);
+    cr_expect_not_null(strstr(err_text(), "4096"), "%s", err_text());
+    cr_expect_eq(prepare(&b, FILE_ORIGIN("a.jsonl"),
+                         (struct extracted){.id = STR_LIT("a\0b"), .text = STR_LIT("Text.")}, &d),
+                 ERR_FORMAT);
+    cr_expect_not_null(strstr(err_text(), "NUL"), "%s", err_text());
+    cr_expect_eq(prepare(&b, FILE_ORIGIN("a.jsonl"),
+                         (struct extracted){.id = STR_LIT("c"),
+                                            .uri = STR_LIT("http://c\0d"),
+                                            .text = STR_LIT("Text.")},
+                         &d),
+                 ERR_FORMAT);
+    cr_expect_not_null(strstr(err_text(), "uri"), "%s", err_text());
+    mem_free(long_uri);
     bench_close(&b);
 }
 
@@ -172,18 +211,20 @@ Test(file_hash, changes_with_bytes_key_and_what_is_said_about_them)
 
     WORLD_OPEN(&b.w);
     bench_open(&b);
-    a = file_hash(&b.run, STR_LIT("a.txt"), STR_LIT("text"));
-    c = file_hash(&b.run, STR_LIT("a.txt"), STR_LIT("text"));
+    a = file_hash(&b.run, STR_LIT("/r"), STR_LIT("a.txt"), STR_LIT("text"));
+    c = file_hash(&b.run, STR_LIT("/r"), STR_LIT("a.txt"), STR_LIT("text"));
     cr_expect(digest_eq(&a, &c));
-    c = file_hash(&b.run, STR_LIT("a.txt"), STR_LIT("text2"));
+    c = file_hash(&b.run, STR_LIT("/r"), STR_LIT("a.txt"), STR_LIT("text2"));
     cr_expect(!digest_eq(&a, &c));
-    c = file_hash(&b.run, STR_LIT("b.txt"), STR_LIT("text"));
+    c = file_hash(&b.run, STR_LIT("/r"), STR_LIT("b.txt"), STR_LIT("text"));
+    cr_expect(!digest_eq(&a, &c));
+    c = file_hash(&b.run, STR_LIT("/moved"), STR_LIT("a.txt"), STR_LIT("text"));
     cr_expect(!digest_eq(&a, &c));
     run_close(&b.run);
     b.o = USUAL_OPTIONS;
     b.o.metadata = given;
     cr_assert_eq(run_open(&b.run, b.w.engine, &b.o, &b.r), ERR_OK);
-    c = file_hash(&b.run, STR_LIT("a.txt"), STR_LIT("text"));
+    c = file_hash(&b.run, STR_LIT("/r"), STR_LIT("a.txt"), STR_LIT("text"));
     cr_expect(!digest_eq(&a, &c));
     json_decref(given);
     bench_close(&b);
