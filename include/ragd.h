@@ -37,6 +37,7 @@ enum {
     RAGD_ECANCELLED = -9,
     RAGD_EDATABASE = -10,
     RAGD_EUNAVAILABLE = -11,
+    RAGD_EGONE = -12, /* what was found kept being replaced; ask again */
     RAGD_EUNSUPPORTED = -13,
     RAGD_ENOSPACE = -14,
     RAGD_ESYSTEM = -15,
@@ -83,7 +84,8 @@ int ragd_ingest_text(struct ragd *r, const char *collection, const char *id, con
 /* Removes a document. RAGD_ENOTFOUND when it is not there. */
 int ragd_delete(struct ragd *r, const char *collection, const char *id);
 
-/* Called with pieces of the answer's text as they come; a non-zero return stops it. */
+/* Called with the answer's text, piece by piece (the quoting answerer gives one piece); a non-zero
+ * return stops it. */
 typedef int (*ragd_piece_fn)(void *arg, const char *text, size_t n);
 
 /* Answers a question.

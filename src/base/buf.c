@@ -44,7 +44,9 @@ void buf_add(struct buf *b, const void *p, size_t n)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    buf_reserve(b, 1);
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void buf_add_str(struct buf *b, const char *s)
@@ -74,6 +76,43 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     }
     va_end(again);
     b->n += (size_t)n;
+}
+
+/* printf is most of what a short reply costs; numbers are most of what it is asked to print. */
+#define U64_DIGITS 20
+
+/* The decimal digits of v, at least n of them, right-aligned in `out`; returns the first. */
+static char *digits(char out[U64_DIGITS], uint64_t v, int n)
+{
+    char *p = out + U64_DIGITS;
+
+    for (; v > 0 || n > 0; v /= 10, n--)
+        *--p = (char)('0' + v % 10);
+    return p;
+}
+
+void buf_add_u64(struct buf *b, uint64_t v)
+{
+    char text[U64_DIGITS];
+    char *p = digits(text, v, 1);
+
+    buf_add(b, p, (size_t)(text + U64_DIGITS - p));
+}
+
+void buf_add_fixed(struct buf *b, uint64_t v, int places)
+{
+    char text[U64_DIGITS];
+    char *p = digits(text, v, places + 1);
+    char *point = text + U64_DIGITS - places;
+    char *end = text + U64_DIGITS;
+
+    while (end > point && end[-1] == '0')
+        end--;
+    buf_add(b, p, (size_t)(point - p));
+    if (end == point)
+        return;
+    buf_add_char(b, '.');
+    buf_add(b, point, (size_t)(end - point));
 }
 
 void buf_cut(struct buf *b, size_t n)

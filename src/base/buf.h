@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -24,6 +25,9 @@ void buf_add_char(struct buf *b, char c);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_view(struct buf *b, struct str s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_add_u64(struct buf *b, uint64_t v); /* in decimal */
+/* v / 10^places in decimal, places 1..19, without zeros at the end: (1500, 3) is "1.5". */
+void buf_add_fixed(struct buf *b, uint64_t v, int places);
 void buf_cut(struct buf *b, size_t n); /* keeps the first n bytes */
 char *buf_take(struct buf *b);         /* never NULL; the buffer is empty afterwards */
 

@@ -55,26 +55,48 @@ void digest_hex(const struct digest *d, char out[DIGEST_HEX])
     out[2 * DIGEST_BYTES] = '\0';
 }
 
+/* Fields are short and a call into the library is not: they are gathered first. */
 struct digester {
     EVP_MD_CTX *ctx;
+    size_t n_gathered;
+    unsigned char gathered[256];
 };
 
 struct digester *digester_new(void)
 {
     struct digester *d = mem_alloc(sizeof *d);
 
+    d->n_gathered = 0;
     d->ctx = EVP_MD_CTX_new();
     CHECK(d->ctx != NULL);
     CHECK(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1);
     return d;
 }
 
+static void flush(struct digester *d)
+{
+    CHECK(EVP_DigestUpdate(d->ctx, d->gathered, d->n_gathered) == 1);
+    d->n_gathered = 0;
+}
+
+static void add_bytes(struct digester *d, const void *p, size_t n)
+{
+    if (n > sizeof d->gathered - d->n_gathered)
+        flush(d);
+    if (n > sizeof d->gathered) {
+        CHECK(EVP_DigestUpdate(d->ctx, p, n) == 1);
+    } else if (n) {
+        memcpy(d->gathered + d->n_gathered, p, n);
+        d->n_gathered += n;
+    }
+}
+
 void digester_add(struct digester *d, const void *p, size_t n)
 {
     uint64_t len = n;
 
-    CHECK(EVP_DigestUpdate(d->ctx, &len, sizeof len) == 1);
-    CHECK(n == 0 || EVP_DigestUpdate(d->ctx, p, n) == 1);
+    add_bytes(d, &len, sizeof len);
+    add_bytes(d, p, n);
 }
 
 void digester_add_str(struct digester *d, const char *s)
@@ -95,6 +117,7 @@ struct digest digester_finish(struct digester *d)
     struct digest out;
     unsigned len = 0;
 
+    flush(d);
     CHECK(EVP_DigestFinal_ex(d->ctx, out.b, &len) == 1);
     EVP_MD_CTX_free(d->ctx);
     mem_free(d);

@@ -50,7 +50,13 @@ void jsonw_cstr(struct jsonw *w, const char *s)
 void jsonw_int(struct jsonw *w, int64_t v)
 {
     separate(w);
-    buf_addf(w->out, "%lld", (long long)v);
+    jsonw_integer(w->out, v);
+}
+
+void jsonw_fixed(struct jsonw *w, uint64_t v, int places)
+{
+    separate(w);
+    buf_add_fixed(w->out, v, places);
 }
 
 void jsonw_real(struct jsonw *w, double v)
@@ -89,6 +95,10 @@ static void escape(struct buf *out, unsigned char c)
     }
 }
 
+/* ASCII that stands for itself: all but a few bytes of what is ever written. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
 void jsonw_string(struct buf *out, struct str s)
 {
     size_t plain = 0; /* start of the run that needs no change */
@@ -99,21 +109,26 @@ void jsonw_string(struct buf *out, struct str s)
         unsigned char c = (unsigned char)s.p[i];
         size_t len = 1;
 
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
-            if (c < 0x80 || (len = utf8_valid_at(s.p + i, s.n - i)) > 0) {
-                i += len;
-                continue;
-            }
-            buf_add(out, s.p + plain, i - plain);
-            buf_add_str(out, "\xef\xbf\xbd");
-        } else {
-            buf_add(out, s.p + plain, i - plain);
-            escape(out, c);
+        if (is_plain[c] || (c >= 0x80 && (len = utf8_valid_at(s.p + i, s.n - i)) > 0)) {
+            i += len;
+            continue;
         }
+        buf_add(out, s.p + plain, i - plain);
+        if (c >= 0x80)
+            buf_add_str(out, "\xef\xbf\xbd");
+        else
+            escape(out, c);
         plain = ++i;
     }
     buf_add(out, s.p + plain, s.n - plain);
     buf_add_char(out, '"');
+}
+
+void jsonw_integer(struct buf *out, int64_t v)
+{
+    if (v < 0)
+        buf_add_char(out, '-');
+    buf_add_u64(out, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void jsonw_number(struct buf *out, double v)

@@ -32,6 +32,8 @@ void jsonw_key(struct jsonw *w, const char *key);
 void jsonw_str(struct jsonw *w, struct str s);
 void jsonw_cstr(struct jsonw *w, const char *s); /* NULL: null */
 void jsonw_int(struct jsonw *w, int64_t v);
+/* v / 10^places (1..19): exact, and many times faster than a real. */
+void jsonw_fixed(struct jsonw *w, uint64_t v, int places);
 void jsonw_real(struct jsonw *w,
                 double v); /* up to 6 significant digits; NaN and infinities: null */
 void jsonw_bool(struct jsonw *w, bool v);
@@ -40,4 +42,5 @@ void jsonw_raw(struct jsonw *w, struct str json); /* already valid JSON */
 
 /* The pieces, for callers that format by hand. */
 void jsonw_string(struct buf *out, struct str s);
+void jsonw_integer(struct buf *out, int64_t v);
 void jsonw_number(struct buf *out, double v);

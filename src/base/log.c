@@ -22,8 +22,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     if (level < __atomic_load_n(&lowest, __ATOMIC_RELAXED) || level >= LOG_NONE)
         return;
     buf_init(&b);
+    buf_reserve(&b, 255); /* most lines */
     clock_iso(clock_wall_ms(), when);
-    buf_addf(&b, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", when, names[level]);
+    buf_add_str(&b, "{\"time\":\"");
+    buf_add_str(&b, when);
+    buf_add_str(&b, "\",\"level\":\"");
+    buf_add_str(&b, names[level]);
+    buf_add_str(&b, "\",\"event\":");
     jsonw_string(&b, str_of(event));
     for (size_t i = 0; i < n; i++) {
         buf_add_char(&b, ',');
@@ -32,7 +37,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         if (fields[i].type == LOG_FIELD_STR)
             jsonw_string(&b, str_of(fields[i].s));
         else if (fields[i].type == LOG_FIELD_INT)
-            buf_addf(&b, "%lld", (long long)fields[i].i);
+            jsonw_integer(&b, fields[i].i);
+        else if (fields[i].type == LOG_FIELD_MS)
+            buf_add_fixed(&b, (uint64_t)fields[i].i / 1000, 3);
         else
             jsonw_number(&b, fields[i].f);
     }

@@ -16,7 +16,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
 
 struct log_field {
     const char *key;
-    enum { LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_REAL } type;
+    enum { LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_REAL, LOG_FIELD_MS } type;
     const char *s;
     int64_t i;
     double f;
@@ -25,6 +25,8 @@ struct log_field {
 #define LOG_S(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_STR, .s = (v)})
 #define LOG_I(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_INT, .i = (int64_t)(v)})
 #define LOG_F(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_REAL, .f = (v)})
+/* nanoseconds, written as milliseconds with three places */
+#define LOG_MS(k, ns) ((struct log_field){.key = (k), .type = LOG_FIELD_MS, .i = (int64_t)(ns)})
 
 /* Lines below this level are dropped (default LOG_WARN; the server sets LOG_INFO). */
 void log_set_level(enum log_level level);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -20,8 +21,11 @@ struct question {
     float vector[];
 };
 
+/* Purged documents that are remembered one by one; beyond this all are as if purged just now. */
+#define PURGED_MAX 10000
+
 /* The answers that show one document. Evicted answers stay in the list until it is swept. What a
- * purge leaves behind is the moment it happened (some 120 bytes a purged document). */
+ * purge leaves behind is the moment it happened. */
 struct shown_in {
     struct digest *v;
     size_t n, cap, swept_n;
@@ -31,10 +35,12 @@ struct shown_in {
 struct answers {
     struct lru *replies, *questions;
     int64_t ttl_ms;
-    atomic_uint_fast64_t hits, revalidated, moved, misses, purged;
+    atomic_uint_fast64_t outcomes[N_ANSWERS_OUTCOMES], purged;
     pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
     struct map *by_document; /* scoped key -> struct shown_in * */
     uint64_t purge_clock;
+    uint64_t purge_floor; /* runs with an older ticket may not store anything */
+    size_t n_purged;      /* entries of by_document that hold only a moment */
 };
 
 struct answers *answers_new(const struct answers_options *o)
@@ -90,21 +96,30 @@ void answers_find(struct answers *a, const struct digest *question_key, uint64_t
     const struct question *q;
 
     *out = (struct answers_entry){.state = ANSWERS_MISS};
-    if (!v) {
-        atomic_fetch_add(&a->misses, 1);
+    if (!v)
         return;
-    }
     q = (const struct question *)(const void *)v->bytes;
     if (q->epoch == epoch)
         out->reply = lru_get(a->replies, &q->prompt_hash);
-    if (out->reply) {
+    if (out->reply)
         out->state = ANSWERS_HIT;
-        atomic_fetch_add(&a->hits, 1);
-    } else {
+    else
         fill_moved(out, q);
-        atomic_fetch_add(&a->moved, 1);
-    }
     lru_value_unref(v);
+}
+
+struct lru_value *answers_hit(struct answers *a, const struct digest *question_key, uint64_t epoch)
+{
+    struct lru_value *v = lru_get(a->questions, question_key), *reply = NULL;
+    const struct question *q;
+
+    if (!v)
+        return NULL;
+    q = (const struct question *)(const void *)v->bytes;
+    if (q->epoch == epoch)
+        reply = lru_get(a->replies, &q->prompt_hash);
+    lru_value_unref(v);
+    return reply;
 }
 
 struct lru_value *answers_get(struct answers *a, const struct digest *prompt_hash)
@@ -140,13 +155,20 @@ static struct digest scoped_key(const char *tenant, const char *collection, stru
     return digester_finish(d);
 }
 
-/* Drops what the cache has evicted since, so that a list is at most twice what is alive. */
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, DIGEST_BYTES);
+}
+
+/* Drops what the cache has evicted since, and what stands twice (an answer that was stored again),
+ * so that a list is at most twice what is alive. */
 static void sweep_locked(struct answers *a, struct shown_in *s)
 {
     size_t kept = 0;
 
+    qsort(s->v, s->n, sizeof *s->v, by_bytes);
     for (size_t i = 0; i < s->n; i++)
-        if (lru_has(a->replies, &s->v[i]))
+        if ((kept == 0 || !digest_eq(&s->v[kept - 1], &s->v[i])) && lru_has(a->replies, &s->v[i]))
             s->v[kept++] = s->v[i];
     s->n = kept;
     s->swept_n = kept;
@@ -180,6 +202,10 @@ static bool note_document_locked(struct answers *a, const struct digest *key, ui
 
     if (s->purged_at > ticket)
         return false;
+    if (s->n == 0 && s->purged_at)
+        a->n_purged--;
+    if (s->n && digest_eq(&s->v[s->n - 1], prompt_hash))
+        return true; /* another passage of the same document */
     if (s->n >= 2 * s->swept_n + 16)
         sweep_locked(a, s);
     s->v = mem_grow(s->v, &s->cap, s->n + 1, sizeof *s->v);
@@ -191,9 +217,10 @@ bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru
                  uint64_t ticket, const char *tenant, const char *collection,
                  const struct str *documents, size_t n_documents)
 {
-    bool kept = true;
+    bool kept;
 
     pthread_mutex_lock(&a->mu);
+    kept = ticket >= a->purge_floor;
     /* The index first: a reply that is in the cache can always be found by its documents. */
     for (size_t i = 0; i < n_documents && kept; i++) {
         struct digest key = scoped_key(tenant, collection, documents[i]);
@@ -204,6 +231,28 @@ bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru
         kept = lru_put(a->replies, prompt_hash, reply);
     pthread_mutex_unlock(&a->mu);
     return kept;
+}
+
+/* Forgets the moments of single purges: whoever began before now may not store at all. */
+static void forget_purges_locked(struct answers *a)
+{
+    struct map *kept = map_new();
+    const void *key;
+    size_t at = 0, n;
+    uint64_t value;
+
+    while (map_next(a->by_document, &at, &key, &n, &value)) {
+        struct shown_in *s = (struct shown_in *)(uintptr_t)value;
+
+        if (s->n)
+            map_put(kept, key, n, value);
+        else
+            mem_free(s);
+    }
+    map_free(a->by_document);
+    a->by_document = kept;
+    a->purge_floor = a->purge_clock;
+    a->n_purged = 0;
 }
 
 void answers_purge_document(struct answers *a, const char *tenant, const char *collection,
@@ -217,8 +266,11 @@ void answers_purge_document(struct answers *a, const char *tenant, const char *c
     for (size_t i = 0; i < s->n; i++)
         if (lru_remove(a->replies, &s->v[i]))
             atomic_fetch_add(&a->purged, 1);
+    a->n_purged += s->n || !s->purged_at;
     mem_free(s->v);
     *s = (struct shown_in){.purged_at = ++a->purge_clock};
+    if (a->n_purged > PURGED_MAX)
+        forget_purges_locked(a);
     pthread_mutex_unlock(&a->mu);
 }
 
@@ -231,18 +283,18 @@ void answers_clear(struct answers *a)
     pthread_mutex_unlock(&a->mu);
 }
 
-void answers_count_revalidated(struct answers *a)
+void answers_count(struct answers *a, enum answers_outcome outcome)
 {
-    atomic_fetch_add(&a->revalidated, 1);
+    atomic_fetch_add_explicit(&a->outcomes[outcome], 1, memory_order_relaxed);
 }
 
 void answers_stats_get(struct answers *a, struct answers_stats *out)
 {
     lru_stats_get(a->replies, &out->answers);
     lru_stats_get(a->questions, &out->questions);
-    out->hits = atomic_load(&a->hits);
-    out->revalidated = atomic_load(&a->revalidated);
-    out->moved = atomic_load(&a->moved);
-    out->misses = atomic_load(&a->misses);
+    out->hits = atomic_load(&a->outcomes[ANSWERS_OUTCOME_HIT]);
+    out->revalidated = atomic_load(&a->outcomes[ANSWERS_OUTCOME_REVALIDATED]);
+    out->stored = atomic_load(&a->outcomes[ANSWERS_OUTCOME_STORED]);
+    out->misses = atomic_load(&a->outcomes[ANSWERS_OUTCOME_MISS]);
     out->purged = atomic_load(&a->purged);
 }

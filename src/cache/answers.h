@@ -7,7 +7,7 @@
  *
  *   1. found, and the epoch has not moved: serve (ANSWERS_HIT)
  *   2. found, epoch moved: the caller retrieves again with the kept vector; the same prompt hash
- *      means the answer still stands (answers_revalidate), another is looked up, else generated
+ *      means the answer still stands (answers_remember), another is looked up, else generated
  *   3. not found: run
  *
  * An index from document to answers exists for one thing: a deleted or replaced document's
@@ -49,9 +49,13 @@ struct answers_entry {
 struct answers *answers_new(const struct answers_options *o);
 void answers_free(struct answers *a);
 
-/* The question table. `epoch` is the collection's now. */
+/* The question table. `epoch` is the collection's now. Counts nothing: one question may look more
+ * than once, and what came of it is told by answers_count. */
 void answers_find(struct answers *a, const struct digest *question_key, uint64_t epoch,
                   struct answers_entry *out);
+
+/* The same, for who only wants a hit: a reference or NULL, nothing copied. */
+struct lru_value *answers_hit(struct answers *a, const struct digest *question_key, uint64_t epoch);
 
 /* An answer by its prompt, a reference or NULL. */
 struct lru_value *answers_get(struct answers *a, const struct digest *prompt_hash);
@@ -75,9 +79,19 @@ void answers_purge_document(struct answers *a, const char *tenant, const char *c
                             struct str document);
 void answers_clear(struct answers *a);
 
+/* How a question ended, told once a question. Look-ups count nothing by themselves. */
+enum answers_outcome {
+    ANSWERS_OUTCOME_HIT,
+    ANSWERS_OUTCOME_REVALIDATED,
+    ANSWERS_OUTCOME_STORED, /* another question had come to the same prompt */
+    ANSWERS_OUTCOME_MISS,
+    N_ANSWERS_OUTCOMES
+};
+void answers_count(struct answers *a, enum answers_outcome outcome);
+
 struct answers_stats {
     struct lru_stats answers, questions;
-    uint64_t hits, revalidated, moved, misses, purged;
+    uint64_t hits, revalidated, stored, misses; /* by outcome */
+    uint64_t purged;                            /* answers that left with their document */
 };
 void answers_stats_get(struct answers *a, struct answers_stats *out);
-void answers_count_revalidated(struct answers *a);

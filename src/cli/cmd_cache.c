@@ -47,7 +47,7 @@ static void stats_json(FILE *out, const struct answers_stats *s)
     jsonw_key(&w, "questions"), jsonw_int(&w, (int64_t)s->questions.entries);
     jsonw_key(&w, "hits"), jsonw_int(&w, (int64_t)s->hits);
     jsonw_key(&w, "revalidated"), jsonw_int(&w, (int64_t)s->revalidated);
-    jsonw_key(&w, "moved"), jsonw_int(&w, (int64_t)s->moved);
+    jsonw_key(&w, "stored"), jsonw_int(&w, (int64_t)s->stored);
     jsonw_key(&w, "misses"), jsonw_int(&w, (int64_t)s->misses);
     jsonw_key(&w, "purged"), jsonw_int(&w, (int64_t)s->purged);
     jsonw_key(&w, "evictions"), jsonw_int(&w, (int64_t)s->answers.evictions);

@@ -88,27 +88,60 @@ out:
     return rc;
 }
 
+static struct findings findings_to(struct buf *problems, const struct command_call *call,
+                                   const struct check_options *o)
+{
+    buf_init(problems);
+    return (struct findings){.out = o->common.json ? NULL : call->out, .json = jsonw_to(problems)};
+}
+
+static int tell_findings(const struct findings *f, const struct buf *problems,
+                         const struct command_call *call)
+{
+    if (!f->out)
+        fprintf(call->out, "{\"ok\":%s,\"collections\":%zu,\"problems\":[%s]}\n",
+                f->n_problems ? "false" : "true", f->n_collections, problems->n ? problems->p : "");
+    else if (f->n_problems)
+        fprintf(call->out, "%zu problems\n", f->n_problems);
+    else
+        fprintf(call->out, "all is right (%zu collections)\n", f->n_collections);
+    return f->n_problems ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int run_check(struct engine *e, const struct command_call *call, void *options)
 {
-    struct check_options *o = options;
     struct buf problems;
-    struct findings f = {.e = e, .json = jsonw_to(&problems)};
+    struct findings f = findings_to(&problems, call, options);
     int rc;
 
-    buf_init(&problems);
-    f.out = o->common.json ? NULL : call->out;
+    f.e = e;
     rc = check_all(e, &f);
-    if (rc == ERR_OK && o->common.json)
-        fprintf(call->out, "{\"ok\":%s,\"collections\":%zu,\"problems\":[%s]}\n",
-                f.n_problems ? "false" : "true", f.n_collections, problems.p ? problems.p : "");
-    else if (rc == ERR_OK && f.n_problems)
-        fprintf(call->out, "%zu problems\n", f.n_problems);
-    else if (rc == ERR_OK)
-        fprintf(call->out, "all is right (%zu collections)\n", f.n_collections);
+    rc = rc < 0 ? command_failed(call, rc) : tell_findings(&f, &problems, call);
     buf_done(&problems);
-    if (rc < 0)
-        return command_failed(call, rc);
-    return f.n_problems ? EXIT_FAILED : EXIT_DONE;
+    return rc;
+}
+
+/* What keeps the engine from opening may be what there is to find: the database alone can still be
+ * read, row by row. */
+static int run_check_without(const char *reason, const struct command_call *call, void *options)
+{
+    const struct check_options *o = options;
+    int rc = ERR_OK;
+    struct folder_lock *lock = NULL;
+    struct store *s = NULL;
+    struct buf problems;
+    struct findings f = findings_to(&problems, call, o);
+
+    on_problem(&f, reason);
+    TRY(folder_lock_take(&lock, o->common.config.data));
+    TRY(store_open(&s, o->common.config.data));
+    TRY(store_check(s, NULL, on_problem, &f));
+out:
+    rc = rc < 0 ? command_failed(call, rc) : tell_findings(&f, &problems, call);
+    store_close(s);
+    folder_lock_release(lock);
+    buf_done(&problems);
+    return rc;
 }
 
 /* ---- backup, restore ---- */
@@ -375,6 +408,7 @@ const struct command cmd_check = {
     .argp = &check_argp,
     .options_size = sizeof(struct check_options),
     .run = run_check,
+    .run_without = run_check_without,
 };
 
 const struct command cmd_backup = {

@@ -65,8 +65,11 @@ static int run_with_engine(const struct command *cmd, const struct command_call 
 
     if (rc == ERR_OK)
         rc = command_needs_model(&o->config);
-    if (rc == ERR_OK)
-        rc = engine_open(&e, &o->config);
+    if (rc < 0)
+        return command_failed(call, rc);
+    rc = engine_open(&e, &o->config);
+    if (rc < 0 && cmd->run_without)
+        return cmd->run_without(err_text(), call, o);
     if (rc < 0)
         return command_failed(call, rc);
     rc = cmd->run(e, call, o);

@@ -53,6 +53,8 @@ struct command {
     size_t options_size;
     void (*init)(void *options); /* defaults that are not zero; may be NULL */
     int (*run)(struct engine *e, const struct command_call *call, void *options);
+    /* Instead of run when the engine does not open, with the reason (borrowed); may be NULL. */
+    int (*run_without)(const char *reason, const struct command_call *call, void *options);
 };
 
 extern const struct command cmd_ingest, cmd_query, cmd_search, cmd_serve, cmd_bench, cmd_eval,

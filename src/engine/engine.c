@@ -72,11 +72,11 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
+    pool_free(e->pool); /* first: what is still queued uses the rest */
     flights_free(e->flights);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);
-    pool_free(e->pool);
     retriever_close(e->retriever);
     embedder_close(e->embedder);
     store_close(e->store);

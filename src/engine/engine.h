@@ -1,6 +1,7 @@
 /* engine.h - opens, owns and closes everything that lives as long as the process.
  *
- * No globals: state hangs off struct engine. Opened in the order below, closed in reverse.
+ * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
+ * the pool, which goes first because its queued work uses the others.
  *
  *   lock -> store -> embedder -> pool -> retriever -> answers, flights
  *

@@ -9,10 +9,8 @@
 
 #define SENTENCES_MAX 512
 
-static int by_place(const void *a, const void *b, void *arg)
+static int place_of(const struct passage *x, const struct passage *y)
 {
-    const struct passage *p = arg;
-    const struct passage *x = &p[*(const uint32_t *)a], *y = &p[*(const uint32_t *)b];
     size_t n = x->document.n < y->document.n ? x->document.n : y->document.n;
     int c = n ? memcmp(x->document.p, y->document.p, n) : 0;
 
@@ -21,6 +19,18 @@ static int by_place(const void *a, const void *b, void *arg)
     if (x->document.n != y->document.n)
         return x->document.n < y->document.n ? -1 : 1;
     return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+static int by_place(const void *a, const void *b, void *arg)
+{
+    const struct passage *p = arg;
+
+    return place_of(&p[*(const uint32_t *)a], &p[*(const uint32_t *)b]);
+}
+
+bool context_before(const struct passage *a, const struct passage *b)
+{
+    return place_of(a, b) < 0;
 }
 
 /* The most whole sentences of a text that fit; a single one that does not is cut by bytes. */
@@ -37,16 +47,16 @@ static struct str cut_at_sentence(struct str text, size_t room, struct arena *me
 }
 
 /* Best hits first: each takes what it needs of the budget, the first that does not fit is cut. */
-static void spend_budget(struct context *c, size_t budget, struct str *kept, struct arena *mem)
+static void spend_budget(struct context *c, size_t budget, struct arena *mem)
 {
     for (size_t i = 0; i < c->n && budget > 0; i++) {
         struct str text = c->passages[i].text;
 
-        kept[i] = text.n <= budget ? text : cut_at_sentence(text, budget, mem);
-        budget -= kept[i].n;
-        if (kept[i].n)
+        c->kept[i] = text.n <= budget ? text : cut_at_sentence(text, budget, mem);
+        budget -= c->kept[i].n;
+        if (c->kept[i].n)
             c->order[c->n_used++] = (uint32_t)i;
-        if (kept[i].n < text.n)
+        if (c->kept[i].n < text.n)
             break;
     }
 }
@@ -66,7 +76,7 @@ static struct str without_overlap(const struct passage *p, struct str text,
     return str_trim(str_sub(text, utf8_floor(text.p, text.n, skip), text.n));
 }
 
-static void render(struct context *c, const struct str *kept, struct arena *mem)
+static void render(struct context *c, struct arena *mem)
 {
     struct buf b;
     const struct passage *before = NULL;
@@ -75,12 +85,12 @@ static void render(struct context *c, const struct str *kept, struct arena *mem)
     buf_init(&b);
     for (size_t i = 0; i < c->n_used; i++) {
         const struct passage *p = &c->passages[c->order[i]];
-        struct str text = kept[c->order[i]];
+        struct str text = c->kept[c->order[i]];
 
         if (before)
             text = without_overlap(p, text, before, before_n);
         before = p;
-        before_n = kept[c->order[i]].n;
+        before_n = c->kept[c->order[i]].n;
         buf_addf(&b, "[%zu] %.*s", i + 1, STR_ARGS(p->title.n ? p->title : p->document));
         if (p->page)
             buf_addf(&b, ", page %d", (int)p->page);
@@ -96,15 +106,15 @@ int context_build(struct passage *passages, size_t n, size_t budget_chars, struc
                   struct context *out)
 {
     struct context c = {.passages = passages, .n = n};
-    struct str *kept = ARENA_ARRAY(mem, struct str, n);
 
     if (budget_chars < 1 || budget_chars > CONTEXT_CHARS_MAX)
         return FAIL(ERR_LIMIT, "context_chars is %zu; it must be from 1 to %d", budget_chars,
                     CONTEXT_CHARS_MAX);
+    c.kept = ARENA_ARRAY(mem, struct str, n);
     c.order = ARENA_ARRAY(mem, uint32_t, n);
-    spend_budget(&c, budget_chars, kept, mem);
+    spend_budget(&c, budget_chars, mem);
     qsort_r(c.order, c.n_used, sizeof *c.order, by_place, passages);
-    render(&c, kept, mem);
+    render(&c, mem);
     *out = c;
     return ERR_OK;
 }
@@ -123,8 +133,8 @@ static void add_passage(struct digester *d, const struct passage *p)
     digester_add_u64(d, p->end);
 }
 
-struct digest context_prompt_hash(const struct context *c, struct str question,
-                                  const char *generator, const char *settings, struct arena *mem)
+struct digest context_prompt_hash(const struct context *c, const struct prompt *p,
+                                  struct arena *mem)
 {
     struct digester *d = digester_new();
     uint32_t *order = ARENA_ARRAY(mem, uint32_t, c->n);
@@ -132,11 +142,14 @@ struct digest context_prompt_hash(const struct context *c, struct str question,
     for (size_t i = 0; i < c->n; i++)
         order[i] = (uint32_t)i;
     qsort_r(order, c->n, sizeof *order, by_place, c->passages);
-    digester_add(d, question.p, question.n);
-    digester_add_str(d, generator);
-    digester_add_str(d, settings);
-    digester_add(d, c->text.p, c->text.n);
-    for (size_t i = 0; i < c->n; i++)
+    digester_add_str(d, p->tenant);
+    digester_add_str(d, p->collection);
+    digester_add(d, p->question.p, p->question.n);
+    digester_add_str(d, p->generator);
+    digester_add_str(d, p->settings);
+    for (size_t i = 0; i < c->n; i++) {
         add_passage(d, &c->passages[order[i]]);
+        digester_add_u64(d, c->kept[order[i]].n); /* the rendered text follows from these */
+    }
     return digester_finish(d);
 }

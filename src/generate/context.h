@@ -7,6 +7,7 @@
  * Threads  free of state.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -20,7 +21,8 @@
 struct context {
     struct passage *passages; /* [n] by rank, as fetched */
     size_t n;
-    uint32_t *order; /* [n_used] indexes into passages, in stable order */
+    struct str *kept; /* [n] what of each passage's text is within the budget: a prefix, or "" */
+    uint32_t *order;  /* [n_used] indexes of those that kept something, in stable order */
     size_t n_used;
     struct str text; /* rendered; what a language model would read */
 };
@@ -29,7 +31,17 @@ struct context {
 int context_build(struct passage *passages, size_t n, size_t budget_chars, struct arena *mem,
                   struct context *out);
 
-/* Question, context, every passage a reply would show (in stable order, whatever their rank),
- * generator and its settings. `mem` is scratch. */
-struct digest context_prompt_hash(const struct context *c, struct str question,
-                                  const char *generator, const char *settings, struct arena *mem);
+/* What an answer is asked with, beside the context. */
+struct prompt {
+    const char *tenant, *collection; /* answers never cross, not even empty ones */
+    struct str question;
+    const char *generator, *settings;
+};
+
+/* Prompt, context, and every passage that a reply would show (in stable order, whatever their
+ * rank). `mem` is scratch. */
+struct digest context_prompt_hash(const struct context *c, const struct prompt *p,
+                                  struct arena *mem);
+
+/* Whether passage a comes before b in the stable order: by document, then place in it. */
+bool context_before(const struct passage *a, const struct passage *b);

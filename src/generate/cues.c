@@ -43,10 +43,33 @@ double cue_kind_matches(struct str question, struct str sentence)
     return 0.5;
 }
 
+/* "n't", with a straight or a curly apostrophe. */
+static bool has_contraction(struct str s)
+{
+    for (size_t i = 1; i + 1 < s.n; i++) {
+        struct str rest = str_sub(s, i, s.n);
+
+        if (tolower((unsigned char)s.p[i - 1]) == 'n' &&
+            (str_starts(rest, STR_LIT("'t")) || str_starts(rest, STR_LIT("\xe2\x80\x99t"))))
+            return true;
+    }
+    return false;
+}
+
+/* "Regulation (EU) No 575/2013" negates nothing, so "no" counts in small letters only. */
+static bool says_no(struct str s)
+{
+    for (size_t i = 0; i + 2 <= s.n; i++)
+        if (s.p[i] == 'n' && s.p[i + 1] == 'o' && (i == 0 || !isalnum((unsigned char)s.p[i - 1])) &&
+            (i + 2 == s.n || s.p[i + 2] == ' '))
+            return true;
+    return false;
+}
+
 bool cue_negates(struct str s)
 {
-    return asks(s, "not") || asks(s, "never") || asks(s, "no") || asks(s, "without") ||
-           asks(s, "cannot") || asks(s, "except") || asks(s, "t"); /* "don't", "isn't" */
+    return asks(s, "not") || asks(s, "never") || asks(s, "without") || asks(s, "cannot") ||
+           asks(s, "except") || says_no(s) || has_contraction(s);
 }
 
 static bool is_word_byte(char c)

@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/err.h"
 #include "base/utf8.h"
 #include "generate/cues.h"
 #include "simd/simd.h"
@@ -20,11 +19,14 @@
 #define DEFINITION_BONUS 0.15
 /* A further sentence must be nearly as good as the best, and say something else. */
 #define FURTHER_MIN 0.80
-#define ALIKE_MAX   0.6
+/* Two sentences are alike when this share of the shorter one's byte trigrams is in the other. */
+#define ALIKE_MIN 0.85
 /* A heading or a stray label is no answer: shorter sentences count in proportion. */
 #define FULL_SENTENCE_WORDS 6
-#define LIST_CHARS_MAX      700
-#define QUOTE_CHARS_MAX     900
+/* What does not end as a sentence does is a heading, a row or a label. */
+#define LABEL_SHARE     0.8
+#define LIST_CHARS_MAX  700
+#define QUOTE_CHARS_MAX 900
 
 static const char REFUSAL[] = "The documents do not answer this question.";
 
@@ -49,19 +51,19 @@ static void add_term(void *arg, struct str word, uint32_t start, uint32_t end)
         q->terms[q->n_terms++].stem = (struct str){arena_strndup(l->mem, word.p, word.n), word.n};
 }
 
-int extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
-                       const struct word_settings *words, struct arena *mem,
-                       struct extract_question *out)
+void extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
+                        struct analyzers *analyzers, struct arena *mem,
+                        struct extract_question *out)
 {
-    int rc = ERR_OK;
-    struct extract_question q = {.text = text, .vector = vector, .dim = dim, .words = words};
-    struct word_analyzer *analyzer = NULL;
+    struct extract_question q = {
+        .text = text, .vector = vector, .dim = dim, .analyzers = analyzers};
+    struct word_analyzer *analyzer = analyzers_get(analyzers);
     struct term_list list = {&q, mem};
     double unseen = log(1 + (double)snapshot_chunks(snap));
 
     q.terms = ARENA_ARRAY(mem, struct extract_term, EXTRACTIVE_TERMS_MAX);
-    TRY(word_analyzer_new(&analyzer, words));
     words_each(analyzer, text, add_term, &list);
+    analyzers_put(analyzers, analyzer);
     for (size_t i = 0; i < q.n_terms; i++) {
         double idf = snapshot_idf(snap, q.terms[i].stem);
 
@@ -69,9 +71,6 @@ int extractive_prepare(struct snapshot *snap, struct str text, const float *vect
         q.weight_sum += q.terms[i].weight;
     }
     *out = q;
-out:
-    word_analyzer_free(analyzer);
-    return rc;
 }
 
 const char *extractive_settings(const struct extract_question *q, struct arena *mem)
@@ -152,9 +151,17 @@ static void sentence_cosines(const struct extract_question *q, const struct pass
         simd_get()->dot_rows_i8(q->vector, p->sentence_vectors, n, q->dim, 1.0f / 127, out);
 }
 
-static void score_passage(const struct extract_question *q, const struct passage *p,
+static bool ends_as_sentence(struct str s)
+{
+    while (s.n && strchr("\"')]", s.p[s.n - 1]))
+        s.n--;
+    return s.n && (strchr(".?!:;", s.p[s.n - 1]) || (unsigned char)s.p[s.n - 1] >= 0x80);
+}
+
+static void score_passage(const struct extract_question *q, const struct context *ctx,
                           uint32_t i_passage, struct word_analyzer *analyzer, struct candidates *c)
 {
+    const struct passage *p = &ctx->passages[i_passage];
     struct span spans[SENTENCES_PER_CHUNK_MAX];
     float cosines[SENTENCES_PER_CHUNK_MAX];
     size_t n = sentence_split(p->text, spans, SENTENCES_PER_CHUNK_MAX);
@@ -163,7 +170,7 @@ static void score_passage(const struct extract_question *q, const struct passage
 
     sentence_cosines(q, p, n, cosines);
     c->passage_terms[i_passage] = around;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && spans[i].end <= ctx->kept[i_passage].n; i++) {
         struct str text = str_sub(p->text, spans[i].start, spans[i].end);
         struct seen seen = words_in(analyzer, q, text);
         struct candidate *k = &c->v[c->n++];
@@ -177,15 +184,30 @@ static void score_passage(const struct extract_question *q, const struct passage
         if (cue_defines(q->text, text))
             k->score += DEFINITION_BONUS;
         k->score *= full < 1 ? full : 1;
+        if (!ends_as_sentence(text))
+            k->score *= LABEL_SHARE;
     }
 }
 
-static const struct candidate *best_of(const struct candidates *c)
+/* Equal scores go by place, never by rank: ranks may swap while the prompt stays the same. */
+static bool is_better(const struct context *ctx, const struct candidate *a,
+                      const struct candidate *b)
+{
+    const struct passage *x = &ctx->passages[a->i_passage], *y = &ctx->passages[b->i_passage];
+
+    if (a->score != b->score)
+        return a->score > b->score;
+    if (x != y)
+        return context_before(x, y);
+    return a->i_sentence < b->i_sentence;
+}
+
+static const struct candidate *best_of(const struct context *ctx, const struct candidates *c)
 {
     const struct candidate *best = NULL;
 
     for (size_t i = 0; i < c->n; i++)
-        if (!best || c->v[i].score > best->score)
+        if (!best || is_better(ctx, &c->v[i], best))
             best = &c->v[i];
     return best;
 }
@@ -217,7 +239,7 @@ static void signals_of(const struct extract_question *q, const struct context *c
 
 /* ---- the answer ---- */
 
-/* Shared words of two sentences, by trigrams of bytes: cheap, and enough to see a repetition. */
+/* Cheap, and enough to see a repetition. */
 static bool alike(struct str a, struct str b)
 {
     uint64_t set[16] = {0};
@@ -242,7 +264,7 @@ static bool alike(struct str a, struct str b)
 
         shared += set[h >> 6] >> (h & 63) & 1;
     }
-    return b.n < 600 && (double)shared > (ALIKE_MAX + 0.25) * (double)n_shorter;
+    return b.n < 600 && (double)shared > ALIKE_MIN * (double)n_shorter;
 }
 
 /* "must maintain the following ratios:" is no answer without its list. */
@@ -307,7 +329,7 @@ static void choose(const struct context *ctx, struct candidates *c, const struct
         const struct candidate *next = NULL;
 
         for (size_t i = 0; i < c->n; i++)
-            if (c->v[i].score >= floor && (!next || c->v[i].score > next->score) &&
+            if (c->v[i].score >= floor && (!next || is_better(ctx, &c->v[i], next)) &&
                 says_something_new(r, ctx, &c->v[i]))
                 next = &c->v[i];
         if (!next)
@@ -352,22 +374,21 @@ static struct str answer_text(const struct extract_result *r, struct arena *mem)
     return text;
 }
 
-int extractive_answer(const struct extract_question *q, const struct context *ctx,
-                      struct arena *mem, struct extract_result *out)
+void extractive_answer(const struct extract_question *q, const struct context *ctx,
+                       struct arena *mem, struct extract_result *out)
 {
-    int rc = ERR_OK;
     struct extract_result r = {.text = str_of(REFUSAL)};
     struct candidates c = {0};
-    struct word_analyzer *analyzer = NULL;
+    struct word_analyzer *analyzer = analyzers_get(q->analyzers);
     const struct candidate *best;
 
-    c.v = ARENA_ARRAY(mem, struct candidate, ctx->n * SENTENCES_PER_CHUNK_MAX);
+    c.v = arena_alloc(mem, ctx->n * SENTENCES_PER_CHUNK_MAX * sizeof *c.v);
     c.passage_terms = ARENA_ARRAY(mem, uint64_t, ctx->n);
     r.citations = ARENA_ARRAY(mem, struct citation, EXTRACTIVE_SENTENCES_MAX);
-    TRY(word_analyzer_new(&analyzer, q->words));
     for (uint32_t i = 0; i < ctx->n; i++)
-        score_passage(q, &ctx->passages[i], i, analyzer, &c);
-    best = best_of(&c);
+        score_passage(q, ctx, i, analyzer, &c);
+    analyzers_put(q->analyzers, analyzer);
+    best = best_of(ctx, &c);
     if (best) {
         signals_of(q, ctx, &c, best, &r.signals);
         r.support = support_of(&r.signals);
@@ -378,7 +399,4 @@ int extractive_answer(const struct extract_question *q, const struct context *ct
         r.text = answer_text(&r, mem);
     }
     *out = r;
-out:
-    word_analyzer_free(analyzer);
-    return rc;
 }

@@ -21,7 +21,7 @@
 #include "generate/context.h"
 #include "generate/support.h"
 #include "index/retriever.h"
-#include "text/words.h"
+#include "text/analyzers.h"
 
 #define EXTRACTIVE_SENTENCES_MAX 3
 #define EXTRACTIVE_TERMS_MAX     64
@@ -31,10 +31,10 @@ struct extract_question {
     struct str text;
     const float *vector; /* [dim], or NULL: words alone decide */
     size_t dim;
-    const struct word_settings *words;
+    struct analyzers *analyzers; /* the index's own, so that words are cut as they were indexed */
     struct extract_term {
         struct str stem;
-        double weight; /* idf, rounded to quarters; 0: a word that no chunk has counts as rarest */
+        double weight; /* idf, rounded to quarters; a word that no chunk has counts as the rarest */
     } * terms;
     size_t n_terms;
     double weight_sum;
@@ -55,14 +55,14 @@ struct extract_result {
     size_t n_citations;
 };
 
-/* Words and their rarity in this snapshot. text, vector and words are borrowed. */
-int extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
-                       const struct word_settings *words, struct arena *mem,
-                       struct extract_question *out);
+/* Words and their rarity in this snapshot. text, vector and analyzers are borrowed. */
+void extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
+                        struct analyzers *analyzers, struct arena *mem,
+                        struct extract_question *out);
 
 /* The part of the prompt hash that is ours. */
 const char *extractive_settings(const struct extract_question *q, struct arena *mem);
 
 /* Every citation is checked against its passage before it is returned (CHECK). */
-int extractive_answer(const struct extract_question *q, const struct context *ctx,
-                      struct arena *mem, struct extract_result *out);
+void extractive_answer(const struct extract_question *q, const struct context *ctx,
+                       struct arena *mem, struct extract_result *out);

@@ -20,5 +20,5 @@ struct flat {
 void flat_search(const struct flat *f, const float *query, const uint64_t *allowed, uint32_t view,
                  struct topk *best);
 
-/* The cosine of one vector. */
+/* The cosine of one vector, the same as flat_search finds. */
 float flat_score(const struct flat *f, const float *query, uint32_t slot);

@@ -46,24 +46,20 @@ static struct joined join(const struct topk *vectors, const struct topk *words, 
     return j;
 }
 
-/* A list's scores between its best and the last of its best FUSION_CANDIDATES. */
-struct scale {
-    double min, max;
-};
-
-static struct scale scale_of(const struct topk *list)
+/* A score as a share of the list's best; 0 for a chunk that the list does not have, and for a
+ * cosine below 0. */
+static double share_of_best(const struct topk *list, float score)
 {
-    size_t n = list->n < FUSION_CANDIDATES ? list->n : FUSION_CANDIDATES;
-
-    return n ? (struct scale){list->v[n - 1].score, list->v[0].score} : (struct scale){0, 0};
+    if (isnan(score) || score <= 0 || list->n == 0)
+        return 0;
+    return (double)score / list->v[0].score;
 }
 
-/* Where all scores are equal, to be in the list is all that counts. */
-static double scaled(const struct scale *s, float score)
+double fusion_keyword_weight(size_t n_words)
 {
-    if (isnan(score) || score < s->min)
-        return 0;
-    return s->max > s->min ? (score - s->min) / (s->max - s->min) : 1;
+    size_t missing = n_words < FUSION_WORDS_FULL ? FUSION_WORDS_FULL - n_words : 0;
+
+    return FUSION_KEYWORD_WEIGHT - FUSION_WEIGHT_A_WORD * (double)missing;
 }
 
 static double reciprocal(uint32_t rank)
@@ -72,20 +68,19 @@ static double reciprocal(uint32_t rank)
 }
 
 size_t fusion(enum search_fusion how, const struct topk *vectors, const struct topk *words,
-              size_t k, struct arena *mem, struct fused **out)
+              size_t n_words, size_t k, struct arena *mem, struct fused **out)
 {
-    struct scale vector_scale = scale_of(vectors), word_scale = scale_of(words);
+    double by_words = fusion_keyword_weight(n_words);
     struct joined j = join(vectors, words, mem);
     struct topk best;
 
     topk_init(&best, k, mem);
     for (size_t i = 0; i < j.n; i++) {
         const struct fused *f = &j.v[i];
-        double score =
-            how == FUSION_RRF
-                ? reciprocal(f->vector_rank) + reciprocal(f->keyword_rank)
-                : FUSION_KEYWORD_WEIGHT * scaled(&word_scale, f->keyword_score) +
-                      (1 - FUSION_KEYWORD_WEIGHT) * scaled(&vector_scale, f->vector_score);
+        double score = how == FUSION_RRF
+                           ? reciprocal(f->vector_rank) + reciprocal(f->keyword_rank)
+                           : by_words * share_of_best(words, f->keyword_score) +
+                                 (1 - by_words) * share_of_best(vectors, f->vector_score);
 
         topk_push(&best, (struct candidate){(float)score, 0, (uint32_t)i, f->at.chunk_id});
     }

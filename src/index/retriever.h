@@ -24,6 +24,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "store/store.h"
+#include "text/analyzers.h"
 #include "text/words.h"
 
 struct retriever;
@@ -36,7 +37,9 @@ enum search_fusion { FUSION_MIX, FUSION_RRF };
 #define SEARCH_K_MAX 1000
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
 #define FUSION_CANDIDATES     100
-#define FUSION_KEYWORD_WEIGHT 0.6
+#define FUSION_KEYWORD_WEIGHT 0.55
+#define FUSION_WORDS_FULL     4   /* a question of fewer words ... */
+#define FUSION_WEIGHT_A_WORD  0.1 /* ... weighs them less */
 #define FUSION_RRF_K          60
 
 struct search_spec {
@@ -52,9 +55,10 @@ struct search_spec {
 struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
+    uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
-    float vector_score;   /* cosine; NAN when the chunk was not in that list */
-    float keyword_score;  /* BM25; NAN likewise */
+    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
+    float keyword_score;  /* BM25; NAN when the chunk was not in that list */
 };
 
 struct hits {
@@ -111,12 +115,19 @@ size_t snapshot_documents(const struct snapshot *s);
 /* The epoch alone, without taking a snapshot: for a cache look-up. 0: no such collection. */
 uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *collection);
 
+/* Waits until the collection's state is another than that of `epoch`, or the collection is gone;
+ * ERR_TIMEOUT when neither came. For whoever met ERR_GONE: between a change's commit and its
+ * becoming visible, rows are gone that the current snapshot still shows. */
+int retriever_wait_past(struct retriever *r, const char *tenant, const char *collection,
+                        uint64_t epoch, int timeout_ms);
+
 /* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 
 /* The passages of hits, in the same order, in one read transaction. ERR_GONE when a row has
- * vanished since: take a new snapshot and search again. */
+ * vanished or changed since: retriever_wait_past the snapshot's epoch, take a new one and search
+ * again. */
 int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
                    struct passage *out);
 
@@ -125,13 +136,19 @@ double snapshot_idf(struct snapshot *s, struct str stemmed_word);
 
 /* ---- writing ---- */
 
+/* What became of one document. */
+struct upsert_result {
+    int rc;             /* ERR_OK, or why it was refused */
+    const char *reason; /* for a human, in the arena; NULL when it was not */
+};
+
 /* Writes whole documents, durable and visible when it returns. Documents are independent: results
- * [n] says ERR_OK or why one was refused (its text in err_text order is lost; refusals that a
- * human should read are found before this is called): a clash of roots, a limit, a vector of
- * another dimension or not finite. Of a key that comes twice the last is written and its result
+ * [n] says of each what became of it; refused are a clash of roots or chunk ids, a limit, a vector
+ * of another dimension or not finite. Of a key that comes twice the last is written and its result
  * stands for both. Returns ERR_OK when at least the transaction stands. */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
-                     struct upsert *docs, size_t n, int *results);
+                     struct upsert *docs, size_t n, struct arena *mem,
+                     struct upsert_result *results);
 
 /* Removes documents by key; *n_removed counts those that were there. */
 int retriever_remove(struct retriever *r, const char *tenant, const char *collection,
@@ -146,8 +163,9 @@ typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *coll
                                  struct str document_key);
 void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
 
-/* How this retriever cuts words; lives as long as it does. */
+/* How this retriever cuts words, and analyzers that do and are warm; live as long as it does. */
 const struct word_settings *retriever_words(const struct retriever *r);
+struct analyzers *retriever_analyzers(struct retriever *r);
 
 /* Index memory in bytes, for /metrics and bench. */
 size_t retriever_bytes(struct retriever *r);

@@ -20,6 +20,7 @@ struct search {
     const uint64_t **allowed; /* [n_views] bitmaps; NULL: all */
     size_t n_allowed;
     struct topk vectors, words; /* best first */
+    size_t n_words;             /* different words of the question */
 };
 
 /* ---- who may answer ---- */
@@ -151,6 +152,7 @@ static void search_words(struct search *s)
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
+    s->n_words = dict_count(q.words);
     weights = ARENA_ARRAY(s->mem, float, dict_count(q.words));
     for (uint32_t w = 0; w < dict_count(q.words); w++) {
         uint64_t df = snapshot_df(s->snap, dict_at(q.words, w));
@@ -173,8 +175,14 @@ static void search_words(struct search *s)
 static struct hit hit_of(const struct search *s, const struct candidate *c)
 {
     const struct segment *seg = s->snap->views[c->view].segment;
+    uint32_t document = seg->document[c->slot];
 
-    return (struct hit){c->chunk_id, seg->document_id[seg->document[c->slot]], c->score, NAN, NAN};
+    return (struct hit){.chunk_id = c->chunk_id,
+                        .document_id = seg->document_id[document],
+                        .version = seg->version[document],
+                        .score = c->score,
+                        .vector_score = NAN,
+                        .keyword_score = NAN};
 }
 
 static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
@@ -190,15 +198,30 @@ static void hits_of_list(const struct search *s, const struct topk *list, struct
     }
 }
 
+/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+static float cosine_of(const struct search *s, const struct candidate *c)
+{
+    const struct segment *seg = s->snap->views[c->view].segment;
+    struct flat flat = segment_flat(seg);
+
+    if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
+        return NAN;
+    return flat_score(&flat, s->spec->vector, c->slot);
+}
+
+/* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
+ */
 static void hits_of_both(struct search *s, struct hits *out)
 {
     struct fused *v;
 
-    out->n = fusion(s->spec->fusion, &s->vectors, &s->words, (size_t)s->spec->k, s->mem, &v);
+    out->n =
+        fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, (size_t)s->spec->k, s->mem, &v);
     out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(s, &v[i].at);
-        out->v[i].vector_score = v[i].vector_score;
+        out->v[i].vector_score =
+            isnan(v[i].vector_score) ? cosine_of(s, &v[i].at) : v[i].vector_score;
         out->v[i].keyword_score = v[i].keyword_score;
     }
 }

@@ -9,6 +9,14 @@
 #include "base/mem.h"
 #include "index/bitmap.h"
 
+uint64_t document_version(const struct document_row *doc)
+{
+    uint64_t version;
+
+    memcpy(&version, doc->hash.b, sizeof version);
+    return version;
+}
+
 struct segment *segment_ref(struct segment *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
@@ -24,6 +32,7 @@ static void segment_free(struct segment *s)
     dict_free(s->keys);
     mem_free(s->first_chunk);
     mem_free(s->document_id);
+    mem_free(s->version);
     bm25_free(s->words);
     columns_free(s->columns);
     mem_free(s);
@@ -40,7 +49,7 @@ size_t segment_bytes(const struct segment *s)
     return sizeof *s +
            s->n_chunks * (s->dim * sizeof *s->vectors + sizeof *s->chunk_id + sizeof *s->document) +
            (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) + dict_bytes(s->keys) +
-           s->n_documents * (sizeof *s->first_chunk + sizeof *s->document_id) +
+           s->n_documents * (sizeof *s->first_chunk + sizeof *s->document_id + sizeof *s->version) +
            bm25_bytes(s->words) + columns_bytes(s->columns);
 }
 
@@ -61,7 +70,7 @@ struct segment_builder {
     struct columns_builder *columns;
     struct analyzers *analyzers;
     struct pool *pool;
-    size_t cap_vectors, cap_chunk_id, cap_document, cap_first, cap_document_id;
+    size_t cap_vectors, cap_chunk_id, cap_document, cap_first, cap_document_id, cap_version;
     uint8_t *missing; /* [n_chunks] 1: has no vector */
     size_t cap_missing, n_missing;
 
@@ -122,9 +131,11 @@ void segment_add_document(struct segment_builder *b, const struct document_row *
         mem_grow(s->first_chunk, &b->cap_first, place + (size_t)2, sizeof *s->first_chunk);
     s->document_id =
         mem_grow(s->document_id, &b->cap_document_id, place + (size_t)1, sizeof *s->document_id);
+    s->version = mem_grow(s->version, &b->cap_version, place + (size_t)1, sizeof *s->version);
     s->first_chunk[place] = (uint32_t)s->n_chunks;
     s->first_chunk[place + 1] = (uint32_t)s->n_chunks;
     s->document_id[place] = (uint64_t)doc->id;
+    s->version[place] = document_version(doc);
     s->n_documents = place + (size_t)1;
     columns_add_document(b->columns, doc);
     buf_clear(&b->title);
@@ -256,6 +267,7 @@ static void merge_document(struct segment *out, const struct segment *in, size_t
 
     CHECK(added); /* a key lives in one segment only */
     out->document_id[place] = in->document_id[d];
+    out->version[place] = in->version[d];
     for (size_t i = in->first_chunk[d]; i < in->first_chunk[d + 1]; i++) {
         size_t to = out->n_chunks++;
 
@@ -315,6 +327,7 @@ struct segment *segment_merge(const struct segment_part *parts, size_t n)
     out->document = mem_alloc(n_chunks * sizeof *out->document);
     out->first_chunk = mem_calloc(n_documents + 1, sizeof *out->first_chunk);
     out->document_id = mem_alloc(n_documents * sizeof *out->document_id);
+    out->version = mem_alloc(n_documents * sizeof *out->version);
     out->keys = dict_new();
     for (size_t i = 0; i < n; i++)
         for (size_t d = 0; d < parts[i].segment->n_documents; d++)

@@ -35,10 +35,15 @@ struct segment {
     struct dict *keys;     /* document keys; the id is the document's place */
     uint32_t *first_chunk; /* [n_documents + 1] */
     uint64_t *document_id; /* [n_documents] the store's */
+    uint64_t *version;     /* [n_documents] document_version of the row */
 
     struct bm25 *words;
     struct columns *columns;
 };
+
+/* Tells a row of a document from one that replaced it. A chunk's id does not: it is the same when
+ * only the title or the metadata is another. */
+uint64_t document_version(const struct document_row *doc);
 
 struct segment *segment_ref(struct segment *s);
 void segment_unref(struct segment *s); /* NULL is fine */

@@ -33,7 +33,7 @@ struct batch {
     struct todo todo[EMBED_AT_ONCE];
     size_t n_todo;
     struct map *rows;      /* text hash -> its vector_row in this batch */
-    struct arena *scratch; /* of one embedding call */
+    struct arena *scratch; /* of one embedding call, or of one write */
 };
 
 struct batch *batch_new(struct run *run)
@@ -191,24 +191,21 @@ static void share_vectors(struct batch *b, struct ready *d)
     }
 }
 
-static void settle(struct run *run, struct ready *d, int rc)
+static void settle(struct run *run, struct ready *d, const struct upsert_result *written)
 {
     struct ingest_result *result = d->result;
 
-    if (rc == ERR_OK) {
+    if (written->rc == ERR_OK) {
         run->report->documents++;
         run->report->chunks += d->n_chunks;
     } else {
-        const char *reason =
-            rc == ERR_EXISTS ? "clashes with a document that was written meanwhile" : err_name(rc);
-
-        report_refuse(run->report, d->shown, reason);
+        report_refuse(run->report, d->shown, written->reason);
         if (result)
-            result->reason = mem_strdup(reason);
+            result->reason = mem_strdup(written->reason);
     }
     if (result) {
-        result->status = rc == ERR_OK ? INGEST_INGESTED : INGEST_REFUSED;
-        result->chunks = rc == ERR_OK ? d->n_chunks : 0;
+        result->status = written->rc == ERR_OK ? INGEST_INGESTED : INGEST_REFUSED;
+        result->chunks = written->rc == ERR_OK ? d->n_chunks : 0;
     }
 }
 
@@ -216,7 +213,7 @@ static int write_documents(struct batch *b)
 {
     struct run *run = b->run;
     struct upsert *ups = mem_calloc(b->n_docs, sizeof *ups);
-    int *results = mem_calloc(b->n_docs, sizeof *results);
+    struct upsert_result *results = mem_calloc(b->n_docs, sizeof *results);
     int rc;
 
     for (size_t i = 0; i < b->n_docs; i++) {
@@ -226,9 +223,11 @@ static int write_documents(struct batch *b)
         d->row.ingested_ms = clock_wall_ms();
         ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks};
     }
-    rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, b->n_docs, results);
+    rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, b->n_docs,
+                          b->scratch, results);
     for (size_t i = 0; i < b->n_docs && rc == ERR_OK; i++)
-        settle(run, b->docs[i], results[i]);
+        settle(run, b->docs[i], &results[i]);
+    arena_reset(b->scratch);
     mem_free(results);
     mem_free(ups);
     return rc;

@@ -5,16 +5,20 @@
 #include "engine/engine.h"
 #include "query/reply.h"
 
-/* A hit may vanish between search and fetch while documents are replaced; a new snapshot has its
- * successor. More than a few times in a row means something else is wrong. */
+/* A hit may vanish between search and fetch while documents are replaced; the next snapshot has its
+ * successor, and comes as soon as the change is published. More than a few times in a row means
+ * something else is wrong. */
 #define GONE_RETRIES 4
+#define GONE_WAIT_MS 2000
 
 /* What one run carries from stage to stage. */
 struct run {
     struct engine *e;
     const struct query *q;
     struct answer *ans;
-    struct digest key;
+    const struct digest *key;
+    bool seen_before;            /* the question table knows it, at another epoch */
+    struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
     float *vector; /* in ans->mem; NULL in keyword mode */
@@ -48,25 +52,18 @@ static bool is_late(const struct run *r)
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans)
 {
-    uint64_t since = clock_ns();
-    uint64_t epoch;
-    struct answers_entry found;
-
     if (!looks_up(q))
         return false;
-    epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
-    answers_find(e->answers, key, epoch, &found);
-    mem_free(found.vector);
-    trace_add(&ans->trace, STAGE_CACHE, since);
-    if (found.state != ANSWERS_HIT)
+    ans->shared =
+        answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
+    if (!ans->shared)
         return false;
-    ans->shared = found.reply;
     ans->cache = CACHE_HIT;
+    answers_count(e->answers, ANSWERS_OUTCOME_HIT);
     return true;
 }
 
-/* True when the answer is there; else the vector of an earlier run may be, which saves embedding.
- */
+/* True when the answer is there. Else an earlier run may have left its vector: no embedding. */
 static bool look_up(struct run *r)
 {
     struct answers_entry found;
@@ -77,12 +74,15 @@ static bool look_up(struct run *r)
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
-    answers_find(r->e->answers, &r->key, epoch, &found);
+    answers_find(r->e->answers, r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
-    } else if (found.vector && found.dim == dim_of(r)) {
-        r->vector = arena_dup(r->ans->mem, found.vector, found.dim * sizeof(float));
+    } else if (found.state == ANSWERS_MOVED) {
+        r->seen_before = true;
+        r->prompt_before = found.prompt_hash;
+        if (found.vector && found.dim == dim_of(r))
+            r->vector = arena_dup(r->ans->mem, found.vector, found.dim * sizeof(float));
     }
     mem_free(found.vector);
     trace_add(&r->ans->trace, STAGE_CACHE, since);
@@ -130,13 +130,28 @@ out:
 
 static int search_and_fetch(struct run *r)
 {
-    int rc;
-
     for (int i = 0;; i++) {
-        rc = search_and_fetch_once(r);
+        int rc = search_and_fetch_once(r);
+
         if (rc != ERR_GONE || i == GONE_RETRIES)
             return rc;
+        rc = retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
+                                 snapshot_epoch(r->snap), GONE_WAIT_MS);
+        if (rc < 0)
+            return rc;
     }
+}
+
+/* Everything beside question and context that the answer is a function of. */
+static const char *settings_of(struct run *r)
+{
+    const struct query *q = r->q;
+    const char *answerer = "none";
+
+    if (q->answer != QUERY_ANSWER_NONE)
+        answerer = extractive_settings(&r->question, r->ans->mem);
+    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu %s", (int)q->mode, (int)q->fusion,
+                        q->context_chars, answerer);
 }
 
 static int build_context(struct run *r)
@@ -144,19 +159,25 @@ static int build_context(struct run *r)
     int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
-    const struct word_settings *words = retriever_words(r->e->retriever);
-    const char *settings;
+    struct prompt prompt = {.tenant = r->q->tenant,
+                            .collection = r->q->collection,
+                            .question = r->q->question,
+                            .generator = "extractive"};
 
     TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
-    TRY(extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r), words, ans->mem,
-                           &r->question));
-    settings =
-        r->q->answer == QUERY_ANSWER_NONE ? "none" : extractive_settings(&r->question, ans->mem);
-    r->prompt_hash =
-        context_prompt_hash(&ans->context, r->q->question, "extractive", settings, ans->mem);
+    extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r),
+                       retriever_analyzers(r->e->retriever), ans->mem, &r->question);
+    prompt.settings = settings_of(r);
+    r->prompt_hash = context_prompt_hash(&ans->context, &prompt, ans->mem);
 out:
     trace_add(&ans->trace, STAGE_CONTEXT, since);
     return rc;
+}
+
+static void remember_question(struct run *r)
+{
+    answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+                     &r->prompt_hash);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
@@ -164,47 +185,34 @@ out:
 static bool answered_before(struct run *r)
 {
     uint64_t since = clock_ns();
-    struct answers_entry found = {0};
-    struct lru_value *reply = NULL;
 
     if (looks_up(r->q))
-        reply = answers_get(r->e->answers, &r->prompt_hash);
-    if (reply) {
-        answers_find(r->e->answers, &r->key, snapshot_epoch(r->snap), &found);
-        r->ans->cache =
-            found.state == ANSWERS_MOVED && digest_eq(&found.prompt_hash, &r->prompt_hash)
-                ? CACHE_REVALIDATED
-                : CACHE_STORED;
-        if (r->ans->cache == CACHE_REVALIDATED)
-            answers_count_revalidated(r->e->answers);
-        mem_free(found.vector);
-        lru_value_unref(found.reply);
-        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
-                         &r->prompt_hash);
+        r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
+    if (r->ans->shared) {
+        r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
+                            ? CACHE_REVALIDATED
+                            : CACHE_STORED;
+        remember_question(r);
     }
-    r->ans->shared = reply;
     trace_add(&r->ans->trace, STAGE_CACHE, since);
-    return reply != NULL;
+    return r->ans->shared != NULL;
 }
 
-static int generate(struct run *r)
+static void generate(struct run *r)
 {
-    int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct buf body;
 
     buf_init(&body);
-    if (is_late(r))
+    if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
         ans->degraded = "generate";
     else if (r->q->answer != QUERY_ANSWER_NONE)
-        TRY(extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract));
+        extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
     reply_body(r->q, ans, &body);
     ans->shared = lru_value_new(body.p, body.n, r->e->config.cache.ttl_s * 1000);
-out:
     buf_done(&body);
     trace_add(&ans->trace, STAGE_GENERATE, since);
-    return rc;
 }
 
 static void remember(struct run *r)
@@ -216,20 +224,32 @@ static void remember(struct run *r)
     if (stores(r->q) && !ans->degraded) {
         for (size_t i = 0; i < ans->hits.n; i++)
             documents[i] = ans->passages[i].document;
-        answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
-                         &r->prompt_hash);
+        remember_question(r);
         answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
                     r->q->collection, documents, ans->hits.n);
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
 }
 
+static void count(struct run *r)
+{
+    static const enum answers_outcome outcomes[] = {
+        [CACHE_MISS] = ANSWERS_OUTCOME_MISS,     [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
+        [CACHE_STORED] = ANSWERS_OUTCOME_STORED, [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
+        [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,   [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
+    };
+
+    if (r->ans->shared && r->ans->cache != CACHE_BYPASS)
+        answers_count(r->e->answers, outcomes[r->ans->cache]);
+}
+
 /* ---- the path ---- */
 
-int query_run(struct engine *e, const struct query *q, struct answer *ans)
+int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
+                 struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans, .key = query_key(e, q, ans->mem)};
+    struct run r = {.e = e, .q = q, .ans = ans, .key = key};
 
     if (look_up(&r))
         goto out;
@@ -242,11 +262,21 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
         rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
         goto out;
     }
-    TRY(generate(&r));
+    generate(&r);
     remember(&r);
 out:
+    count(&r);
     snapshot_unref(r.snap);
     return rc;
+}
+
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
+{
+    uint64_t since = clock_ns();
+    struct digest key = query_key(e, q, ans->mem);
+
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    return query_run_as(e, q, &key, ans);
 }
 
 int query_search(struct engine *e, const struct query *q, struct answer *ans)

@@ -92,7 +92,8 @@ struct digest query_key(const struct engine *e, const struct query *q, struct ar
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
 
-/* From memory alone: true when `ans` is filled from the cache at the collection's epoch. */
+/* From memory alone: true when `ans` is filled from the cache at the collection's epoch. Claims no
+ * time: it is part of the caller's cache stage. */
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans);
 
@@ -100,20 +101,25 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
  * cache may answer and it cannot. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
+/* The same for who has made the key already. */
+int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
+                 struct answer *ans);
+
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);
 
 /* Gives back what the answer shares with the cache. */
 void answer_done(struct answer *ans);
 
-/* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". */
-void query_reply(const struct answer *ans, const char *id, struct buf *out);
+/* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". Ends the trace: the
+ * timings come last, and all but writing them is in them. */
+void query_reply(struct answer *ans, const char *id, struct buf *out);
 
-/* The reply of POST /search. */
-void query_search_reply(const struct answer *ans, struct buf *out);
+/* The reply of POST /search, which ends the trace too. */
+void query_search_reply(struct answer *ans, struct buf *out);
 
-/* Writes the members of "timings" as an object and returns the total in ms. */
-double query_timings(const struct trace *t, struct buf *out);
+/* Writes "timings": an object with each stage, other and total. */
+void query_timings(const struct trace *t, struct buf *out);
 
 /* Seconds since the answer was stored, and how many it still has. */
 int64_t answer_age_s(const struct answer *ans);

@@ -141,24 +141,27 @@ int64_t answer_ttl_s(const struct answer *ans)
     return left > 0 ? left : 0;
 }
 
-double query_timings(const struct trace *t, struct buf *out)
+/* What a reply has around its shared part: id, cache, timings. */
+#define AROUND_BYTES 512
+
+/* Nanoseconds as the milliseconds of the contract. */
+static void write_ms(struct jsonw *w, const char *name, uint64_t ns)
+{
+    jsonw_key(w, name);
+    jsonw_fixed(w, ns, 6);
+}
+
+void query_timings(const struct trace *t, struct buf *out)
 {
     struct jsonw w = jsonw_to(out);
-    uint64_t total_ns = clock_ns() - t->start_ns;
-    char key[32];
+    uint64_t total_ns = trace_total_ns(t);
 
     jsonw_open(&w, '{');
-    for (int i = 0; i < N_STAGES; i++) {
-        snprintf(key, sizeof key, "%s_ms", stage_name((enum stage)i));
-        jsonw_key(&w, key);
-        jsonw_real(&w, (double)t->ns[i] / 1e6);
-    }
-    jsonw_key(&w, "other_ms");
-    jsonw_real(&w, trace_other_ms(t, total_ns));
-    jsonw_key(&w, "total_ms");
-    jsonw_real(&w, (double)total_ns / 1e6);
+    for (int i = 0; i < N_STAGES; i++)
+        write_ms(&w, stage_ms_name((enum stage)i), t->ns[i]);
+    write_ms(&w, "other_ms", trace_other_ns(t, total_ns));
+    write_ms(&w, "total_ms", total_ns);
     jsonw_close(&w, '}');
-    return (double)total_ns / 1e6;
 }
 
 static void write_cache(struct jsonw *w, const struct answer *ans)
@@ -174,22 +177,32 @@ static void write_cache(struct jsonw *w, const struct answer *ans)
     jsonw_close(w, '}');
 }
 
-void query_reply(const struct answer *ans, const char *id, struct buf *out)
+/* The last member of a reply: what was written before it is the reply stage. */
+static void end_with_timings(struct answer *ans, uint64_t since, struct jsonw *w)
 {
+    jsonw_key(w, "timings");
+    ans->trace.end_ns = trace_add(&ans->trace, STAGE_REPLY, since);
+    query_timings(&ans->trace, w->out);
+    jsonw_close(w, '}');
+}
+
+void query_reply(struct answer *ans, const char *id, struct buf *out)
+{
+    uint64_t since = clock_ns();
     struct jsonw w = jsonw_to(out);
 
+    buf_reserve(out, ans->shared->n + AROUND_BYTES);
     jsonw_open(&w, '{');
     jsonw_key(&w, "id");
     jsonw_cstr(&w, id);
     jsonw_raw(&w, (struct str){ans->shared->bytes, ans->shared->n});
     write_cache(&w, ans);
-    jsonw_key(&w, "timings");
-    query_timings(&ans->trace, out);
-    jsonw_close(&w, '}');
+    end_with_timings(ans, since, &w);
 }
 
-void query_search_reply(const struct answer *ans, struct buf *out)
+void query_search_reply(struct answer *ans, struct buf *out)
 {
+    uint64_t since = clock_ns();
     struct jsonw w = jsonw_to(out);
 
     jsonw_open(&w, '{');
@@ -201,7 +214,5 @@ void query_search_reply(const struct answer *ans, struct buf *out)
         jsonw_close(&w, '}');
     }
     jsonw_close(&w, ']');
-    jsonw_key(&w, "timings");
-    query_timings(&ans->trace, out);
-    jsonw_close(&w, '}');
+    end_with_timings(ans, since, &w);
 }

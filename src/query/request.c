@@ -274,6 +274,10 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     q->context_chars = (size_t)context_chars;
     q->cache = (enum query_cache)cache;
     q->filter = filter;
+    if (collection.p && memchr(collection.p, '\0', collection.n)) {
+        rc = FAIL(ERR_ARGUMENT, "'collection' has a NUL character");
+        goto out;
+    }
     if (collection.p)
         q->collection = arena_strndup(mem, collection.p, collection.n);
     TRY(query_prepare(q, mem));

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "server/http.h"
 #include "server/service.h"
 
 static struct ask *ask_of(struct work *w)
@@ -20,8 +21,13 @@ static void finish(struct ask *a, int rc, const char *error)
         metrics_count(m, COUNT_RUNS);
     if (rc == ERR_OK && a->answer.cache == CACHE_JOINED)
         metrics_count(m, COUNT_JOINED);
-    metrics_trace(m, &a->answer.trace);
     a->done(a);
+}
+
+void ask_reply(struct ask *a, struct buf *out)
+{
+    query_reply(&a->answer, a->id, out);
+    metrics_trace(a->loop->service->metrics, &a->answer.trace);
 }
 
 static void came_back(struct work *w)
@@ -38,13 +44,16 @@ static int run(struct work *w)
 {
     struct ask *a = ask_of(w);
     struct engine *e = a->loop->service->engine;
+    struct trace *trace = &a->answer.trace;
+    uint64_t since;
     int rc;
 
-    trace_add(&a->answer.trace, STAGE_QUEUE, w->submitted_ns);
-    rc = query_run(e, &a->query, &a->answer);
+    trace_add(trace, STAGE_QUEUE, w->submitted_ns);
+    rc = query_run_as(e, &a->query, &a->key, &a->answer);
+    since = clock_ns();
     if (a->leads)
         flights_land(e->flights, &a->flight, a->answer.shared, rc, err_text());
-    w->submitted_ns = clock_ns(); /* the way back counts as waiting too */
+    w->submitted_ns = trace_add(trace, STAGE_CACHE, since); /* the way back is waiting too */
     return rc;
 }
 
@@ -87,12 +96,15 @@ void ask_start(struct ask *a)
     struct engine *e = a->loop->service->engine;
     uint64_t since;
 
+    bool cached = query_cached(e, &a->query, &a->key, &a->answer);
+
+    http_random_id(&a->loop->ids, "q_", a->id);
+    since = trace_add(&a->answer.trace, STAGE_CACHE, a->since_ns);
     a->leads = false;
-    if (query_cached(e, &a->query, &a->key, &a->answer)) {
+    if (cached) {
         finish(a, ERR_OK, NULL);
         return;
     }
-    since = clock_ns();
     if (may_share(&a->query)) {
         a->flight = query_flight_key(e, &a->query, &a->key);
         a->work = (struct work){.loop = a->loop, .done = came_back, .submitted_ns = since};

@@ -235,7 +235,6 @@ static void dispatch(struct conn *c)
     c->state = BUSY;
     c->deadline_ms = 0;
     r->dispatched = true;
-    trace_add(&r->trace, STAGE_QUEUE, r->trace.start_ns);
     request_hold(r);
     r->route->handle(r);
     request_release(r);
@@ -288,7 +287,7 @@ static int admit(struct conn *c, struct request *r)
         r->close_after = true;
         return http_status_of(rc);
     }
-    http_request_id(http_field(&r->head, "x-request-id"), r->id);
+    http_request_id(&c->loop->ids, http_field(&r->head, "x-request-id"), r->id);
     r->close_after = !r->head.keep_alive;
     rc = route_find(r);
     if (rc != 0)

@@ -14,6 +14,8 @@
 
 /* Bodies up to this size travel in the same buffer as their head. */
 #define ONE_WRITE_MAX 16384
+/* What a head has at most beside the lines that handlers add. */
+#define HEAD_BYTES 320
 
 /* ---- a request's life ---- */
 
@@ -26,7 +28,7 @@ struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t
     r->conn = c;
     r->loop = l;
     r->from_local = local;
-    r->trace.start_ns = start_ns;
+    r->start_ns = start_ns;
     r->n_holds = 1;
     return r;
 }
@@ -67,8 +69,8 @@ static void log_access(const struct request *r, uint64_t ns)
 {
     log_event(LOG_INFO, "request", LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
               LOG_S("route", r->route ? r->route->pattern : "-"), LOG_I("status", r->status),
-              LOG_F("ms", (double)ns / 1e6), LOG_I("bytes_in", r->body.n),
-              LOG_I("bytes_out", r->n_sent), LOG_S("request_id", r->id));
+              LOG_MS("ms", ns), LOG_I("bytes_in", r->body.n), LOG_I("bytes_out", r->n_sent),
+              LOG_S("request_id", r->id));
 }
 
 /* The reply is with the socket, or with nobody. */
@@ -76,7 +78,7 @@ static void finish(struct request *r)
 {
     struct service *s = r->loop->service;
     struct conn *c = r->conn;
-    uint64_t ns = clock_ns() - r->trace.start_ns;
+    uint64_t ns = clock_ns() - r->start_ns;
 
     if (!c)
         r->status = 499; /* the client had left */
@@ -91,17 +93,28 @@ static void finish(struct request *r)
 
 /* ---- heads ---- */
 
+static void add_line(struct buf *out, const char *name, const char *value)
+{
+    buf_add_str(out, name);
+    buf_add_str(out, value);
+    buf_add_str(out, "\r\n");
+}
+
 static void start_head(struct request *r, int status, const char *type, struct buf *out)
 {
     CHECK(!r->answered);
     r->answered = true;
     r->status = status;
     if (!r->id[0])
-        http_request_id((struct str){NULL, 0}, r->id);
+        http_request_id(&r->loop->ids, (struct str){NULL, 0}, r->id);
     r->close_after |= r->loop->draining;
-    buf_addf(out, "HTTP/1.1 %d %s\r\nx-request-id: %s\r\n", status, http_reason(status), r->id);
+    buf_add_str(out, "HTTP/1.1 ");
+    buf_add_u64(out, (uint64_t)status);
+    buf_add_char(out, ' ');
+    buf_add_str(out, http_reason(status));
+    add_line(out, "\r\nx-request-id: ", r->id);
     if (type)
-        buf_addf(out, "Content-Type: %s\r\n", type);
+        add_line(out, "Content-Type: ", type);
     if (r->close_after)
         buf_add_str(out, "Connection: close\r\n");
     else if (r->head.http_minor == 0)
@@ -126,9 +139,13 @@ void reply(struct request *r, int status, const char *content_type, struct buf *
 
     if (!body)
         body = &none;
+    buf_reserve(&out, r->extra.n + HEAD_BYTES + (body->n <= ONE_WRITE_MAX ? body->n : 0));
     start_head(r, status, content_type, &out);
-    if (status != 204)
-        buf_addf(&out, "Content-Length: %zu\r\n", body->n);
+    if (status != 204) {
+        buf_add_str(&out, "Content-Length: ");
+        buf_add_u64(&out, body->n);
+        buf_add_str(&out, "\r\n");
+    }
     buf_add_str(&out, "\r\n");
     if (wants_body && body->n <= ONE_WRITE_MAX) {
         buf_add_view(&out, buf_view(body));
@@ -248,7 +265,6 @@ static int run_request(struct work *w)
 {
     struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
 
-    trace_add(&r->trace, STAGE_QUEUE, w->submitted_ns);
     return r->work_run(r);
 }
 

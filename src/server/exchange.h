@@ -4,7 +4,7 @@
  * connection breaks while a handler is away, the request stays until the handler is back, has no
  * `conn` any more, and takes its reply into nothing.
  *
- * Threads  confined to the loop's thread; a handler's worker may use mem, trace, head and body
+ * Threads  confined to the loop's thread; a handler's worker may use mem, head and body
  *          while the loop waits for it.
  */
 #pragma once
@@ -14,7 +14,6 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/trace.h"
 #include "server/http.h"
 #include "server/loop.h"
 
@@ -29,7 +28,7 @@ struct request {
     struct http_head head;
     const struct route *route; /* NULL: none matched */
     struct str tail;           /* decoded {id} or {name} of the path */
-    struct trace trace;
+    uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
     bool from_local; /* came over DIR/ragd.sock */
 

@@ -4,6 +4,9 @@
 
 #include "base/check.h"
 
+/* A head of a usual client does not make the buffer grow. */
+#define USUAL_HEAD_BYTES 511
+
 enum state {
     METHOD,
     TARGET,
@@ -35,6 +38,7 @@ void gate_init(struct gate *g, const struct gate_limits *limits)
 {
     *g = (struct gate){.limits = limits, .state = METHOD};
     buf_init(&g->head);
+    buf_reserve(&g->head, USUAL_HEAD_BYTES);
 }
 
 void gate_done(struct gate *g)

@@ -287,17 +287,29 @@ void http_problem(struct buf *out, int status, const char *code, struct str deta
     jsonw_close(&w, '}');
 }
 
-void http_random_id(const char *prefix, char *out)
-{
-    unsigned char b[16];
+#define ID_BYTES 16
 
-    CHECK(getrandom(b, sizeof b, 0) == (ssize_t)sizeof b);
-    out += sprintf(out, "%s", prefix);
-    for (size_t i = 0; i < sizeof b; i++)
-        out += sprintf(out, "%02x", b[i]);
+void http_random_id(struct id_source *ids, const char *prefix, char *out)
+{
+    static const char hex[] = "0123456789abcdef";
+    const unsigned char *b;
+
+    if (ids->left < ID_BYTES) {
+        ids->left = sizeof ids->bytes;
+        /* up to 256 bytes are never cut short */
+        CHECK(getrandom(ids->bytes, sizeof ids->bytes, 0) == (ssize_t)sizeof ids->bytes);
+    }
+    ids->left -= ID_BYTES;
+    b = ids->bytes + ids->left;
+    out = stpcpy(out, prefix);
+    for (size_t i = 0; i < ID_BYTES; i++) {
+        *out++ = hex[b[i] >> 4];
+        *out++ = hex[b[i] & 15];
+    }
+    *out = '\0';
 }
 
-void http_request_id(struct str wanted, char out[REQUEST_ID_MAX + 1])
+void http_request_id(struct id_source *ids, struct str wanted, char out[REQUEST_ID_MAX + 1])
 {
     bool sane = wanted.n >= 1 && wanted.n <= REQUEST_ID_MAX;
 
@@ -308,7 +320,7 @@ void http_request_id(struct str wanted, char out[REQUEST_ID_MAX + 1])
                c == '_' || c == '-';
     }
     if (!sane) {
-        http_random_id("", out);
+        http_random_id(ids, "", out);
         return;
     }
     memcpy(out, wanted.p, wanted.n);

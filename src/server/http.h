@@ -58,11 +58,18 @@ int http_status_of(int rc);
 /* application/problem+json (RFC 9457). `code` is a short stable word, e.g. err_name(rc). */
 void http_problem(struct buf *out, int status, const char *code, struct str detail);
 
+/* Randomness for ids, drawn in large pieces: a system call for each would be dear beside a cached
+ * reply. Starts as zeros. Threads: confined. */
+struct id_source {
+    unsigned char bytes[256];
+    size_t left;
+};
+
 /* The client's id when it is sane, else a fresh one. */
-void http_request_id(struct str wanted, char out[REQUEST_ID_MAX + 1]);
+void http_request_id(struct id_source *ids, struct str wanted, char out[REQUEST_ID_MAX + 1]);
 
 /* "prefix" and 32 hex digits of randomness; out holds 33 bytes more than the prefix has. */
-void http_random_id(const char *prefix, char *out);
+void http_random_id(struct id_source *ids, const char *prefix, char *out);
 
 /* Quotes bytes for a quoted-string; what may not stand there becomes '?'. */
 void http_quote(struct buf *out, struct str s);

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/pool.h"
+#include "server/http.h"
 
 struct conn;
 struct service;
@@ -44,6 +45,7 @@ struct loop {
     bool has_tcp, has_local;
     struct conn *conns; /* all open ones */
     struct replay *replay;
+    struct id_source ids;
     char *read_buffer; /* LOOP_READ_BYTES; a read is consumed before the next one */
     int n_away;        /* works submitted and not yet done */
     int64_t now_ms;    /* monotonic, as of this turn of the loop */

@@ -55,14 +55,15 @@ static void write_cache(struct jsonw *w, struct answers *a)
     jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions.entries);
     jsonw_key(w, "hits"), jsonw_int(w, (int64_t)s.hits);
     jsonw_key(w, "revalidated"), jsonw_int(w, (int64_t)s.revalidated);
-    jsonw_key(w, "moved"), jsonw_int(w, (int64_t)s.moved);
+    jsonw_key(w, "stored"), jsonw_int(w, (int64_t)s.stored);
     jsonw_key(w, "misses"), jsonw_int(w, (int64_t)s.misses);
     jsonw_key(w, "purged"), jsonw_int(w, (int64_t)s.purged);
     jsonw_key(w, "evictions"), jsonw_int(w, (int64_t)s.answers.evictions);
     jsonw_key(w, "expirations"), jsonw_int(w, (int64_t)s.answers.expirations);
     jsonw_key(w, "hit_rate");
-    if (s.hits + s.moved + s.misses)
-        jsonw_real(w, (double)(s.hits + s.revalidated) / (double)(s.hits + s.moved + s.misses));
+    if (s.hits + s.revalidated + s.stored + s.misses)
+        jsonw_real(w, (double)(s.hits + s.revalidated + s.stored) /
+                          (double)(s.hits + s.revalidated + s.stored + s.misses));
     else
         jsonw_null(w);
     jsonw_close(w, '}');
@@ -116,9 +117,9 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
     metrics_total(out, "ragd_cache_hits_total", "Answers served as they were.", (double)s.hits);
     metrics_total(out, "ragd_cache_revalidated_total", "Answers that stood after a change.",
                   (double)s.revalidated);
-    metrics_total(out, "ragd_cache_moved_total", "Look-ups that found an older epoch.",
-                  (double)s.moved);
-    metrics_total(out, "ragd_cache_misses_total", "Look-ups that found nothing.", (double)s.misses);
+    metrics_total(out, "ragd_cache_stored_total",
+                  "Answers of another question with the same prompt.", (double)s.stored);
+    metrics_total(out, "ragd_cache_misses_total", "Questions that ran in full.", (double)s.misses);
     metrics_total(out, "ragd_cache_purged_total", "Answers dropped with their document.",
                   (double)s.purged);
     metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",

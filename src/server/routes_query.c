@@ -9,8 +9,6 @@
 #include "server/service.h"
 #include "server/sse.h"
 
-#define QUERY_ID_BYTES 36 /* "q_", 32 hex digits, NUL */
-
 static struct engine *engine_of(const struct request *r)
 {
     return r->loop->service->engine;
@@ -48,14 +46,22 @@ static void log_question(const struct request *r, const struct query *q)
 
 /* ---- reply headers ---- */
 
+static void add_duration(struct buf *out, const char *name, uint64_t ns, const char *after)
+{
+    buf_add_str(out, name);
+    buf_add_str(out, ";dur=");
+    buf_add_fixed(out, ns / 1000, 3);
+    buf_add_str(out, after);
+}
+
 /* Stages that took part, in ms: "embed;dur=0.4, search;dur=0.08, total;dur=0.6". */
 static void add_server_timing(struct request *r, const struct trace *t)
 {
     buf_add_str(&r->extra, "Server-Timing: ");
     for (int i = 0; i < N_STAGES; i++)
         if (t->ns[i])
-            buf_addf(&r->extra, "%s;dur=%.3f, ", stage_name((enum stage)i), (double)t->ns[i] / 1e6);
-    buf_addf(&r->extra, "total;dur=%.3f\r\n", clock_ms_since(t->start_ns));
+            add_duration(&r->extra, stage_name((enum stage)i), t->ns[i], ", ");
+    add_duration(&r->extra, "total", trace_total_ns(t), "\r\n");
 }
 
 /* RFC 9211. Age is told for what was stored, as RFC 9111 has it. */
@@ -86,8 +92,9 @@ static int new_ask(struct request *r, void (*done)(struct ask *a), struct ask **
     struct engine *e = engine_of(r);
     struct ask *a = ARENA_NEW(r->mem, struct ask);
     json_t *tree = NULL;
-    uint64_t since = clock_ns();
+    struct trace *trace = &a->answer.trace;
 
+    trace->start_ns = r->start_ns;
     a->loop = r->loop;
     a->done = done;
     a->arg = r;
@@ -95,11 +102,10 @@ static int new_ask(struct request *r, void (*done)(struct ask *a), struct ask **
     query_defaults(&a->query, e);
     TRY(parse_body(r, &tree));
     TRY(query_from_json(&a->query, tree, false, r->mem));
+    a->since_ns = trace_add(trace, STAGE_QUEUE, trace->start_ns);
     a->key = query_key(e, &a->query, r->mem);
     log_question(r, &a->query);
     request_defer(r, free_answer, &a->answer);
-    a->answer.trace = r->trace;
-    trace_add(&a->answer.trace, STAGE_CACHE, since); /* reading the question makes its key */
     *out = a;
 out:
     return rc;
@@ -112,12 +118,11 @@ static void start_ask(struct request *r, struct ask *a)
     ask_start(a);
 }
 
-static void write_answer(const struct answer *a, struct buf *out)
+static void write_answer(struct request *r, struct ask *a, struct buf *body)
 {
-    char id[QUERY_ID_BYTES];
-
-    http_random_id("q_", id);
-    query_reply(a, id, out);
+    ask_reply(a, body);
+    add_cache_status(r, &a->answer);
+    add_server_timing(r, &a->answer.trace);
 }
 
 static void query_answered(struct ask *a)
@@ -128,9 +133,7 @@ static void query_answered(struct ask *a)
     if (a->rc < 0) {
         reply_error(r, a->rc, a->error);
     } else {
-        add_cache_status(r, &a->answer);
-        add_server_timing(r, &a->answer.trace);
-        write_answer(&a->answer, &body);
+        write_answer(r, a, &body);
         reply_json(r, 200, &body);
     }
     request_release(r);
@@ -182,9 +185,7 @@ static void stream_answered(struct ask *a)
     if (a->rc < 0) {
         reply_error(r, a->rc, a->error);
     } else {
-        add_cache_status(r, &a->answer);
-        add_server_timing(r, &a->answer.trace);
-        write_answer(&a->answer, &body);
+        write_answer(r, a, &body);
         stream_reply(r, &a->key, buf_view(&body));
     }
     buf_done(&body);
@@ -219,9 +220,13 @@ struct searching {
 static int run_search(struct request *r)
 {
     struct searching *s = r->state;
+    struct trace *trace = &s->answer.trace;
+    int rc;
 
-    s->answer.trace = r->trace;
-    return query_search(engine_of(r), &s->query, &s->answer);
+    trace_add(trace, STAGE_QUEUE, r->work.submitted_ns);
+    rc = query_search(engine_of(r), &s->query, &s->answer);
+    r->work.submitted_ns = clock_ns(); /* the way back is waiting too */
+    return rc;
 }
 
 static void search_done(struct request *r, int rc)
@@ -229,13 +234,14 @@ static void search_done(struct request *r, int rc)
     struct searching *s = r->state;
     struct buf body = {0};
 
+    trace_add(&s->answer.trace, STAGE_QUEUE, r->work.submitted_ns);
     if (rc < 0) {
         reply_error(r, rc, r->work.error);
         return;
     }
+    query_search_reply(&s->answer, &body);
     metrics_trace(r->loop->service->metrics, &s->answer.trace);
     add_server_timing(r, &s->answer.trace);
-    query_search_reply(&s->answer, &body);
     reply_json(r, 200, &body);
 }
 
@@ -252,6 +258,8 @@ void handle_search(struct request *r)
     TRY(parse_body(r, &tree));
     TRY(query_from_json(&s->query, tree, true, r->mem));
     log_question(r, &s->query);
+    s->answer.trace.start_ns = r->start_ns;
+    trace_add(&s->answer.trace, STAGE_QUEUE, r->start_ns);
     request_work(r, engine_of(r)->pool, QUEUE_URGENT, run_search, search_done);
 out:
     if (rc < 0)

@@ -79,7 +79,6 @@ int db_error(struct db *db, int sqlite_rc)
     if (is_no_space(sqlite_rc, sys))
         return FAIL(ERR_NO_SPACE, "'%s': no room to write (%s)", db->path, why);
     switch (sqlite_rc & 0xff) {
-    case SQLITE_CONSTRAINT: return FAIL(ERR_EXISTS, "'%s': %s", db->path, why);
     case SQLITE_NOTADB: return FAIL(ERR_FORMAT, "'%s' is not a database of ragd's", db->path);
     case SQLITE_CORRUPT:
         return FAIL(ERR_DATABASE, "'%s' is damaged (%s); put a backup in its place", db->path, why);

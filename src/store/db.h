@@ -9,8 +9,8 @@
  *   out: db_reset(st);
  *
  * Threads  confined: one thread at a time.
- * Errors   ERR_NO_SPACE (disk full), ERR_EXISTS (a constraint), ERR_FORMAT (not a database),
- *          ERR_BUSY, else ERR_DATABASE; each names the file.
+ * Errors   ERR_NO_SPACE (disk full), ERR_FORMAT (not a database), ERR_BUSY, else ERR_DATABASE
+ *          (a constraint too: whoever expects a clash says so itself); each names the file.
  */
 #pragma once
 #include <sqlite3.h>

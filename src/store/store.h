@@ -8,7 +8,8 @@
  *
  * A document is written whole or not at all. A fn that changes a collection moves its epoch once
  * (store_tx_bump_epoch). Acknowledged means committed, then published (indexed and visible), in
- * that order. Rows carry checksums: a damaged one is an error, never a wrong text.
+ * that order. Rows carry checksums: a damaged one is an error that names the document, never a
+ * wrong text. A damaged vector counts as missing: it can be made again from its text.
  *
  * Indexes are rebuilt from here at start, so there is no change log yet; it comes with the first
  * index file that can catch up, as a schema version of its own.
@@ -112,14 +113,14 @@ int store_tx_drop_collection(struct store_tx *tx, int64_t collection);
 int store_tx_bump_epoch(struct store_tx *tx, int64_t collection, int64_t *epoch);
 
 /* Inserts or replaces a document with its chunks; the row keeps its id. ERR_EXISTS, naming both,
- * when the key belongs to another root; ERR_ARGUMENT when a text chunk is not the bytes start..end
- * of doc->text. Sets doc->id and doc->n_chunks. Vectors that no chunk uses any more once fn is
- * through are dropped. */
+ * when the key belongs to another root, or when a chunk's id is another's; ERR_ARGUMENT when a text
+ * chunk is not the bytes start..end of doc->text. After an error all is as before the call. Sets
+ * doc->id and doc->n_chunks. Vectors that no chunk uses any more once fn is through are dropped. */
 int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
                           const struct chunk_row *chunks, size_t n_chunks);
 int store_tx_delete_document(struct store_tx *tx, int64_t document);
 
-/* Adds vectors that are not there yet. */
+/* Adds vectors that are not there yet, or not as they should be (damaged). */
 int store_tx_put_vectors(struct store_tx *tx, const struct digest *fingerprint,
                          const struct vector_row *rows, size_t n);
 
@@ -154,7 +155,7 @@ int store_document_chunks(struct store_reader *r, int64_t document, struct arena
                           struct chunk_row **out, size_t *n);
 
 /* All chunks of a collection, document by document, with their vector under `fingerprint` (NULL
- * where it is missing). Rows are borrowed during fn. This is how an index is rebuilt. */
+ * where it is missing or damaged). Rows are borrowed during fn. This is how an index is rebuilt. */
 typedef int (*chunk_fn)(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
                         const float *vector, uint32_t dim);
 int store_each_chunk(struct store_reader *r, int64_t collection, const struct digest *fingerprint,
@@ -165,13 +166,13 @@ int store_each_chunk(struct store_reader *r, int64_t collection, const struct di
 struct chunk_full {
     struct document_row document;
     struct chunk_row chunk;
-    const int8_t *sentence_vectors; /* [n_sentences, dim]; NULL when there are none */
+    const int8_t *sentence_vectors; /* [n_sentences, dim]; NULL when there are none or damaged */
     uint32_t n_sentences, dim;
 };
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out);
 
-/* A vector of the embedding cache, or ERR_NOT_FOUND. */
+/* A vector of the embedding cache, or ERR_NOT_FOUND, whose text tells a damaged one. */
 int store_find_vector(struct store_reader *r, const struct digest *fingerprint,
                       const struct digest *text_hash, struct arena *mem, struct vector_row *out);
 

@@ -120,9 +120,18 @@ out:
 static int damaged(struct db *db, const char *what, uint64_t id)
 {
     return FAIL(ERR_DATABASE,
-                "'%s' is damaged (%s %llx does not match its checksum); put a backup"
-                " in its place or ingest again",
+                "'%s' is damaged (%s %llx does not match its checksum); put a backup in its place"
+                " or ingest into a new data folder",
                 db->path, what, (unsigned long long)id);
+}
+
+/* Vectors are made from a text that is still there: a damaged one counts as missing. */
+static int damaged_vector(struct db *db, const char *what)
+{
+    return FAIL(ERR_NOT_FOUND,
+                "'%s' is damaged (%s does not match its checksum); the text is found by its words"
+                " until it is ingested again",
+                db->path, what);
 }
 
 /* From column `at` on. */
@@ -143,7 +152,8 @@ static int read_document(struct db *db, sqlite3_stmt *st, int at, struct arena *
 
     if (!db_digest(st, at + 6, &d.hash) ||
         row_sum_document(&d) != (uint64_t)sqlite3_column_int64(st, at + 9))
-        return damaged(db, "document", (uint64_t)d.id);
+        return err_context(damaged(db, "document", (uint64_t)d.id), "document '%.*s'",
+                           STR_ARGS(d.key));
     *out = d;
     return ERR_OK;
 }
@@ -274,7 +284,8 @@ static int read_chunk(struct db *db, sqlite3_stmt *st, int at, struct arena *mem
     return ERR_OK;
 }
 
-/* Column `at` the floats, `at + 1` their sum; *vector stays NULL where there are none. */
+/* Column `at` the floats, `at + 1` their sum; *vector stays NULL where there are none, and where
+ * they are damaged: then ERR_NOT_FOUND. */
 static int read_vector(struct db *db, sqlite3_stmt *st, int at, struct arena *mem,
                        const float **vector, uint32_t *dim)
 {
@@ -287,14 +298,14 @@ static int read_vector(struct db *db, sqlite3_stmt *st, int at, struct arena *me
         return ERR_OK;
     if (n % sizeof(float) != 0 || n > STORE_DIM_MAX * sizeof(float) ||
         row_sum_add(0, p, n) != (uint64_t)sqlite3_column_int64(st, at + 1))
-        return damaged(db, "vector", row_sum_add(0, p, n));
+        return damaged_vector(db, "a vector");
     DCHECK((uintptr_t)p % sizeof(float) == 0); /* SQLite copies rows into memory of its own */
     *vector = p;
     *dim = (uint32_t)(n / sizeof(float));
     return ERR_OK;
 }
 
-/* Columns: number, sum, bytes. */
+/* Columns: number, sum, bytes; likewise. */
 static int read_sentences(struct db *db, sqlite3_stmt *st, int at, struct arena *mem,
                           const int8_t **vectors, uint32_t *n_sentences, uint32_t *dim)
 {
@@ -308,7 +319,7 @@ static int read_sentences(struct db *db, sqlite3_stmt *st, int at, struct arena 
         return ERR_OK;
     if (n_rows < 1 || n_rows > STORE_SENTENCES_MAX || n % (size_t)n_rows != 0 ||
         row_sum_add(0, p, n) != (uint64_t)sqlite3_column_int64(st, at + 1))
-        return damaged(db, "the sentence vectors of", (uint64_t)n_rows);
+        return damaged_vector(db, "a text's sentence vectors");
     *vectors = p;
     *n_sentences = (uint32_t)n_rows;
     *dim = (uint32_t)(n / (size_t)n_rows);
@@ -416,8 +427,12 @@ static int walk_document(const struct walk *w, const struct document_row *doc)
         TRY(rc = db_step(w->r->db, st));
         if (rc == 0)
             break;
-        TRY(rc = read_chunk(w->r->db, st, 0, NULL, &chunk));
-        TRY(rc = read_vector(w->r->db, st, N_CHUNK_COLUMNS, NULL, &vector, &dim));
+        rc = read_chunk(w->r->db, st, 0, NULL, &chunk);
+        if (rc < 0) {
+            err_context(rc, "document '%.*s'", STR_ARGS(doc->key));
+            goto out;
+        }
+        read_vector(w->r->db, st, N_CHUNK_COLUMNS, NULL, &vector, &dim); /* NULL when damaged */
         TRY(rc = w->fn(w->arg, doc, &chunk, vector, dim));
     }
     rc = ERR_OK;
@@ -489,9 +504,13 @@ int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct di
         goto out;
     }
     TRY(rc = read_document(r->db, st, 0, mem, &full.document));
-    TRY(rc = read_chunk(r->db, st, N_DOCUMENT_COLUMNS, mem, &full.chunk));
-    TRY(rc = read_sentences(r->db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem,
-                            &full.sentence_vectors, &full.n_sentences, &full.dim));
+    rc = read_chunk(r->db, st, N_DOCUMENT_COLUMNS, mem, &full.chunk);
+    if (rc < 0) {
+        err_context(rc, "document '%.*s'", STR_ARGS(full.document.key));
+        goto out;
+    }
+    read_sentences(r->db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem, &full.sentence_vectors,
+                   &full.n_sentences, &full.dim); /* NULL when damaged */
     *out = full;
 out:
     db_reset(st);

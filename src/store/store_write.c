@@ -311,7 +311,17 @@ out:
     return rc;
 }
 
-static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_row *c)
+/* Two documents whose chunk ids come to the same 64 bits: a crafted file, or very bad luck. */
+static int chunk_error(struct db *db, const struct document_row *doc, const struct chunk_row *c,
+                       int rc)
+{
+    if (sqlite3_extended_errcode(db->handle) != SQLITE_CONSTRAINT_UNIQUE)
+        return rc;
+    return FAIL(ERR_EXISTS, "document '%.*s': the id of chunk %d, %016llx, is taken",
+                STR_ARGS(brief(doc->key)), c->ordinal, (unsigned long long)c->id);
+}
+
+static int put_chunk(struct store_tx *tx, const struct document_row *doc, const struct chunk_row *c)
 {
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
@@ -321,7 +331,7 @@ static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_r
                 " heading, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 &st));
     db_bind_int(st, 1, (int64_t)c->id);
-    db_bind_int(st, 2, document);
+    db_bind_int(st, 2, doc->id);
     db_bind_int(st, 3, c->ordinal);
     db_bind_int(st, 4, c->page);
     db_bind_int(st, 5, c->start);
@@ -331,8 +341,11 @@ static int put_chunk(struct store_tx *tx, int64_t document, const struct chunk_r
     db_bind_int(st, 9, (int64_t)row_sum_chunk(c));
     db_bind_str(st, 10, c->heading);
     db_bind_str(st, 11, c->text);
-    TRY(db_run(tx->db, st));
+    rc = db_step(tx->db, st);
+    if (rc < 0)
+        rc = chunk_error(tx->db, doc, c, rc);
 out:
+    db_reset(st);
     return rc;
 }
 
@@ -357,13 +370,12 @@ out:
     return rc;
 }
 
-int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
-                          const struct chunk_row *chunks, size_t n_chunks)
+static int put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
+                        const struct chunk_row *chunks, size_t n_chunks)
 {
     int rc = ERR_OK;
     struct there old = {0};
 
-    TRY(check_document(doc, chunks, n_chunks));
     TRY(find_there(tx, collection, doc, &old));
     if (old.id)
         TRY(delete_chunks(tx, old.id));
@@ -372,7 +384,31 @@ int store_tx_put_document(struct store_tx *tx, int64_t collection, struct docume
     TRY(put_row(tx, collection, old.id, doc));
     TRY(put_text(tx, doc->id, doc->text));
     for (size_t i = 0; i < n_chunks; i++)
-        TRY(put_chunk(tx, doc->id, &chunks[i]));
+        TRY(put_chunk(tx, doc, &chunks[i]));
+out:
+    return rc;
+}
+
+/* In a savepoint of its own: a document that is refused half-way was never there, and fn may go on
+ * with the next. */
+int store_tx_put_document(struct store_tx *tx, int64_t collection, struct document_row *doc,
+                          const struct chunk_row *chunks, size_t n_chunks)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(check_document(doc, chunks, n_chunks));
+    TRY(db_stmt(tx->db, "SAVEPOINT document", &st));
+    TRY(db_run(tx->db, st));
+    rc = put_document(tx, collection, doc, chunks, n_chunks);
+    if (rc < 0) {
+        if (!sqlite3_get_autocommit(tx->db->handle))
+            sqlite3_exec(tx->db->handle, "ROLLBACK TO document; RELEASE document", NULL, NULL,
+                         NULL);
+        goto out;
+    }
+    TRY(db_stmt(tx->db, "RELEASE document", &st));
+    TRY(db_run(tx->db, st));
 out:
     return rc;
 }
@@ -430,24 +466,29 @@ out:
     return rc;
 }
 
-static int put_sentence_vectors(struct store_tx *tx, int64_t vector, const struct vector_row *v)
+static int put_sentence_vectors(struct store_tx *tx, int64_t model, const struct vector_row *v)
 {
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
     size_t n = (size_t)v->n_sentences * v->dim;
 
     TRY(db_stmt(tx->db,
-                "INSERT INTO sentence_vectors (vector, n, sum, vectors) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO sentence_vectors (vector, n, sum, vectors)"
+                " SELECT id, ?3, ?4, ?5 FROM vectors WHERE text_hash = ?1 AND model = ?2"
+                " ON CONFLICT DO UPDATE SET n = ?3, sum = ?4, vectors = ?5"
+                " WHERE sum <> ?4 OR vectors <> ?5",
                 &st));
-    db_bind_int(st, 1, vector);
-    db_bind_int(st, 2, v->n_sentences);
-    db_bind_int(st, 3, (int64_t)row_sum_add(0, v->sentence_vectors, n));
-    db_bind_blob(st, 4, v->sentence_vectors, n);
+    db_bind_digest(st, 1, &v->text_hash);
+    db_bind_int(st, 2, model);
+    db_bind_int(st, 3, v->n_sentences);
+    db_bind_int(st, 4, (int64_t)row_sum_add(0, v->sentence_vectors, n));
+    db_bind_blob(st, 5, v->sentence_vectors, n);
     TRY(db_run(tx->db, st));
 out:
     return rc;
 }
 
+/* What is there already is the same bytes, unless it is damaged. */
 static int put_vector(struct store_tx *tx, int64_t model, const struct vector_row *v)
 {
     int rc = ERR_OK;
@@ -456,15 +497,16 @@ static int put_vector(struct store_tx *tx, int64_t model, const struct vector_ro
 
     TRY(db_stmt(tx->db,
                 "INSERT INTO vectors (model, text_hash, sum, vector) VALUES (?1, ?2, ?3, ?4)"
-                " ON CONFLICT DO NOTHING",
+                " ON CONFLICT (text_hash, model) DO UPDATE SET sum = ?3, vector = ?4"
+                " WHERE sum <> ?3 OR vector <> ?4",
                 &st));
     db_bind_int(st, 1, model);
     db_bind_digest(st, 2, &v->text_hash);
     db_bind_int(st, 3, (int64_t)row_sum_add(0, v->vector, n));
     db_bind_blob(st, 4, v->vector, n);
     TRY(db_run(tx->db, st));
-    if (sqlite3_changes(tx->db->handle) == 1 && v->n_sentences > 0)
-        TRY(put_sentence_vectors(tx, sqlite3_last_insert_rowid(tx->db->handle), v));
+    if (v->n_sentences > 0)
+        TRY(put_sentence_vectors(tx, model, v));
 out:
     return rc;
 }

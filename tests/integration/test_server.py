@@ -187,6 +187,16 @@ def documents_are_seen_at_once_and_gone_at_once(s):
 
 
 @test
+def a_wish_for_a_job_is_answered_at_once_instead(s):
+    """RFC 7240: a preference that is not honoured is ignored, and nothing says it was applied."""
+    status, headers, reply = s.ask("POST", "/documents", {"documents": [MOON]},
+                                   headers={"Prefer": "respond-async"})
+    assert status == 200 and reply["documents"][0]["id"] == MOON["id"], (status, reply)
+    assert "Preference-Applied" not in headers and "Location" not in headers
+    assert s.ask("GET", "/jobs/1")[0] == 404
+
+
+@test
 def documents_one_by_one_and_by_page(s):
     s.add(MOON, SUN, {"id": "ü/größe.txt", "text": "Size matters."})
     status, _, one = s.ask("GET", "/documents/%C3%BC/gr%C3%B6%C3%9Fe.txt?text=true")
@@ -619,6 +629,24 @@ def too_many_connections_are_told_so():
             c.close()
         time.sleep(0.3)
         assert s.ask("GET", "/healthz")[0] == 200
+
+
+@test
+def overload_is_answered_at_once_and_passes():
+    settings = {"RAGD_SERVER_WORKERS": "1", "RAGD_LIMITS_QUEUE": "2"}
+    with Server(settings) as s, concurrent.futures.ThreadPoolExecutor(32) as pool:
+        s.add(MOON, SUN)
+        replies = list(pool.map(lambda i: s.ask("POST", "/query", {"question": "Is it %d mice?" % i}),
+                                range(300)))
+        for status, headers, reply in replies:
+            if status == 503:
+                assert int(headers["Retry-After"]) >= 1 and reply["code"] == "busy", reply
+            else:
+                assert status == 200 and reply["sources"], reply
+        assert any(r[0] == 200 for r in replies)
+        assert s.query("Is it over?")[0]["sources"]
+        busy = sum(r[0] == 503 for r in replies)
+        assert re.search(r"^ragd_busy_total %d$" % busy, s.ask("GET", "/metrics")[2], re.M), busy
 
 
 @test

@@ -24,6 +24,7 @@ static void use_answers(void *arg, size_t i)
     question = digest_of(&i, sizeof i);
     prompt = digest_of(name, document.n);
     answers_find(a, &question, i % 3, &found);
+    answers_count(a, found.state == ANSWERS_HIT ? ANSWERS_OUTCOME_HIT : ANSWERS_OUTCOME_MISS);
     mem_free(found.vector);
     lru_value_unref(found.reply);
     answers_remember(a, &question, i % 3, vector, 4, &prompt);

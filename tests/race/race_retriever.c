@@ -38,8 +38,9 @@ static void put(struct race *race, int key, int version)
     float vector[DIM] = {1};
     struct chunk_row chunks[2];
     struct vector_row rows[2];
+    struct arena *mem = arena_new(0);
+    struct upsert_result result;
     struct upsert u;
-    int result;
 
     snprintf(name, sizeof name, "k%d", key);
     snprintf(text[0], sizeof text[0], "k%dv%d first", key, version);
@@ -69,8 +70,9 @@ static void put(struct race *race, int key, int version)
                         .chunks = chunks,
                         .vectors = rows,
                         .n_chunks = 2};
-    if (retriever_upsert(race->r, "t", "c", &u, 1, &result) < 0 || result < 0)
+    if (retriever_upsert(race->r, "t", "c", &u, 1, mem, &result) < 0 || result.rc < 0)
         die("upsert");
+    arena_free(mem);
 }
 
 static void *write_all(void *arg)
@@ -117,6 +119,8 @@ static void look(struct race *race, struct snapshot *s, int key, struct arena *m
     if (rc < 0 && rc != ERR_GONE)
         die("fetch");
     atomic_fetch_add(&race->n_gone, rc == ERR_GONE);
+    if (rc == ERR_GONE && retriever_wait_past(race->r, "t", "c", snapshot_epoch(s), 60000) < 0)
+        atomic_fetch_add(&race->n_wrong, 1);
     atomic_fetch_add(&race->n_searches, 2);
 }
 

@@ -84,3 +84,24 @@ Test(buf, take_hands_the_memory_over)
     cr_expect_str_eq(p, "", "an empty one gives an empty string");
     mem_free(p);
 }
+
+static const char *fixed(uint64_t v, int places)
+{
+    buf_clear(&b);
+    buf_add_fixed(&b, v, places);
+    return buf_view(&b).p;
+}
+
+Test(buf, writes_numbers_as_printf_would)
+{
+    buf_add_u64(&b, 0);
+    buf_add_char(&b, ' ');
+    buf_add_u64(&b, UINT64_MAX);
+    cr_expect_str_eq(b.p, "0 18446744073709551615");
+    cr_expect_str_eq(fixed(1500, 3), "1.5");
+    cr_expect_str_eq(fixed(7, 6), "0.000007");
+    cr_expect_str_eq(fixed(0, 6), "0");
+    cr_expect_str_eq(fixed(12000000, 6), "12");
+    cr_expect_str_eq(fixed(UINT64_MAX, 6), "18446744073709.551615");
+    cr_expect_str_eq(fixed(5, 19), "0.0000000000000000005");
+}

@@ -29,6 +29,15 @@ Test(trace, what_no_stage_claims_is_other)
 {
     struct trace t = {.ns = {[STAGE_EMBED] = 1000000, [STAGE_SEARCH] = 500000}};
 
-    cr_expect_float_eq(trace_other_ms(&t, 2000000), 0.5, 1e-9);
-    cr_expect_eq(trace_other_ms(&t, 1000000), 0, "never below 0");
+    cr_expect_eq(trace_other_ns(&t, 2000000), 500000);
+    cr_expect_eq(trace_other_ns(&t, 1000000), 0, "never below 0");
+}
+
+Test(trace, the_total_stands_still_once_it_has_ended)
+{
+    struct trace t = {.start_ns = 1000, .end_ns = 5000};
+
+    cr_expect_eq(trace_total_ns(&t), 4000);
+    trace_start(&t);
+    cr_expect_leq(trace_total_ns(&t), clock_ns() - t.start_ns);
 }

@@ -163,3 +163,53 @@ Test(answers, the_document_index_is_bounded_by_what_is_alive)
     cr_expect_eq(s.answers.entries, 0);
     answers_free(a);
 }
+
+Test(answers, storing_the_same_answer_again_and_again_takes_no_more_room)
+{
+    struct answers *a = fresh();
+    struct answers_stats s;
+
+    for (int i = 0; i < 100000; i++) {
+        store(a, "p", "reply", answers_ticket(a), "d");
+        store(a, "p2", "reply", answers_ticket(a), "d"); /* so that no two in a row are equal */
+    }
+    answers_purge_document(a, "t", "c", STR_LIT("d"));
+    answers_stats_get(a, &s);
+    cr_expect_eq(s.answers.entries, 0);
+    cr_expect_eq(s.purged, 2);
+    answers_free(a);
+}
+
+Test(answers, many_purges_are_forgotten_one_by_one_and_remembered_as_a_whole)
+{
+    struct answers *a = fresh();
+    uint64_t before = answers_ticket(a);
+    char id[32];
+
+    for (int i = 0; i < 25000; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        answers_purge_document(a, "t", "c", str_of(id));
+    }
+    cr_expect_not(store(a, "p", "late", before, "d0"), "its own moment is forgotten by now");
+    cr_expect_not(store(a, "p", "late", before, "never purged"), "an old run may store nothing");
+    cr_expect(store(a, "p", "new", answers_ticket(a), "d0"));
+    answers_free(a);
+}
+
+Test(answers, outcomes_are_counted_once_a_question)
+{
+    struct answers *a = fresh();
+    struct answers_stats s;
+
+    ask(a, "q", 1, "p");
+    state_of(a, "q", 1);
+    state_of(a, "q", 2);
+    answers_count(a, ANSWERS_OUTCOME_HIT);
+    answers_count(a, ANSWERS_OUTCOME_REVALIDATED);
+    answers_stats_get(a, &s);
+    cr_expect_eq(s.hits, 1);
+    cr_expect_eq(s.revalidated, 1);
+    cr_expect_eq(s.stored, 0);
+    cr_expect_eq(s.misses, 0, "looking counts nothing");
+    answers_free(a);
+}

@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include <sqlite3.h>
+
 #include "unit/cli/cli_fixture.h"
 
 static struct cli_fixture f;
@@ -24,6 +26,46 @@ Test(cmd_check, a_sound_folder_is_said_to_be_right)
     cr_expect_eq(json_array_size(json_object_get(v, "problems")), 0);
     json_decref(v);
     expect_run(f.e, "check", EXIT_DONE, "all is right (1 collections)", "");
+}
+
+/* As the user runs it: the engine is this process's, or cannot be had. */
+static char *check_alone(int want_code)
+{
+    char ragd[] = "ragd", check[] = "check", option[] = "--data", data[96], path[96], *text;
+    char *words[] = {ragd, check, option, data, NULL};
+    FILE *out;
+
+    snprintf(data, sizeof data, "%s/data", f.folder);
+    snprintf(path, sizeof path, "%s/out", f.folder);
+    cr_assert_not_null(freopen(path, "w", stdout));
+    cr_expect_eq(command_main(4, words), want_code);
+    fflush(stdout);
+    out = fopen(path, "r");
+    text = calloc(1, 65536);
+    cr_assert_gt(fread(text, 1, 65535, out), 0);
+    fclose(out);
+    return text;
+}
+
+Test(cmd_check, damage_that_keeps_the_index_from_opening_is_named)
+{
+    char path[96], *text;
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/data/ragd.db", f.folder);
+    engine_close(f.e);
+    f.e = NULL;
+    text = check_alone(EXIT_DONE);
+    cr_expect_not_null(strstr(text, "all is right (1 collections)"), "%s", text);
+    free(text);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE chunks SET text = 'forged'", NULL, NULL, NULL), 0);
+    sqlite3_close(db);
+    text = check_alone(EXIT_FAILED);
+    cr_expect_not_null(strstr(text, "document 'capital.md'"), "%s", text);
+    cr_expect_not_null(strstr(text, "document 'reports.txt'"), "%s", text);
+    cr_expect_not_null(strstr(text, "problems"), "%s", text);
+    free(text);
 }
 
 Test(cmd_check, a_backup_is_restored_into_a_new_folder)

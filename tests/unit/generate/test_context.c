@@ -21,7 +21,13 @@ static struct digest hash_of(struct passage *p, size_t n, const char *question, 
     struct context c;
 
     cr_assert_eq(context_build(p, n, 4000, mem, &c), ERR_OK);
-    return context_prompt_hash(&c, str_of(question), "extractive", "s", mem);
+    return context_prompt_hash(&c,
+                               &(struct prompt){.tenant = "t",
+                                                .collection = "c",
+                                                .question = str_of(question),
+                                                .generator = "extractive",
+                                                .settings = "s"},
+                               mem);
 }
 
 Test(context, is_in_stable_order_whatever_the_ranks)
@@ -109,5 +115,26 @@ Test(context, everything_a_reply_shows_is_in_the_prompt_hash)
 #undef EXPECT_ANOTHER_HASH
     other = hash_of(&p, 1, "another question", mem);
     cr_expect_not(digest_eq(&base, &other));
+    arena_free(mem);
+}
+
+Test(context, an_empty_context_is_another_for_each_tenant_collection_and_setting)
+{
+    struct arena *mem = arena_new(0);
+    const struct prompt base = {"t", "c", STR_LIT("q"), "g", "s"};
+    const struct prompt others[] = {{"u", "c", STR_LIT("q"), "g", "s"},
+                                    {"t", "d", STR_LIT("q"), "g", "s"},
+                                    {"t", "c", STR_LIT("r"), "g", "s"},
+                                    {"t", "c", STR_LIT("q"), "h", "s"},
+                                    {"t", "c", STR_LIT("q"), "g", "t"}};
+    struct context c;
+    struct digest a, b;
+
+    cr_assert_eq(context_build(NULL, 0, 100, mem, &c), ERR_OK);
+    a = context_prompt_hash(&c, &base, mem);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        b = context_prompt_hash(&c, &others[i], mem);
+        cr_expect_not(digest_eq(&a, &b), "other %zu", i);
+    }
     arena_free(mem);
 }

@@ -36,6 +36,10 @@ Test(cues, negation_is_a_word_not_a_syllable)
     cr_expect(cue_negates(S("It doesn't apply.")));
     cr_expect(cue_negates(S("Without a plan")));
     cr_expect_not(cue_negates(S("A note about nothing notable")));
+    cr_expect(cue_negates(S("There is no limit.")));
+    cr_expect(cue_negates(S("Doesn\xe2\x80\x99t it?")));
+    cr_expect_not(cue_negates(S("What does Regulation (EU) No 575/2013 say?")));
+    cr_expect_not(cue_negates(S("What are T-bills, and what is AT&T?")));
     cr_expect_not(cue_negates(S("")));
 }
 

@@ -46,7 +46,7 @@ Test(flat, finds_the_best_allowed_vectors)
         }
         cr_expect_eq(best.v[0].view, 7);
         cr_expect_eq(best.v[0].chunk_id, 1000 + best.v[0].slot);
-        cr_expect_float_eq(best.v[0].score, flat_score(&f, query, best.v[0].slot), 1e-6);
+        cr_expect_eq(best.v[0].score, flat_score(&f, query, best.v[0].slot), "bit for bit");
     }
     mem_free(v);
     arena_free(mem);

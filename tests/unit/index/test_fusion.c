@@ -8,25 +8,34 @@ static struct topk list(struct candidate *v, size_t n)
     return (struct topk){v, n, n};
 }
 
-Test(fusion, mixes_scaled_scores_six_to_four)
+Test(fusion, mixes_shares_of_the_best)
 {
     struct arena *mem = arena_new(0);
-    struct candidate v[] = {{.9f, 0, 0, 10}, {.7f, 0, 1, 11}, {.5f, 0, 2, 12}};
+    struct candidate v[] = {{.8f, 0, 0, 10}, {.6f, 0, 1, 11}, {.4f, 0, 2, 12}};
     struct candidate w[] = {{8, 0, 1, 11}, {6, 0, 3, 13}, {4, 0, 0, 10}};
     struct topk vectors = list(v, 3), words = list(w, 3);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_MIX, &vectors, &words, 10, mem, &out), 4);
+    cr_assert_eq(fusion(FUSION_MIX, &vectors, &words, 5, 10, mem, &out), 4);
     cr_expect_eq(out[0].at.chunk_id, 11);
-    cr_expect_float_eq(out[0].at.score, 0.6 + 0.4 * 0.5, 1e-6);
+    cr_expect_float_eq(out[0].at.score, 0.55 + 0.45 * 0.75, 1e-6);
     cr_expect_eq(out[1].at.chunk_id, 10);
-    cr_expect_float_eq(out[1].at.score, 0.4, 1e-6);
+    cr_expect_float_eq(out[1].at.score, 0.55 * 0.5 + 0.45, 1e-6);
     cr_expect_eq(out[2].at.chunk_id, 13);
-    cr_expect_float_eq(out[2].at.score, 0.3, 1e-6);
+    cr_expect_float_eq(out[2].at.score, 0.55 * 0.75, 1e-6);
     cr_expect(isnan(out[2].vector_score));
     cr_expect_eq(out[2].keyword_score, 6);
-    cr_expect_eq(fusion(FUSION_MIX, &vectors, &words, 2, mem, &out), 2, "cut at k");
+    cr_expect_eq(fusion(FUSION_MIX, &vectors, &words, 5, 2, mem, &out), 2, "cut at k");
     arena_free(mem);
+}
+
+Test(fusion, few_words_weigh_less)
+{
+    cr_expect_float_eq(fusion_keyword_weight(9), 0.55, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(4), 0.55, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(3), 0.45, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(1), 0.25, 1e-9);
+    cr_expect_gt(fusion_keyword_weight(0), 0);
 }
 
 Test(fusion, by_rank_adds_reciprocals)
@@ -37,7 +46,7 @@ Test(fusion, by_rank_adds_reciprocals)
     struct topk vectors = list(v, 2), words = list(w, 2);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_RRF, &vectors, &words, 10, mem, &out), 3);
+    cr_assert_eq(fusion(FUSION_RRF, &vectors, &words, 5, 10, mem, &out), 3);
     cr_expect_eq(out[0].at.chunk_id, 11);
     cr_expect_float_eq(out[0].at.score, 1.0 / 62 + 1.0 / 61, 1e-7);
     cr_expect_eq(out[1].at.chunk_id, 10);
@@ -52,10 +61,10 @@ Test(fusion, takes_empty_lists_and_equal_scores)
     struct topk vectors = list(v, 2), none = list(NULL, 0);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_MIX, &vectors, &none, 10, mem, &out), 2);
+    cr_assert_eq(fusion(FUSION_MIX, &vectors, &none, 5, 10, mem, &out), 2);
     cr_expect_eq(out[0].at.chunk_id, 11, "ties by chunk id");
-    cr_expect_float_eq(out[0].at.score, 0.4, 1e-6);
-    cr_expect_float_eq(out[1].at.score, 0.4, 1e-6);
-    cr_expect_eq(fusion(FUSION_MIX, &none, &none, 10, mem, &out), 0);
+    cr_expect_float_eq(out[0].at.score, 0.45, 1e-6);
+    cr_expect_float_eq(out[1].at.score, 0.45, 1e-6);
+    cr_expect_eq(fusion(FUSION_MIX, &none, &none, 5, 10, mem, &out), 0);
     arena_free(mem);
 }

@@ -107,6 +107,39 @@ Test(search, finds_a_chunk_without_a_vector_by_its_words)
     cr_expect(isnan(h.v[1].keyword_score));
 }
 
+/* 150 chunks of which number 149, the farthest from the question, alone has its word. */
+Test(search, a_hit_has_its_cosine_though_its_vector_is_beyond_the_candidates)
+{
+    struct snapshot *empty = snapshot_empty(&context, 1);
+    struct segment_builder *b = segment_builder_new(DIM, 0, context.analyzers, NULL);
+    float question[DIM] = {0.3f, 0.7f, 0.1f, 0.2f};
+    struct search_spec spec = {
+        .text = STR_LIT("rare"), .vector = question, .mode = SEARCH_HYBRID, .k = 5};
+    struct search_spec all = {.vector = question, .mode = SEARCH_VECTOR, .k = SEARCH_K_MAX};
+    struct snapshot *many;
+    struct hits h, exact;
+
+    for (int i = 0; i < 150; i++) {
+        float v[DIM] = {0.1f, 1 - 0.01f * (float)i, 0.3f, 0.7f};
+
+        segment_add_document(
+            b, &(struct document_row){.id = i + 1, .key = str_of(arena_printf(mem, "m%d", i))});
+        segment_add_chunk(b,
+                          &(struct chunk_row){.id = (uint64_t)i + 1,
+                                              .text = i == 149 ? STR_LIT("rare") : STR_LIT("no")},
+                          v);
+    }
+    many = snapshot_next(empty, &(struct change){.epoch = 2, .added = segment_finish(b)}, NULL);
+    cr_assert_eq(snapshot_search(many, &all, mem, &exact), ERR_OK);
+    cr_assert_eq(snapshot_search(many, &spec, mem, &h), ERR_OK);
+    cr_expect_eq(h.v[0].chunk_id, 150);
+    cr_expect_float_eq(h.v[0].score, FUSION_KEYWORD_WEIGHT, 1e-6, "still no candidate by meaning");
+    cr_expect_eq(exact.v[149].chunk_id, 150);
+    cr_expect_eq(h.v[0].vector_score, exact.v[149].vector_score, "bit for bit");
+    snapshot_unref(many);
+    snapshot_unref(empty);
+}
+
 Test(search, a_word_twice_in_the_question_counts_twice)
 {
     struct hits once = run(SEARCH_KEYWORD, "w3", "", 1);

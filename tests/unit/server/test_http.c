@@ -131,11 +131,18 @@ Test(http, problems_are_json_whatever_the_detail)
 Test(http, request_ids_are_the_clients_when_sane)
 {
     char id[REQUEST_ID_MAX + 1], other[REQUEST_ID_MAX + 1];
+    struct id_source ids = {0};
 
-    http_request_id(STR_LIT("abc-DEF_123"), id);
+    http_request_id(&ids, STR_LIT("abc-DEF_123"), id);
     cr_expect_str_eq(id, "abc-DEF_123");
-    http_request_id(STR_LIT("a b\r\nSet-Cookie: x"), id);
+    http_request_id(&ids, STR_LIT("a b\r\nSet-Cookie: x"), id);
     cr_expect_eq(strlen(id), 32);
-    http_request_id((struct str){NULL, 0}, other);
+    http_request_id(&ids, (struct str){NULL, 0}, other);
     cr_expect_str_neq(id, other);
+    for (int i = 0; i < 100; i++) { /* more than are drawn at once */
+        http_random_id(&ids, "q_", id);
+        cr_expect_eq(strlen(id), 34);
+        cr_expect_str_neq(id, other);
+        strcpy(other, id);
+    }
 }

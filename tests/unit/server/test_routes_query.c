@@ -1,5 +1,7 @@
 #include "server/routes.h"
 
+#include <semaphore.h>
+
 #include "support/live.h"
 
 #define ASK "{\"question\":\"What do frogs eat?\"}"
@@ -61,5 +63,140 @@ Test(routes_query, bad_requests_are_400)
     cr_expect_eq(live_status(&l, "POST", "/query/stream", "{}"), 400);
     cr_expect_eq(live_status(&l, "POST", "/search", "{\"question\":\"x\",\"answer\":\"none\"}"),
                  400);
+    live_close(&l);
+}
+
+static int64_t cache_counts(const struct live *l, const char *key)
+{
+    int status;
+    json_t *j = live_call(l, "GET", "/cache", NULL, &status);
+    int64_t n = json_integer_value(json_object_get(j, key));
+
+    cr_assert(json_is_integer(json_object_get(j, key)), "%s", key);
+    json_decref(j);
+    return n;
+}
+
+Test(routes_query, each_question_is_counted_once)
+{
+    struct live l;
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "cats", "Cats eat fish.", NULL);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
+    cr_expect_eq(cache_counts(&l, "misses"), 2);
+    cr_expect_eq(cache_counts(&l, "hits"), 1);
+    live_close(&l);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+#define N_ASKED 61
+
+/* The median share of the total that no stage claims; `fresh`: a new question each time. */
+static double share_of_other(const struct live *l, const char *path, bool fresh)
+{
+    double shares[N_ASKED];
+
+    for (int i = 0; i < N_ASKED; i++) {
+        char body[64];
+        int status;
+        json_t *j, *timings;
+
+        snprintf(body, sizeof body, "{\"question\":\"What do %d frogs eat?\"}", fresh ? i : -1);
+        j = live_call(l, "POST", path, body, &status);
+        timings = json_object_get(j, "timings");
+        cr_assert_eq(status, 200);
+        shares[i] = json_number_value(json_object_get(timings, "other_ms")) /
+                    json_number_value(json_object_get(timings, "total_ms"));
+        json_decref(j);
+    }
+    qsort(shares, N_ASKED, sizeof *shares, by_size);
+    return shares[N_ASKED / 2];
+}
+
+Test(routes_query, stages_claim_all_but_a_hundredth_of_the_time)
+{
+    struct live l;
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
+    cr_expect_leq(share_of_other(&l, "/query", true), 0.01);
+    cr_expect_leq(share_of_other(&l, "/query", false), 0.01);
+    cr_expect_leq(share_of_other(&l, "/search", true), 0.01);
+    live_close(&l);
+}
+
+/* ---- overload ---- */
+
+struct plug {
+    sem_t started, go_on;
+};
+
+static void hold_the_worker(void *arg, int i_worker)
+{
+    struct plug *p = arg;
+
+    (void)i_worker;
+    sem_post(&p->started);
+    sem_wait(&p->go_on);
+}
+
+static void expect_busy(const struct live *l, const char *path)
+{
+    struct buf b = {0};
+    char *reply;
+
+    buf_addf(&b,
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             path, strlen(ASK), ASK);
+    reply = live_raw(l, b.p);
+    cr_expect(strstr(reply, "HTTP/1.1 503 "), "%s: %s", path, reply);
+    cr_expect(strstr(reply, "\r\nRetry-After: 1\r\n"), "%s: %s", path, reply);
+    cr_expect(strstr(reply, "application/problem+json"), "%s: %s", path, reply);
+    mem_free(reply);
+    buf_done(&b);
+}
+
+Test(routes_query, a_full_queue_is_503_with_retry_after_and_memory_still_answers)
+{
+    struct live l;
+    struct plug plug;
+    struct pool *pool;
+    char *s;
+
+    WORLD_OPEN(&l.world);
+    l.world.config.server.workers = 1;
+    l.world.config.server.queue = 1;
+    world_reopen(&l.world);
+    live_start(&l, NULL);
+    pool = l.world.engine->pool;
+    world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
+    cr_expect_eq(live_status(&l, "POST", "/query", "{\"question\":\"known\"}"), 200);
+    sem_init(&plug.started, 0, 0);
+    sem_init(&plug.go_on, 0, 0);
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
+    sem_wait(&plug.started); /* the one worker has it, so the next one waits */
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
+    expect_busy(&l, "/query");
+    expect_busy(&l, "/query"); /* the failed one leaves no flight behind that one could join */
+    expect_busy(&l, "/query/stream");
+    expect_busy(&l, "/search");
+    s = cache_status(&l, "{\"question\":\"known\"}");
+    cr_expect_str_eq(s, "hit");
+    mem_free(s);
+    sem_post(&plug.go_on);
+    sem_post(&plug.go_on);
+    sem_wait(&plug.started);
+    cr_expect_eq(live_status(&l, "POST", "/query", ASK), 200);
     live_close(&l);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <criterion/criterion.h>
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,21 @@ static inline void fix_up(struct fixture *f)
 {
     *f = (struct fixture){.dir = "/tmp/ragd-store-XXXXXX", .mem = arena_new(0)};
     cr_assert_not_null(mkdtemp(f->dir));
+    fix_open(f);
+}
+
+/* Damages the file behind the store's back; no reader may be out. */
+static inline void fix_damage(struct fixture *f, const char *sql)
+{
+    char path[128];
+    sqlite3 *handle;
+
+    store_close(f->store);
+    snprintf(path, sizeof path, "%s/ragd.db", f->dir);
+    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
+                 sqlite3_errmsg(handle));
+    sqlite3_close(handle);
     fix_open(f);
 }
 

@@ -1,4 +1,3 @@
-#include "store/db.h"
 #include "unit/store/store_fixture.h"
 
 static struct fixture f;
@@ -18,21 +17,6 @@ static void down(void)
 }
 
 TestSuite(store_check, .init = up, .fini = down);
-
-/* Damages the file behind the store's back. */
-static void damage(const char *sql)
-{
-    char path[128];
-    sqlite3 *handle;
-
-    store_close(f.store);
-    snprintf(path, sizeof path, "%s/ragd.db", f.dir);
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(handle));
-    sqlite3_close(handle);
-    fix_open(&f);
-}
 
 static void keep(void *arg, const char *problem)
 {
@@ -54,51 +38,52 @@ Test(store_check, a_sound_store_has_no_problems)
 
 Test(store_check, finds_counts_that_disagree)
 {
-    damage("UPDATE collections SET n_documents = 5");
+    fix_damage(&f, "UPDATE collections SET n_documents = 5");
     expect_problem("documents of collection default: 5 written down, 1 counted");
 }
 
 Test(store_check, finds_a_missing_chunk)
 {
-    damage("DELETE FROM chunks WHERE ordinal = 2;"
-           "DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM chunks);"
-           "DELETE FROM sentence_vectors WHERE vector NOT IN (SELECT id FROM vectors)");
+    fix_damage(&f, "DELETE FROM chunks WHERE ordinal = 2;"
+                   "DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM chunks);"
+                   "DELETE FROM sentence_vectors WHERE vector NOT IN (SELECT id FROM vectors)");
     expect_problem("chunks of document a: 4 written down, 3 counted");
 }
 
 Test(store_check, finds_a_changed_text)
 {
-    damage("UPDATE chunks SET text = 'seed 000001, part 000009. ' WHERE ordinal = 2");
+    fix_damage(&f, "UPDATE chunks SET text = 'seed 000001, part 000009. ' WHERE ordinal = 2");
     expect_problem("does not match its checksum");
 }
 
 Test(store_check, finds_a_changed_title)
 {
-    damage("UPDATE documents SET title = 'Another'");
+    fix_damage(&f, "UPDATE documents SET title = 'Another'");
     expect_problem("does not match its checksum");
 }
 
 Test(store_check, finds_a_changed_vector)
 {
-    damage("UPDATE vectors SET vector = zeroblob(32) WHERE id = 2");
+    fix_damage(&f, "UPDATE vectors SET vector = zeroblob(32) WHERE id = 2");
     expect_problem("does not match its checksum");
 }
 
 Test(store_check, finds_changed_sentence_vectors)
 {
-    damage("UPDATE sentence_vectors SET vectors = zeroblob(16) WHERE vector = 2");
+    fix_damage(&f, "UPDATE sentence_vectors SET vectors = zeroblob(16) WHERE vector = 2");
     expect_problem("does not match its checksum");
 }
 
 Test(store_check, finds_a_lost_document_text)
 {
-    damage("DELETE FROM document_texts");
+    fix_damage(&f, "DELETE FROM document_texts");
     expect_problem("the text of document");
 }
 
 Test(store_check, finds_a_missing_vector)
 {
-    damage("DELETE FROM sentence_vectors WHERE vector = 3; DELETE FROM vectors WHERE id = 3");
+    fix_damage(&f,
+               "DELETE FROM sentence_vectors WHERE vector = 3; DELETE FROM vectors WHERE id = 3");
     expect_problem("of 'a' has no vector");
 }
 
@@ -117,8 +102,9 @@ Test(store_check, finds_a_vector_of_no_chunk)
 
 Test(store_check, finds_a_row_without_its_parent)
 {
-    damage("DELETE FROM sentence_vectors; DELETE FROM vectors; DELETE FROM documents;"
-           "DELETE FROM document_texts; UPDATE collections SET n_documents = 0, n_chunks = 0");
+    fix_damage(&f,
+               "DELETE FROM sentence_vectors; DELETE FROM vectors; DELETE FROM documents;"
+               "DELETE FROM document_texts; UPDATE collections SET n_documents = 0, n_chunks = 0");
     cr_expect_geq(store_check(f.store, NULL, keep, NULL), 4, "one for each chunk");
     cr_expect_not_null(strstr(last, "refers to a row of documents"), "%s", last);
 }

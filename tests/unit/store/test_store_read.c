@@ -206,6 +206,66 @@ Test(store_read, a_vector_of_the_cache_is_found_by_model_and_text)
     cr_expect_eq(store_find_vector(r, &fix_model, &fix_model, f.mem, &v), ERR_NOT_FOUND);
 }
 
+static void damage(const char *sql)
+{
+    store_reader_put(f.store, r);
+    fix_damage(&f, sql);
+    r = store_reader_get(f.store);
+}
+
+static int count_vectors(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
+                         const float *vector, uint32_t dim)
+{
+    (void)doc, (void)chunk;
+    cr_expect_eq(dim, vector ? FIX_DIM : 0);
+    *(int *)arg += vector != NULL;
+    return ERR_OK;
+}
+
+Test(store_read, a_damaged_vector_counts_as_missing)
+{
+    struct fix_document a = fix_document(&f, "a", 3, 1, 0);
+    struct vector_row v = {0};
+    struct chunk_full full;
+    int n = 0;
+
+    MUST(fix_put(&f, &a));
+    damage("UPDATE vectors SET vector = zeroblob(32) WHERE id = 1;"
+           "UPDATE vectors SET vector = zeroblob(31) WHERE id = 2;"
+           "UPDATE sentence_vectors SET vectors = zeroblob(16) WHERE vector = 3");
+    MUST(store_each_chunk(r, f.collection, &fix_model, count_vectors, &n));
+    cr_expect_eq(n, 1);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(store_find_vector(r, &fix_model, &a.chunks[i].text_hash, f.mem, &v),
+                     ERR_NOT_FOUND);
+    MUST(store_fetch_chunk(r, a.chunks[2].id, &fix_model, f.mem, &full));
+    cr_expect_null(full.sentence_vectors);
+    cr_expect_eq(full.n_sentences, 0);
+    cr_expect(str_eq(full.chunk.text, a.chunks[2].text));
+
+    MUST(fix_put(&f, &a)); /* made again from its text */
+    cr_expect_eq(fix_check(&f), 0);
+    MUST(store_find_vector(r, &fix_model, &a.chunks[0].text_hash, f.mem, &v));
+    cr_expect_arr_eq(v.vector, a.vectors[0].vector, FIX_DIM * sizeof(float));
+}
+
+Test(store_read, a_damaged_row_is_an_error_that_names_the_document)
+{
+    struct fix_document a = fix_document(&f, "a.md", 2, 1, 0);
+    struct chunk_full full;
+    int n = 0;
+
+    MUST(fix_put(&f, &a));
+    damage("UPDATE chunks SET text = 'seed 000001, part 000009. ' WHERE ordinal = 1");
+    cr_expect_eq(store_each_chunk(r, f.collection, &fix_model, count_vectors, &n), ERR_DATABASE);
+    cr_expect_not_null(strstr(err_text(), "document 'a.md'"), "%s", err_text());
+    cr_expect_eq(store_fetch_chunk(r, a.chunks[1].id, NULL, f.mem, &full), ERR_DATABASE);
+    cr_expect_not_null(strstr(err_text(), "document 'a.md'"), "%s", err_text());
+    damage("UPDATE documents SET title = 'Another'");
+    cr_expect_eq(store_each_chunk(r, f.collection, &fix_model, count_vectors, &n), ERR_DATABASE);
+    cr_expect_not_null(strstr(err_text(), "document 'a.md'"), "%s", err_text());
+}
+
 Test(store_read, a_transaction_sees_one_state)
 {
     struct fix_document a = fix_document(&f, "a", 1, 1, 0);

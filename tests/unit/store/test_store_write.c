@@ -97,6 +97,45 @@ Test(store_write, a_key_from_another_root_is_refused_with_both_names)
     cr_expect_eq(fix_check(&f), 0, "and its vectors went with it");
 }
 
+struct two {
+    struct fix_document *refused, *stays;
+    int rc;
+};
+
+/* As an index does: a document that is refused does not end the transaction. */
+static int put_both_in(struct store_tx *tx, void *arg)
+{
+    struct two *t = arg;
+
+    t->rc = store_tx_put_document(tx, f.collection, &t->refused->row, t->refused->chunks,
+                                  t->refused->n);
+    return fix_put_in(tx, t->stays);
+}
+
+Test(store_write, a_document_refused_half_way_leaves_no_half)
+{
+    struct fix_document a = fix_document(&f, "a", 3, 1, 0), b = fix_document(&f, "b", 3, 2, 0);
+    struct fix_document b2 = fix_document(&f, "b", 3, 3, 0), c = fix_document(&f, "c", 1, 4, 0);
+    struct two both = {&b2, &c, 0};
+    struct document_row row;
+    struct store_reader *r;
+
+    MUST(fix_put(&f, &a));
+    MUST(fix_put(&f, &b));
+    b2.chunks[1].id = a.chunks[1].id;
+    MUST(store_write(f.store, put_both_in, NULL, &both));
+    cr_expect_eq(both.rc, ERR_EXISTS);
+    r = store_reader_get(f.store);
+    MUST(store_find_document(r, f.collection, STR_LIT("b"), true, f.mem, &row));
+    cr_expect(str_eq(row.text, b.row.text), "b is what it was");
+    store_reader_put(f.store, r);
+    cr_expect_eq(counts().n_documents, 3);
+    cr_expect_eq(counts().n_chunks, 7);
+    cr_expect_eq(fix_check(&f), 0);
+    cr_expect_eq(fix_put(&f, &b2), ERR_EXISTS);
+    cr_expect_not_null(strstr(err_text(), "document 'b': the id of chunk 1"), "%s", err_text());
+}
+
 Test(store_write, vectors_go_with_their_last_chunk)
 {
     struct fix_document a = fix_document(&f, "a", 2, 1, 0), b = fix_document(&f, "b", 2, 1, 1);

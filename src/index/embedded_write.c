@@ -1,0 +1,498 @@
+/* How the embedded retriever changes.
+ *
+ *   caller                         writer thread (store/store.h)
+ *   ------                         -----------------------------
+ *   build a segment of the         in the transaction: put documents, vectors, move the epoch;
+ *   new documents                    build the next snapshot (and merge what is to be merged)
+ *                                  COMMIT
+ *   store_write  ----------------> published: swap, tell who cited what is gone
+ *   go on        <----------------
+ *
+ * From COMMIT on a reader no longer finds rows that the current snapshot still shows, so nothing
+ * that takes time may stand between it and the swap. A snapshot is therefore built before, upon
+ * `coming`: what an earlier writer of the same transaction has built, else the current one. When
+ * that earlier one fails after all, `published` sees that its base never came and builds again.
+ *
+ * The current state changes only in `published`, on the one writer thread and in commit order, so
+ * it replays what is in the database and needs no undo.
+ */
+#include "index/embedded.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "index/bitmap.h"
+
+/* ---- from one state to the next ---- */
+
+/* What every job that changes a collection carries. */
+struct step {
+    struct retriever *r;
+    const char *tenant, *collection;
+    struct name name;
+    struct snapshot *base, *next; /* references; NULL: no such collection */
+    bool made;                    /* next is there, and in `coming` */
+};
+
+static struct step step_to(struct retriever *r, const char *tenant, const char *collection)
+{
+    return (struct step){.r = r, .tenant = tenant, .collection = collection};
+}
+
+/* The state this one follows, with a reference: one that is to be committed with it, else the
+ * current one. */
+static struct snapshot *newest(struct step *t)
+{
+    uint64_t value;
+    bool coming;
+
+    pthread_mutex_lock(&t->r->mu);
+    coming = map_get(t->r->coming, t->name.bytes, t->name.n, &value);
+    if (coming && value)
+        snapshot_ref((struct snapshot *)(uintptr_t)value);
+    pthread_mutex_unlock(&t->r->mu);
+    return coming ? (struct snapshot *)(uintptr_t)value : collection_current(t->r, &t->name);
+}
+
+static struct snapshot *follow(const struct step *t, const struct snapshot *base,
+                               const struct change *c, bool *was_there)
+{
+    struct snapshot *empty = snapshot_empty(&t->r->context, 0), *next;
+
+    if (c->added)
+        segment_ref(c->added); /* taken, and needed again should the base not come */
+    next = snapshot_next(base ? base : empty, c, was_there);
+    snapshot_unref(empty);
+    return next;
+}
+
+/* In the transaction, its names checked by the store. `c` NULL: the collection goes. */
+static void step_make(struct step *t, const struct change *c, bool *was_there)
+{
+    CHECK(name_of(&t->name, t->tenant, t->collection));
+    t->base = newest(t);
+    t->next = c ? follow(t, t->base, c, was_there) : NULL;
+    t->made = true;
+    pthread_mutex_lock(&t->r->mu);
+    map_put(t->r->coming, t->name.bytes, t->name.n, (uint64_t)(uintptr_t)t->next);
+    pthread_mutex_unlock(&t->r->mu);
+}
+
+static void step_forget(struct step *t)
+{
+    uint64_t value;
+
+    pthread_mutex_lock(&t->r->mu);
+    if (map_get(t->r->coming, t->name.bytes, t->name.n, &value) &&
+        value == (uint64_t)(uintptr_t)t->next)
+        map_remove(t->r->coming, t->name.bytes, t->name.n);
+    pthread_mutex_unlock(&t->r->mu);
+}
+
+/* After the commit. */
+static void step_publish(struct step *t, const struct change *c, bool *was_there)
+{
+    struct snapshot *now = collection_current(t->r, &t->name);
+
+    if (!c)
+        collection_publish(t->r, &t->name, NULL);
+    else if (now == t->base)
+        collection_publish(t->r, &t->name, snapshot_ref(t->next));
+    else
+        collection_publish(t->r, &t->name, follow(t, now, c, was_there));
+    snapshot_unref(now);
+    step_forget(t);
+}
+
+/* Whatever became of it, on the caller's thread: what was replaced may be freed here. */
+static void step_done(struct step *t)
+{
+    if (!t->made)
+        return;
+    step_forget(t);
+    snapshot_unref(t->base);
+    snapshot_unref(t->next);
+}
+
+/* ---- who must know ---- */
+
+static void tell_gone(const struct step *t, struct str key)
+{
+    struct retriever *r = t->r;
+    document_gone_fn gone;
+    void *arg;
+
+    pthread_mutex_lock(&r->mu);
+    gone = r->gone;
+    arg = r->gone_arg;
+    pthread_mutex_unlock(&r->mu);
+    if (gone)
+        gone(arg, t->tenant, t->collection, key);
+}
+
+void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg)
+{
+    pthread_mutex_lock(&r->mu);
+    r->gone = fn;
+    r->gone_arg = arg;
+    pthread_mutex_unlock(&r->mu);
+}
+
+/* ---- writing: documents come ---- */
+
+struct upsert_job {
+    struct step step;
+    struct upsert *docs;
+    size_t n;
+    struct arena *mem; /* the caller's, who waits: for reasons */
+    struct upsert_result *results;
+
+    struct segment *segment; /* built before the transaction */
+    size_t *last;            /* [n] which of the documents with this key is the last */
+    uint32_t *place;         /* [n] a document's place in the segment, NO_PLACE: it has none */
+
+    struct change change; /* made in the transaction; epoch 0: nothing was written */
+    struct str *keys;     /* [n] of the documents that were written */
+    uint64_t *refused;    /* bitmap of places in the segment */
+    bool *was_there;      /* [n], by keys */
+};
+
+#define NO_PLACE UINT32_MAX
+
+static struct upsert_result result_of(struct arena *mem, int rc)
+{
+    if (rc < 0)
+        return (struct upsert_result){rc, arena_strdup(mem, err_text())};
+    return (struct upsert_result){0};
+}
+
+/* What could be seen in a search and be wrong for ever. */
+static int check_upsert(const struct retriever *r, const struct upsert *u)
+{
+    size_t dim = r->context.dim;
+
+    for (size_t i = 0; i < u->n_chunks; i++) {
+        const struct vector_row *row = &u->vectors[i];
+        float sum = 0;
+
+        if (row->dim != dim || !row->vector)
+            return FAIL(ERR_ARGUMENT,
+                        "document '%.*s': a vector has %u dimensions; the index has %zu",
+                        STR_ARGS(u->document.key), row->dim, dim);
+        for (size_t d = 0; d < dim; d++)
+            sum += row->vector[d] * row->vector[d];
+        if (!isfinite(sum))
+            return FAIL(ERR_ARGUMENT, "document '%.*s': a vector holds numbers that are not finite",
+                        STR_ARGS(u->document.key));
+    }
+    return ERR_OK;
+}
+
+/* Of a key that comes twice only the last is written, as it would replace the earlier one. */
+static void find_last_of_each_key(struct upsert_job *j)
+{
+    struct map *last = map_new();
+
+    for (size_t i = 0; i < j->n; i++)
+        map_put(last, j->docs[i].document.key.p, j->docs[i].document.key.n, i);
+    for (size_t i = 0; i < j->n; i++) {
+        uint64_t at = i;
+
+        map_get(last, j->docs[i].document.key.p, j->docs[i].document.key.n, &at);
+        j->last[i] = (size_t)at;
+    }
+    map_free(last);
+}
+
+static void build_segment(struct upsert_job *j)
+{
+    struct index_context *context = &j->step.r->context;
+    struct segment_builder *b;
+    size_t n_chunks = 0;
+    uint32_t n_placed = 0;
+
+    for (size_t i = 0; i < j->n; i++)
+        n_chunks += j->docs[i].n_chunks;
+    b = segment_builder_new(context->dim, n_chunks, context->analyzers, NULL);
+    for (size_t i = 0; i < j->n; i++) {
+        const struct upsert *u = &j->docs[i];
+
+        j->place[i] = NO_PLACE;
+        if (j->last[i] != i || j->results[i].rc < 0)
+            continue;
+        j->place[i] = n_placed++;
+        segment_add_document(b, &u->document);
+        for (size_t c = 0; c < u->n_chunks; c++)
+            segment_add_chunk(b, &u->chunks[c], u->vectors[c].vector);
+    }
+    j->segment = segment_finish(b);
+}
+
+/* These concern one document, which the store leaves as it was; anything else concerns the
+ * transaction. */
+static bool is_refusal(int rc)
+{
+    return rc == ERR_EXISTS || rc == ERR_ARGUMENT || rc == ERR_LIMIT || rc == ERR_FORMAT;
+}
+
+static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t collection,
+                         size_t *n_put)
+{
+    int rc = ERR_OK;
+
+    for (size_t i = 0; i < j->n; i++) {
+        struct upsert *u = &j->docs[i];
+
+        if (j->place[i] == NO_PLACE)
+            continue;
+        rc = store_tx_put_document(tx, collection, &u->document, u->chunks, u->n_chunks);
+        j->results[i] = result_of(j->mem, rc);
+        if (is_refusal(rc))
+            continue;
+        TRY(rc);
+        TRY(store_tx_put_vectors(tx, &j->step.r->context.fingerprint, u->vectors, u->n_chunks));
+        ++*n_put;
+    }
+    rc = ERR_OK;
+out:
+    return rc;
+}
+
+/* Which documents of the segment stand, and under which number, is known once they are put. */
+static void describe_change(struct upsert_job *j, int64_t epoch)
+{
+    size_t n_keys = 0;
+
+    j->keys = mem_alloc(j->n * sizeof *j->keys);
+    j->was_there = mem_calloc(j->n, sizeof *j->was_there);
+    j->refused = mem_calloc(bitmap_words(j->segment->n_documents), sizeof *j->refused);
+    for (size_t i = 0; i < j->n; i++) {
+        if (j->place[i] == NO_PLACE)
+            continue;
+        j->segment->document_id[j->place[i]] = (uint64_t)j->docs[i].document.id;
+        if (j->results[i].rc == ERR_OK)
+            j->keys[n_keys++] = j->docs[i].document.key;
+        else
+            bitmap_set(j->refused, j->place[i]);
+    }
+    j->change = (struct change){.epoch = (uint64_t)epoch,
+                                .keys = j->keys,
+                                .n_keys = n_keys,
+                                .added = j->segment,
+                                .refused = j->refused};
+}
+
+static int upsert_in_tx(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct upsert_job *j = arg;
+    int64_t collection, epoch;
+    size_t n_put = 0;
+    bool made = false;
+
+    TRY(store_tx_collection(tx, j->step.tenant, j->step.collection, &collection, &made));
+    TRY(put_documents(j, tx, collection, &n_put));
+    if (n_put || made) {
+        TRY(store_tx_bump_epoch(tx, collection, &epoch));
+        describe_change(j, epoch);
+        step_make(&j->step, &j->change, j->was_there);
+    }
+out:
+    return rc;
+}
+
+static void upsert_published(void *arg)
+{
+    struct upsert_job *j = arg;
+
+    if (!j->step.made)
+        return;
+    step_publish(&j->step, &j->change, j->was_there);
+    for (size_t i = 0; i < j->change.n_keys; i++)
+        if (j->was_there[i])
+            tell_gone(&j->step, j->keys[i]);
+}
+
+int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
+                     struct upsert *docs, size_t n, struct arena *mem,
+                     struct upsert_result *results)
+{
+    struct upsert_job j = {.step = step_to(r, tenant, collection),
+                           .docs = docs,
+                           .n = n,
+                           .mem = mem,
+                           .results = results};
+    int rc;
+
+    j.last = mem_alloc(n * sizeof *j.last);
+    j.place = mem_alloc(n * sizeof *j.place);
+    find_last_of_each_key(&j);
+    for (size_t i = 0; i < n; i++)
+        results[i] = result_of(mem, check_upsert(r, &docs[i]));
+    build_segment(&j);
+    rc = store_write(r->context.store, upsert_in_tx, upsert_published, &j);
+    for (size_t i = 0; i < n; i++)
+        if (j.last[i] != i)
+            results[i] = results[j.last[i]];
+    step_done(&j.step);
+    segment_unref(j.segment);
+    mem_free(j.last);
+    mem_free(j.place);
+    mem_free(j.keys);
+    mem_free(j.refused);
+    mem_free(j.was_there);
+    return rc;
+}
+
+/* ---- writing: documents go ---- */
+
+struct remove_job {
+    struct step step;
+    const struct str *keys;
+    size_t n, n_removed;
+    struct change change;
+    bool *was_there; /* [n] */
+};
+
+static int remove_document(struct store_tx *tx, int64_t collection, struct str key, size_t *n)
+{
+    struct arena *mem = arena_new(0);
+    struct document_row row;
+    int rc = store_find_document(store_tx_reader(tx), collection, key, false, mem, &row);
+
+    if (rc == ERR_OK) {
+        rc = store_tx_delete_document(tx, row.id);
+        *n += rc >= 0;
+    } else if (rc == ERR_NOT_FOUND) {
+        rc = ERR_OK;
+    }
+    arena_free(mem);
+    return rc;
+}
+
+static int remove_in_tx(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct remove_job *j = arg;
+    struct arena *mem = arena_new(0);
+    struct collection_row row;
+    int64_t epoch;
+
+    TRY(store_find_collection(store_tx_reader(tx), j->step.tenant, j->step.collection, mem, &row));
+    for (size_t i = 0; i < j->n; i++)
+        TRY(remove_document(tx, row.id, j->keys[i], &j->n_removed));
+    if (j->n_removed) {
+        TRY(store_tx_bump_epoch(tx, row.id, &epoch));
+        j->change = (struct change){.epoch = (uint64_t)epoch, .keys = j->keys, .n_keys = j->n};
+        step_make(&j->step, &j->change, j->was_there);
+    }
+out:
+    arena_free(mem);
+    return rc;
+}
+
+static void remove_published(void *arg)
+{
+    struct remove_job *j = arg;
+
+    if (!j->step.made)
+        return;
+    step_publish(&j->step, &j->change, j->was_there);
+    for (size_t i = 0; i < j->n; i++)
+        if (j->was_there[i])
+            tell_gone(&j->step, j->keys[i]);
+}
+
+int retriever_remove(struct retriever *r, const char *tenant, const char *collection,
+                     const struct str *keys, size_t n, size_t *n_removed)
+{
+    struct remove_job j = {.step = step_to(r, tenant, collection), .keys = keys, .n = n};
+    int rc;
+
+    j.was_there = mem_calloc(n, sizeof *j.was_there);
+    rc = store_write(r->context.store, remove_in_tx, remove_published, &j);
+    step_done(&j.step);
+    mem_free(j.was_there);
+    if (rc >= 0 && n_removed)
+        *n_removed = j.n_removed;
+    return rc;
+}
+
+/* ---- writing: collections ---- */
+
+static int create_in_tx(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct step *t = arg;
+    int64_t id, epoch;
+    bool made = false;
+
+    TRY(store_tx_collection(tx, t->tenant, t->collection, &id, &made));
+    if (!made)
+        return FAIL(ERR_EXISTS, "collection '%s' exists", t->collection);
+    TRY(store_tx_bump_epoch(tx, id, &epoch));
+    step_make(t, &(struct change){.epoch = (uint64_t)epoch}, NULL);
+out:
+    return rc;
+}
+
+static void create_published(void *arg)
+{
+    struct step *t = arg;
+
+    step_publish(t, &(struct change){.epoch = t->next->epoch}, NULL);
+}
+
+int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection)
+{
+    struct step t = step_to(r, tenant, collection);
+    int rc = store_write(r->context.store, create_in_tx, create_published, &t);
+
+    step_done(&t);
+    return rc;
+}
+
+static int drop_in_tx(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct step *t = arg;
+    struct arena *mem = arena_new(0);
+    struct collection_row row;
+
+    TRY(store_find_collection(store_tx_reader(tx), t->tenant, t->collection, mem, &row));
+    TRY(store_tx_drop_collection(tx, row.id));
+    step_make(t, NULL, NULL);
+out:
+    arena_free(mem);
+    return rc;
+}
+
+/* Tells of every document: answers that cite them must go. */
+static void drop_published(void *arg)
+{
+    struct step *t = arg;
+    struct snapshot *old = collection_current(t->r, &t->name);
+
+    step_publish(t, NULL, NULL);
+    for (size_t i = 0; old && i < old->n_views; i++) {
+        const struct view *v = &old->views[i];
+
+        for (uint32_t d = 0; d < v->segment->n_documents; d++)
+            if (!v->dead || !bitmap_get(v->dead->documents, d))
+                tell_gone(t, dict_at(v->segment->keys, d));
+    }
+    snapshot_unref(old);
+}
+
+int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection)
+{
+    struct step t = step_to(r, tenant, collection);
+    int rc = store_write(r->context.store, drop_in_tx, drop_published, &t);
+
+    step_done(&t);
+    return rc;
+}

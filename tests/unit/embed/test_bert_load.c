@@ -1,0 +1,79 @@
+#include "embed/bert_load.h"
+
+#include <criterion/criterion.h>
+
+#include "base/err.h"
+#include "simd/simd.h"
+#include "unit/embed/tiny_model.h"
+
+/* Element [out, in] of a product whose weights are packed in panels. */
+static float packed_at(const struct dense *d, size_t out, size_t in)
+{
+    const float *panel = d->w + out / SIMD_PANEL * SIMD_PANEL * d->k;
+
+    return panel[in * SIMD_PANEL + out % SIMD_PANEL];
+}
+
+static float weight_at(struct tiny_model *m, const char *name, size_t row, size_t col)
+{
+    struct tiny_tensor *t = tiny_find(m, name);
+
+    cr_assert_not_null(t, "%s", name);
+    return t->v[row * t->cols + col];
+}
+
+Test(bert_load, packs_query_key_and_value_into_one_with_the_scale_in_the_query)
+{
+    struct tiny_model m;
+    struct bert_weights w;
+    const struct dense *qkv;
+    float scale;
+
+    tiny_open(&m);
+    cr_assert_eq(bert_load(&w, m.dir), ERR_OK, "%s", err_text());
+    qkv = &w.layers[0].qkv;
+    scale = 1 / __builtin_sqrtf((float)(m.hidden / m.heads));
+    cr_expect_eq(qkv->n, 3 * m.hidden);
+    cr_expect_eq(qkv->k, m.hidden);
+    cr_expect_float_eq(packed_at(qkv, 1, 2),
+                       scale * weight_at(&m, "encoder.layer.0.attention.self.query.weight", 1, 2),
+                       1e-6);
+    cr_expect_float_eq(packed_at(qkv, m.hidden + 1, 2),
+                       weight_at(&m, "encoder.layer.0.attention.self.key.weight", 1, 2), 0);
+    cr_expect_float_eq(packed_at(qkv, 2 * m.hidden + 3, 0),
+                       weight_at(&m, "encoder.layer.0.attention.self.value.weight", 3, 0), 0);
+    bert_unload(&w);
+    tiny_close(&m);
+}
+
+Test(bert_load, adds_the_type_to_every_position_once)
+{
+    struct tiny_model m;
+    struct bert_weights w;
+
+    tiny_open(&m);
+    cr_assert_eq(bert_load(&w, m.dir), ERR_OK, "%s", err_text());
+    for (size_t i = 0; i < m.hidden; i++)
+        cr_expect_float_eq(w.places[m.hidden + i],
+                           weight_at(&m, "embeddings.position_embeddings.weight", 1, i) +
+                               weight_at(&m, "embeddings.token_type_embeddings.weight", 0, i),
+                           0);
+    cr_expect_float_eq(w.words[2 * m.hidden + 1],
+                       weight_at(&m, "embeddings.word_embeddings.weight", 2, 1), 0);
+    bert_unload(&w);
+    tiny_close(&m);
+}
+
+Test(bert_load, a_folder_without_weights_is_named)
+{
+    struct tiny_model m;
+    struct bert_weights w;
+    char path[128];
+
+    tiny_open(&m);
+    snprintf(path, sizeof path, "%s/model.safetensors", m.dir);
+    cr_assert_eq(unlink(path), 0);
+    cr_expect_lt(bert_load(&w, m.dir), 0);
+    cr_expect_not_null(strstr(err_text(), "model.safetensors"), "%s", err_text());
+    tiny_close(&m);
+}
