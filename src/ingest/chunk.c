@@ -65,6 +65,18 @@ static bool fits_chars(const struct packer *k, size_t first, size_t i)
     return chars_of(k->p, first, i + 1) <= k->s->chars || with_tail <= k->s->chars * 6 / 5;
 }
 
+/* The heading that so little text stands before, from piece `first` on, that it is no chunk of its
+ * own (a page's head, a section's last words); `end` when there is none. */
+static size_t heading_near(const struct packer *k, size_t first, size_t end)
+{
+    const struct pieces *p = k->p;
+    size_t at = first;
+
+    while (at < end && !p->v[at].heading && chars_of(p, first, at + 1) * 12 < k->s->chars)
+        at++;
+    return at < end && p->v[at].heading ? at : end;
+}
+
 /* Whether the heading at piece i should begin a chunk, the present one being first..i-1. */
 static bool is_new_topic(const struct packer *k, size_t first, size_t i)
 {
@@ -74,6 +86,8 @@ static bool is_new_topic(const struct packer *k, size_t first, size_t i)
 
     if (p->v[i - 1].heading)
         return false; /* a title, then its first section */
+    if (heading_near(k, first, i + 1) == i)
+        return false;
     if (chars * 2 >= k->s->chars || level < p->sections[p->v[first].section].level)
         return true;
     return chars * 5 >= k->s->chars && k->tails[i] - p->v[first].char_start > k->s->chars;
@@ -106,6 +120,8 @@ static size_t next_first(const struct packer *k, size_t first, size_t i)
 static void emit(struct packer *k, size_t first, size_t end)
 {
     const struct pieces *p = k->p;
+    size_t named = heading_near(k, first, end);
+    uint32_t section = p->v[named < end ? named : first].section;
 
     if (k->n == CHUNKS_PER_DOCUMENT_MAX) {
         k->too_many = true;
@@ -115,7 +131,7 @@ static void emit(struct packer *k, size_t first, size_t end)
     k->v[k->n++] = (struct chunk){.start = p->v[first].start,
                                   .end = p->v[end - 1].end,
                                   .page = p->v[first].page,
-                                  .heading = p->sections[p->v[first].section].path};
+                                  .heading = p->sections[section].path};
 }
 
 /* One pass: each piece joins the chunk first..i-1, or ends it. */

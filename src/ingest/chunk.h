@@ -8,6 +8,7 @@
  *
  *   heading    starts a chunk when the one before has half its size, or when the section above it
  *              ends; small sections of one parent share a chunk; never the last line of one
+ *   few words  before a heading (a twelfth of a chunk, no heading among them) go with that heading
  *   section's  tail of a fifth of a chunk goes with what is before it instead of standing alone
  *   sentence   longer than the model's limit or two chunks: cut between words, in equal parts
  *   row        of a table: a sentence; a cut table keeps its head row in the first part only
@@ -41,7 +42,8 @@ struct chunk_settings {
 struct chunk {
     uint32_t start, end; /* bytes in the document's text; end > start */
     int32_t page;        /* 0 when there are no pages */
-    struct str heading;  /* "Part > Section" where the chunk begins, in `mem`; "" when none */
+    struct str heading;  /* "Part > Section" where the chunk begins, or of the heading that its few
+                          * first words go with; in `mem`, "" when none */
 };
 
 /* ERR_ARGUMENT or ERR_LIMIT for settings that cannot be. */

@@ -121,16 +121,14 @@ static struct map *count_first_lines(struct str pages, size_t *n_pages)
 /* Without a number alone on its last line, "42" or "- 42 -": the page mark says it better. */
 static struct str without_page_number(struct str page)
 {
-    struct str body = str_trim(page), last;
+    struct str body = str_trim(page);
     const char *lf = body.n ? memrchr(body.p, '\n', body.n) : NULL;
+    struct str last = lf ? str_trim(str_sub(body, (size_t)(lf + 1 - body.p), body.n)) : body;
 
-    if (!lf)
-        return page;
-    last = str_trim(str_sub(body, (size_t)(lf + 1 - body.p), body.n));
     for (size_t i = 0; i < last.n; i++)
         if (!strchr("0123456789- ", last.p[i]))
             return page;
-    return last.n <= 8 ? str_sub(page, 0, (size_t)(lf - page.p)) : page;
+    return last.n <= 8 ? str_sub(page, 0, (size_t)(last.p - page.p)) : page;
 }
 
 /* A first line that a third of the pages share ("Table of Contents") is kept once. */

@@ -215,6 +215,36 @@ Test(chunk, never_ends_with_a_heading)
     cut_close(&c);
 }
 
+Test(chunk, gives_a_few_words_before_a_heading_to_that_heading)
+{
+    struct cut c;
+    struct str rule = STR_LIT("The bank shall hold capital. "), head = STR_LIT("Scope");
+    struct heading_mark h[2] = {{0, 0, 3}, {0, 0, 2}};
+    struct buf text;
+
+    cut_open(&c);
+    buf_init(&text);
+    buf_add_str(&text, "Notes\n\nSee above.\n\n");
+    h[0] = (struct heading_mark){0, 5, 3};
+    for (int i = 0; i < 35; i++)
+        buf_add_view(&text, rule);
+    buf_add_str(&text, "\n\n");
+    c.doc.pages = (struct page_mark[]){{0, 1}, {(uint32_t)text.n, 2}};
+    c.doc.n_pages = 2;
+    buf_add_str(&text, "Example Bank\n\n");
+    h[1] = (struct heading_mark){(uint32_t)text.n, (uint32_t)(text.n + head.n), 2};
+    buf_add_view(&text, head);
+    buf_add_str(&text, "\n\nThe rule applies to every bank.");
+    c.doc.headings = h;
+    c.doc.n_headings = 2;
+    cut(&c, buf_view(&text).p, &USUAL);
+    cr_expect(str_starts(text_of(&c, c.n - 1), STR_LIT("Example Bank\n\nScope\n\nThe rule")),
+              "%.*s", STR_ARGS(text_of(&c, c.n - 1)));
+    cr_expect(str_eq(c.v[c.n - 1].heading, head), "and is called by it");
+    buf_done(&text);
+    cut_close(&c);
+}
+
 Test(chunk, has_text_of_one_page_only)
 {
     struct cut c;
