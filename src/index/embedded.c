@@ -189,7 +189,6 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&r->published, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    r->words = o->words;
     TRY(analyzers_new(&r->context.analyzers, &o->words));
     TRY(load_collections(r));
     *out = r;
@@ -277,11 +276,6 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
     return late ? FAIL(ERR_TIMEOUT, "no newer state of collection '%s' within %d ms", collection,
                        timeout_ms)
                 : ERR_OK;
-}
-
-const struct word_settings *retriever_words(const struct retriever *r)
-{
-    return &r->words;
 }
 
 struct analyzers *retriever_analyzers(struct retriever *r)

@@ -13,7 +13,6 @@
 struct retriever {
     struct index_context context;
     struct pool *pool;
-    struct word_settings words;
 
     pthread_mutex_t mu;       /* guards the fields below */
     pthread_cond_t published; /* told of every new state */

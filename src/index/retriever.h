@@ -163,8 +163,7 @@ typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *coll
                                  struct str document_key);
 void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
 
-/* How this retriever cuts words, and analyzers that do and are warm; live as long as it does. */
-const struct word_settings *retriever_words(const struct retriever *r);
+/* Analyzers that cut words as they were indexed, and are warm; they live as long as it does. */
 struct analyzers *retriever_analyzers(struct retriever *r);
 
 /* Index memory in bytes, for /metrics and bench. */
