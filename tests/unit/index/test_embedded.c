@@ -31,10 +31,12 @@ Test(embedded, finds_what_was_put_by_words_and_by_vector_and_fetches_it)
     cr_expect_str_eq(arena_strndup(mem, p[0].document.p, p[0].document.n), "b");
     cr_expect(str_eq(p[0].text, STR_LIT("Rivers have banks too.")));
 
-    h = search(s, SEARCH_HYBRID, "capital", 1, mem);
+    h = search(s, SEARCH_HYBRID, "capital zebra yacht violin", 1, mem);
     cr_assert_eq(h.n, 2);
-    cr_expect_float_eq(h.v[0].score, 0.6, 1e-6, "the words weigh more");
-    cr_expect_float_eq(h.v[1].score, 0.4, 1e-6);
+    cr_expect_float_eq(h.v[0].score, 0.55, 1e-6, "the words of a whole question weigh more");
+    cr_expect_float_eq(h.v[1].score, 0.45, 1e-6);
+    h = search(s, SEARCH_HYBRID, "capital", 1, mem);
+    cr_expect_float_eq(h.v[0].score, 0.75, 1e-6, "a single word weighs less");
     snapshot_unref(s);
     arena_free(mem);
 }

@@ -100,7 +100,7 @@ Test(search, finds_a_chunk_without_a_vector_by_its_words)
     struct hits h = run(SEARCH_VECTOR, "", "", 100);
 
     cr_expect_eq(h.n, 9);
-    h = run(SEARCH_HYBRID, "w9", "", 100);
+    h = run(SEARCH_HYBRID, "w9 zebra yacht violin", "", 100);
     cr_assert_eq(h.n, 10);
     cr_expect_eq(h.v[0].chunk_id, 109);
     cr_expect(isnan(h.v[0].vector_score));
@@ -113,8 +113,10 @@ Test(search, a_hit_has_its_cosine_though_its_vector_is_beyond_the_candidates)
     struct snapshot *empty = snapshot_empty(&context, 1);
     struct segment_builder *b = segment_builder_new(DIM, 0, context.analyzers, NULL);
     float question[DIM] = {0.3f, 0.7f, 0.1f, 0.2f};
-    struct search_spec spec = {
-        .text = STR_LIT("rare"), .vector = question, .mode = SEARCH_HYBRID, .k = 5};
+    struct search_spec spec = {.text = STR_LIT("rare zebra yacht violin"),
+                               .vector = question,
+                               .mode = SEARCH_HYBRID,
+                               .k = 5};
     struct search_spec all = {.vector = question, .mode = SEARCH_VECTOR, .k = SEARCH_K_MAX};
     struct snapshot *many;
     struct hits h, exact;
