@@ -140,7 +140,7 @@ $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
 
 # Tests of the extractors start it where ragd itself would be started.
-$(filter $(B)/tests/unit/ingest/test_extract% $(B)/tests/integration/test_ingest%,$(TEST_BIN)): | $(B)/tests/extract_helper
+$(filter $(B)/tests/unit/extract/test_extract% $(B)/tests/integration/test_ingest%,$(TEST_BIN)): | $(B)/tests/extract_helper
 
 .PHONY: test test-programs test-run check tsan tsan-run cov cov-run torture
 test: setup  ## every test under ASan and UBSan (T=name: those whose path has the name)

@@ -1,5 +1,5 @@
 /* The extraction helper alone, for tests that run without the ragd program. */
-#include "ingest/extract.h"
+#include "extract/extract.h"
 
 int main(void)
 {

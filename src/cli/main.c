@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "ingest/extract.h"
+#include "extract/extract.h"
 
 int main(int argc, char **argv)
 {

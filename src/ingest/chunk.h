@@ -25,7 +25,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "ingest/extract.h"
+#include "extract/extract.h"
 
 struct wordpiece;
 

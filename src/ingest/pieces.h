@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "ingest/extract.h"
+#include "extract/extract.h"
 #include "text/wordpiece.h"
 
 /* A heading path is for a human's eye and the word index; longer ones are cut here. */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
-#include "ingest/extract.h"
+#include "extract/extract.h"
 
 struct source {
     struct arena *mem; /* texts */

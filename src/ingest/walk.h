@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "ingest/extract.h"
+#include "extract/extract.h"
 
 #define WALK_FILES_MAX 1000000
 #define WALK_DEPTH_MAX 64
