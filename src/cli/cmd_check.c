@@ -104,7 +104,8 @@ static int tell_findings(const struct findings *f, const struct buf *problems,
     else if (f->n_problems)
         fprintf(call->out, "%zu problems\n", f->n_problems);
     else
-        fprintf(call->out, "all is right (%zu collections)\n", f->n_collections);
+        fprintf(call->out, "all is right (%zu collection%s)\n", f->n_collections,
+                f->n_collections == 1 ? "" : "s");
     return f->n_problems ? EXIT_FAILED : EXIT_DONE;
 }
 

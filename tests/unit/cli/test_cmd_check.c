@@ -25,7 +25,7 @@ Test(cmd_check, a_sound_folder_is_said_to_be_right)
     cr_expect(json_is_true(json_object_get(v, "ok")));
     cr_expect_eq(json_array_size(json_object_get(v, "problems")), 0);
     json_decref(v);
-    expect_run(f.e, "check", EXIT_DONE, "all is right (1 collections)", "");
+    expect_run(f.e, "check", EXIT_DONE, "all is right (1 collection)", "");
 }
 
 /* As the user runs it: the engine is this process's, or cannot be had. */
@@ -56,7 +56,7 @@ Test(cmd_check, damage_that_keeps_the_index_from_opening_is_named)
     engine_close(f.e);
     f.e = NULL;
     text = check_alone(EXIT_DONE);
-    cr_expect_not_null(strstr(text, "all is right (1 collections)"), "%s", text);
+    cr_expect_not_null(strstr(text, "all is right (1 collection)"), "%s", text);
     free(text);
     cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
     cr_assert_eq(sqlite3_exec(db, "UPDATE chunks SET text = 'forged'", NULL, NULL, NULL), 0);
