@@ -168,7 +168,7 @@ cov:  ## line coverage of the tests, in build/cov/index.html
 cov-run:
 	@find $(B) -name '*.gcda' -delete
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN) || true
-	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --txt-summary --print-summary $(B)
+	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --print-summary $(B)
 
 torture:  ## the long tests of tests/torture
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
