@@ -13,7 +13,7 @@
 #include "extract/extract.h"
 
 #define JSON_VALUES_MAX    2000000 /* in one text: they cost some 250 bytes each */
-#define JSONL_PROBLEMS_MAX 1000    /* kept; more are counted */
+#define JSONL_PROBLEMS_MAX 1000    /* kept; more are left out */
 
 int extract_json(struct str text, size_t text_max, struct arena *mem, struct extracted_list *out);
 int extract_jsonl(struct str text, size_t text_max, struct arena *mem, struct extracted_list *out);
