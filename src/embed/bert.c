@@ -227,7 +227,9 @@ static void attention_unit(void *arg, size_t i)
     const struct attention_step *s = arg;
     const struct bert_config *c = &s->p->b->w.config;
     const struct scratch *scratch = &s->p->s;
-    struct heads heads = {.dim = c->hidden / c->n_heads, .n = c->n_heads};
+    struct heads heads = {.dim = c->hidden / c->n_heads,
+                          .n = c->n_heads,
+                          .exact = s->p->b->w.precision == PRECISION_F32};
 
     part(c->n_heads, s->n_units, i, &heads.first, &heads.count);
     s->p->k->attention(s->qkv, s->out, s->length, &heads,

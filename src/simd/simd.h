@@ -27,6 +27,7 @@ enum after { AFTER_NOTHING, AFTER_GELU };
 struct heads {
     size_t n, dim;
     size_t first, count;
+    bool exact; /* f32 products; else a level may use bf16 for them */
 };
 
 struct simd {
