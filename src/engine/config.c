@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
@@ -533,6 +534,15 @@ int config_load(struct config *c, const char *file)
     TRY(config_check(c));
 out:
     return rc;
+}
+
+const char *config_given_text(const struct config *c, const char *name)
+{
+    const struct setting *s = find_setting(name);
+
+    CHECK(s);
+    CHECK(s->type == TYPE_TEXT);
+    return c->origin[s - settings] == CONFIG_DEFAULT ? NULL : (const char *)c + s->offset;
 }
 
 int config_check(const struct config *c)

@@ -175,6 +175,11 @@ size_t wordpiece_vocab_size(const struct wordpiece *w)
     return w->vocab_size;
 }
 
+bool wordpiece_lower_case(const struct wordpiece *w)
+{
+    return w->lower_case;
+}
+
 struct digest wordpiece_digest(const struct wordpiece *w)
 {
     return w->digest;
