@@ -110,11 +110,7 @@ static int info(const struct command_call *call, const struct model_options *o)
     int rc = ERR_OK;
     struct embedder *e = NULL;
     const struct config *c = &o->common.config;
-    struct embedder_options how = {
-        .model_dir = c->model.path,
-        .query_prefix = config_given_text(c, "model.query_prefix"),
-        .document_prefix = config_given_text(c, "model.document_prefix"),
-    };
+    struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix};
     struct digest fingerprint;
     char hex[DIGEST_HEX];
     enum simd_level level;

@@ -152,7 +152,7 @@ static void fill_info(struct embedder *e, const struct model_files *m)
 /* What is given, else the model's own, else nothing. */
 static char *choose_prefix(const char *given, const char *prompt)
 {
-    return mem_strdup(given ? given : prompt ? prompt : "");
+    return mem_strdup(given && *given ? given : prompt ? prompt : "");
 }
 
 static int check_fit(const struct embedder *e, const struct model_files *m)

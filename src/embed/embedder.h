@@ -23,7 +23,7 @@ struct wordpiece;
 
 struct embedder_options {
     const char *model_dir;
-    const char *query_prefix;    /* NULL: the prompt that the model's files give, else "" */
+    const char *query_prefix;    /* NULL or "": the prompt that the model's files give, if any */
     const char *document_prefix; /* the same */
 };
 

@@ -172,6 +172,8 @@ static int read_prompts(const json_t *root, struct model_files *m)
     int rc = ERR_OK;
     const json_t *prompts = json_object_get(root, "prompts");
 
+    if (!json_is_object(root))
+        return FAIL(ERR_FORMAT, "not an object");
     if (!prompts || json_is_null(prompts))
         return ERR_OK;
     if (!json_is_object(prompts))

@@ -8,7 +8,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
@@ -82,8 +81,8 @@ static const struct setting settings[] = {
     TEXT("model.path", model.path, "", "folder of the embedding model"),
     WORD("model.precision", model.precision, "auto", "auto f32", "bf16 int8",
          "arithmetic of the encoder"),
-    TEXT("model.query_prefix", model.query_prefix, "", "put before each question"),
-    TEXT("model.document_prefix", model.document_prefix, "", "put before each passage"),
+    TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
+    TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
 
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),
@@ -534,15 +533,6 @@ int config_load(struct config *c, const char *file)
     TRY(config_check(c));
 out:
     return rc;
-}
-
-const char *config_given_text(const struct config *c, const char *name)
-{
-    const struct setting *s = find_setting(name);
-
-    CHECK(s);
-    CHECK(s->type == TYPE_TEXT);
-    return c->origin[s - settings] == CONFIG_DEFAULT ? NULL : (const char *)c + s->offset;
 }
 
 int config_check(const struct config *c)

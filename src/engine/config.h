@@ -89,10 +89,6 @@ int config_load(struct config *c, const char *file);
  * messages. */
 int config_set(struct config *c, const char *name, const char *value, const char *where);
 
-/* A text setting that somebody set, if only to ""; NULL when it has its default. Borrowed from c.
- */
-const char *config_given_text(const struct config *c, const char *name);
-
 /* What two settings must be together. */
 int config_check(const struct config *c);
 

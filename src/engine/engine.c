@@ -18,8 +18,8 @@ static int open_embedder(struct engine *e)
 {
     struct embedder_options o = {
         .model_dir = e->config.model.path,
-        .query_prefix = config_given_text(&e->config, "model.query_prefix"),
-        .document_prefix = config_given_text(&e->config, "model.document_prefix"),
+        .query_prefix = e->config.model.query_prefix,
+        .document_prefix = e->config.model.document_prefix,
     };
 
     return embedder_open(&e->embedder, &o);
