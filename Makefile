@@ -37,10 +37,10 @@ endif
 ARCH    := $(shell uname -m)
 SRC_ALL := $(sort $(wildcard src/*/*.c))
 ifneq ($(ARCH),aarch64)
-SRC_ALL := $(filter-out %_neon.c,$(SRC_ALL))
+SRC_ALL := $(filter-out %_neon.c %_neondot.c,$(SRC_ALL))
 endif
 ifneq ($(ARCH),x86_64)
-SRC_ALL := $(filter-out %_avx2.c %_avx512.c,$(SRC_ALL))
+SRC_ALL := $(filter-out %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_avx512bf16.c,$(SRC_ALL))
 endif
 SRC_CLI := $(filter src/cli/%,$(SRC_ALL))
 SRC_LIB := $(filter-out src/cli/%,$(SRC_ALL))
@@ -51,9 +51,15 @@ OBJ_CLI := $(SRC_CLI:src/%.c=$(B)/obj/%.o)
 all: $(B)/ragd $(B)/libragd.a $(B)/libragd.so  ## build build/release/ragd and the library
 
 # The name of a kernel file is all that decides which instructions it may use.
-$(B)/obj/%_avx2.o: SIMD_C := -mavx2 -mfma -mf16c -O3
-$(B)/obj/%_avx512.o: SIMD_C := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -O3
+AVX2_C   := -mavx2 -mfma -mf16c -O3
+AVX512_C := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -O3
+$(B)/obj/%_avx2.o: SIMD_C := $(AVX2_C)
+$(B)/obj/%_avxvnni.o: SIMD_C := $(AVX2_C) -mavxvnni
+$(B)/obj/%_avx512.o: SIMD_C := $(AVX512_C)
+$(B)/obj/%_avx512vnni.o: SIMD_C := $(AVX512_C) -mavx512vnni
+$(B)/obj/%_avx512bf16.o: SIMD_C := $(AVX512_C) -mavx512vnni -mavx512bf16
 $(B)/obj/%_neon.o: SIMD_C := -O3
+$(B)/obj/%_neondot.o: SIMD_C := -O3 -march=armv8.2-a+dotprod
 
 $(B)/obj/%.o: src/%.c $(B)/flags | $(NEED)
 	@mkdir -p $(@D)

@@ -226,7 +226,7 @@ int ragd_embed(struct ragd *r, const char *text, float *out)
 {
     struct arena *mem = arena_new(0);
     float *vector;
-    int rc = embed_query(r->engine->embedder, str_of(text), mem, &vector);
+    int rc = embed_query(r->engine->embedder, r->engine->pool, str_of(text), mem, &vector);
 
     if (rc >= 0)
         memcpy(out, vector, ragd_dimension(r) * sizeof *out);

@@ -6,34 +6,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "base/err.h"
 
-static const char *const level_names[] = {"scalar", "neon", "avx2", "avx512"};
+static const char *const level_names[N_SIMD_LEVELS] = {
+    "scalar", "neon", "neondot", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"};
 
+#if defined(__x86_64__)
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+/* gcc's builtin asks XGETBV too, so a system that does not save the registers counts as "no". */
 bool cpu_has_level(enum simd_level level)
 {
-    if (level == SIMD_SCALAR)
-        return true;
-#if defined(__x86_64__)
-    /* gcc's builtin asks XGETBV too, so a system that does not save the registers counts as "no" */
-    if (level == SIMD_AVX2)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (level == SIMD_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    return false;
-#elif defined(__aarch64__)
-    return level == SIMD_NEON; /* part of the base architecture */
-#else
-    return false;
-#endif
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool vnni = has_avx512() && __builtin_cpu_supports("avx512vnni");
+
+    switch (level) {
+    case SIMD_SCALAR: return true;
+    case SIMD_AVX2: return avx2;
+    case SIMD_AVXVNNI: return avx2 && __builtin_cpu_supports("avxvnni");
+    case SIMD_AVX512: return has_avx512();
+    case SIMD_AVX512VNNI: return vnni;
+    case SIMD_AVX512BF16: return vnni && __builtin_cpu_supports("avx512bf16");
+    default: return false;
+    }
 }
+#elif defined(__aarch64__)
+bool cpu_has_level(enum simd_level level)
+{
+    if (level == SIMD_NEONDOT)
+        return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    return level == SIMD_SCALAR || level == SIMD_NEON; /* part of the base architecture */
+}
+#else
+bool cpu_has_level(enum simd_level level)
+{
+    return level == SIMD_SCALAR;
+}
+#endif
 
 enum simd_level cpu_best_level(void)
 {
     enum simd_level best = SIMD_SCALAR;
 
-    for (int l = SIMD_SCALAR; l <= SIMD_AVX512; l++)
+    for (int l = SIMD_SCALAR; l < N_SIMD_LEVELS; l++)
         if (cpu_has_level((enum simd_level)l))
             best = (enum simd_level)l;
     return best;
@@ -47,7 +71,7 @@ int cpu_chosen_level(enum simd_level *out)
         *out = cpu_best_level();
         return ERR_OK;
     }
-    for (int l = SIMD_SCALAR; l <= SIMD_AVX512; l++) {
+    for (int l = SIMD_SCALAR; l < N_SIMD_LEVELS; l++) {
         if (strcmp(wish, level_names[l]) != 0)
             continue;
         if (!cpu_has_level((enum simd_level)l))
@@ -57,7 +81,11 @@ int cpu_chosen_level(enum simd_level *out)
         *out = (enum simd_level)l;
         return ERR_OK;
     }
-    return FAIL(ERR_ARGUMENT, "RAGD_SIMD=%s: must be auto, scalar, neon, avx2 or avx512", wish);
+    return FAIL(
+        ERR_ARGUMENT,
+        "RAGD_SIMD=%s: must be auto, scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16, "
+        "neon or neondot",
+        wish);
 }
 
 const char *simd_level_name(enum simd_level level)

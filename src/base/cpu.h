@@ -1,11 +1,22 @@
 /* cpu.h - what this processor can do, and which of it is used.
  *
- * RAGD_SIMD=scalar|avx2|avx512|neon forces a level, so that every one can be tested anywhere.
+ * RAGD_SIMD=scalar|neon|neondot|avx2|avxvnni|avx512|avx512vnni|avx512bf16 forces a level, so that
+ * every one can be tested anywhere. A later level has what those before it (of its kind) have.
  */
 #pragma once
 #include <stdbool.h>
 
-enum simd_level { SIMD_SCALAR, SIMD_NEON, SIMD_AVX2, SIMD_AVX512 };
+enum simd_level {
+    SIMD_SCALAR,
+    SIMD_NEON,
+    SIMD_NEONDOT, /* dot products of bytes */
+    SIMD_AVX2,
+    SIMD_AVXVNNI, /* dot products of bytes */
+    SIMD_AVX512,
+    SIMD_AVX512VNNI, /* dot products of bytes */
+    SIMD_AVX512BF16, /* and of bfloat16 */
+};
+#define N_SIMD_LEVELS (SIMD_AVX512BF16 + 1)
 
 /* The best level that processor and system support. */
 enum simd_level cpu_best_level(void);

@@ -22,6 +22,7 @@ struct worker {
 struct pool {
     struct queue *jobs;
     int n_threads;
+    atomic_int n_busy;
     struct worker *workers;
 };
 
@@ -33,7 +34,9 @@ static void *worker_main(void *arg)
     while (queue_pop(w->pool->jobs, &item)) {
         struct job *j = item;
 
+        atomic_fetch_add(&w->pool->n_busy, 1);
         j->fn(j->arg, w->i);
+        atomic_fetch_sub(&w->pool->n_busy, 1);
         mem_free(j);
     }
     return NULL;
@@ -167,4 +170,11 @@ int pool_threads(const struct pool *p)
 size_t pool_depth(struct pool *p)
 {
     return queue_depth(p->jobs);
+}
+
+int pool_idle(struct pool *p)
+{
+    int n_idle = p->n_threads - atomic_load(&p->n_busy) - (int)queue_depth(p->jobs);
+
+    return n_idle > 0 ? n_idle : 0;
 }

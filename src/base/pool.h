@@ -31,3 +31,6 @@ void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg);
 
 int pool_threads(const struct pool *p);
 size_t pool_depth(struct pool *p);
+
+/* Workers that neither work nor will, by what waits; a guess, as others submit meanwhile. */
+int pool_idle(struct pool *p);

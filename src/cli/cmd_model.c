@@ -110,7 +110,8 @@ static int info(const struct command_call *call, const struct model_options *o)
     int rc = ERR_OK;
     struct embedder *e = NULL;
     const struct config *c = &o->common.config;
-    struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix};
+    struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix,
+                                   c->model.precision};
     struct digest fingerprint;
     char hex[DIGEST_HEX];
     enum simd_level level;

@@ -1,5 +1,6 @@
 #include "embed/bert.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,10 +11,10 @@ struct bert {
     struct bert_weights w;
 };
 
-int bert_open(struct bert **out, const char *model_dir)
+int bert_open(struct bert **out, const char *model_dir, enum precision precision)
 {
     struct bert *b = mem_calloc(1, sizeof *b);
-    int rc = bert_load(&b->w, model_dir);
+    int rc = bert_load(&b->w, model_dir, precision);
 
     if (rc < 0)
         mem_free(b);
@@ -35,6 +36,11 @@ const struct bert_config *bert_config(const struct bert *b)
     return &b->w.config;
 }
 
+enum precision bert_precision(const struct bert *b)
+{
+    return b->w.precision;
+}
+
 const struct safetensors *bert_weights(const struct bert *b)
 {
     return b->w.file;
@@ -45,104 +51,266 @@ size_t bert_memory_bytes(const struct bert *b)
     return b->w.pages.n_bytes;
 }
 
-/* Scratch, each part [n_tokens, ...]:
- *   x     [hidden]   the rows as they pass from layer to layer
- *   y     [hidden]   what a block adds to them
- *   wide  qkv [3 hidden] and attention's output [hidden], then the widened rows [intermediate]
- *   heads what attention needs for the longest sequence
- * qkv and the widened rows are never alive together; sharing their place keeps a chunk of 256
- * tokens of the default model within 2.4 MB, near the second-level cache. */
+/* ---- scratch ----
+ *
+ * Each part [rows, ...], from a 64-byte line on:
+ *   x         [hidden]        all rows as they pass from layer to layer
+ *   qkv       [3 hidden]      all rows
+ *   attended  [hidden]        all rows
+ *   rows      x, or the attended rows, as the products read them
+ *   y, wide, wide_rows        [hidden], [intermediate]: of one group of rows
+ *   heads     what attention needs for the longest sequence, for each unit of it
+ */
 struct scratch {
-    float *x, *y, *wide, *heads;
+    float *x, *qkv, *attended, *y, *wide, *heads;
+    size_t heads_floats;
+    struct rows rows, wide_rows;
 };
 
-static size_t wide_floats(const struct bert_config *c)
+/* Rows that go through a layer's last three products together: their widened values stay in the
+ * second-level cache between being made and being used. */
+#define GROUP_ROWS 48
+
+/* Parts of a step when helpers are there: more than threads, so that none waits long. */
+#define STEP_UNITS 4
+
+/* Fewer rows are normed by one thread before another would have heard of them. */
+#define SPLIT_ROWS 16
+
+static size_t at_most(size_t a, size_t b)
 {
-    return 4 * c->hidden > c->intermediate ? 4 * c->hidden : c->intermediate;
+    return a < b ? a : b;
 }
 
-size_t bert_scratch_floats(const struct bert *b, size_t n_tokens, size_t longest)
+static void *take(uintptr_t *next, size_t n_bytes)
+{
+    uintptr_t p = *next;
+
+    *next += (n_bytes + 63) & ~(size_t)63;
+    return (void *)p;
+}
+
+/* Lays the parts out from `memory` on and returns the end. */
+static uintptr_t lay_out(const struct bert *b, size_t n, size_t longest, uintptr_t memory,
+                         struct scratch *s)
 {
     const struct bert_config *c = &b->w.config;
+    size_t row = c->hidden * sizeof(float), group = at_most(n, GROUP_ROWS);
+    uintptr_t next = memory;
 
-    return n_tokens * (2 * c->hidden + wide_floats(c)) +
-           simd_attention_scratch(longest, c->hidden / c->n_heads);
+    s->x = take(&next, n * row);
+    s->qkv = take(&next, n * 3 * row);
+    s->attended = take(&next, n * row);
+    s->rows = rows_at(b->w.precision, n, c->hidden, take(&next, rows_bytes(n, c->hidden)));
+    s->y = take(&next, group * row);
+    s->wide = take(&next, group * c->intermediate * sizeof(float));
+    s->wide_rows = rows_at(b->w.precision, group, c->intermediate,
+                           take(&next, rows_bytes(group, c->intermediate)));
+    s->heads_floats = (simd_attention_scratch(longest, c->hidden / c->n_heads) + 15) & ~(size_t)15;
+    s->heads = take(&next, STEP_UNITS * s->heads_floats * sizeof(float));
+    return next;
 }
 
-static struct scratch lay_out(const struct bert_config *c, float *floats, size_t n_tokens)
+size_t bert_scratch_bytes(const struct bert *b, size_t n_tokens, size_t longest)
 {
-    struct scratch s = {.x = floats};
+    struct scratch s;
+    uintptr_t anywhere = 64;
 
-    s.y = s.x + n_tokens * c->hidden;
-    s.wide = s.y + n_tokens * c->hidden;
-    s.heads = s.wide + n_tokens * wide_floats(c);
-    return s;
+    return lay_out(b, n_tokens, longest, anywhere, &s) - anywhere;
 }
 
-static void apply(const struct simd *k, const struct dense *d, const float *x, size_t n_rows,
-                  float *y)
+/* ---- steps ----
+ *
+ * A pass is a row of steps, and a step is units that do not depend on each other: some panels of a
+ * product, some heads, some rows. Alone a step is one unit. */
+
+struct pass {
+    const struct bert *b;
+    const struct simd *k;
+    struct crew *crew; /* NULL: alone */
+    const uint32_t *lengths;
+    size_t n_seqs, n_tokens;
+    struct scratch s;
+};
+
+/* Part i of `n_units` of the numbers 0 .. n-1. */
+static void part(size_t n, size_t n_units, size_t i, size_t *first, size_t *count)
 {
-    k->gemm(x, n_rows, d->k, d->w, d->bias, d->n, y, d->n);
+    *first = n * i / n_units;
+    *count = n * (i + 1) / n_units - *first;
 }
+
+static void run_step(struct pass *p, size_t n_units, pool_each_fn unit, void *step)
+{
+    if (n_units == 1)
+        unit(step, 0);
+    else
+        crew_run(p->crew, n_units, unit, step);
+}
+
+/* y = x w + bias, some panels */
+struct product_step {
+    const struct simd *k;
+    const struct matrix *w;
+    struct rows x;
+    size_t n_rows, n_panels, n_units;
+    enum after after;
+    float *y;
+};
+
+static void product_unit(void *arg, size_t i)
+{
+    const struct product_step *s = arg;
+    size_t first, n;
+
+    part(s->n_panels, s->n_units, i, &first, &n);
+    s->k->product(&s->x, s->n_rows, s->w, first, n, s->after, s->y, s->w->n);
+}
+
+static void product(struct pass *p, const struct matrix *w, struct rows x, size_t n_rows,
+                    enum after after, float *y)
+{
+    size_t n_panels = (w->n + MATRIX_PANEL - 1) / MATRIX_PANEL;
+    struct product_step s = {p->k, w, x, n_rows, n_panels, 1, after, y};
+
+    if (p->crew)
+        s.n_units = at_most(n_panels, STEP_UNITS);
+    run_step(p, s.n_units, product_unit, &s);
+}
+
+/* What happens to rows between products: x = norm(x + y) if there is a norm, then `x` as the next
+ * product reads it. */
+struct rows_step {
+    const struct simd *k;
+    const struct norm *norm;
+    float epsilon;
+    float *x;
+    const float *y;
+    struct rows *out;
+    size_t n_rows, n_units;
+};
+
+static void rows_unit(void *arg, size_t i)
+{
+    const struct rows_step *s = arg;
+    size_t dim = s->out->k, first, n;
+
+    part(s->n_rows, s->n_units, i, &first, &n);
+    if (s->norm)
+        s->k->add_norm(s->x + first * dim, s->y + first * dim, n, dim, s->norm->gamma,
+                       s->norm->beta, s->epsilon);
+    s->k->prepare(s->x, first, n, s->out);
+}
+
+static struct rows prepared(struct pass *p, const struct norm *norm, float *x, const float *y,
+                            size_t n_rows, struct rows out)
+{
+    struct rows_step s = {p->k, norm, p->b->w.config.epsilon, x, y, &out, n_rows, 1};
+
+    if (p->crew && n_rows >= SPLIT_ROWS)
+        s.n_units = STEP_UNITS;
+    out.x = x;
+    run_step(p, s.n_units, rows_unit, &s);
+    return out;
+}
+
+/* Attention of one sequence, some heads */
+struct attention_step {
+    const struct pass *p;
+    const float *qkv;
+    float *out;
+    size_t length, n_units;
+};
+
+static void attention_unit(void *arg, size_t i)
+{
+    const struct attention_step *s = arg;
+    const struct bert_config *c = &s->p->b->w.config;
+    const struct scratch *scratch = &s->p->s;
+    struct heads heads = {.dim = c->hidden / c->n_heads, .n = c->n_heads};
+
+    part(c->n_heads, s->n_units, i, &heads.first, &heads.count);
+    s->p->k->attention(s->qkv, s->out, s->length, &heads,
+                       scratch->heads + i * scratch->heads_floats);
+}
+
+static void attend(struct pass *p)
+{
+    size_t hidden = p->b->w.config.hidden, first = 0;
+
+    for (size_t i = 0; i < p->n_seqs; first += p->lengths[i++]) {
+        struct attention_step s = {p, p->s.qkv + first * 3 * hidden, p->s.attended + first * hidden,
+                                   p->lengths[i], 1};
+
+        if (p->crew)
+            s.n_units = at_most(p->b->w.config.n_heads, STEP_UNITS);
+        run_step(p, s.n_units, attention_unit, &s);
+    }
+}
+
+/* ---- the pass ---- */
 
 /* x = norm(word + position + type), position counted from the start of each sequence. */
-static void embed_tokens(const struct bert *b, const struct simd *k, const int32_t *ids,
-                         const uint32_t *lengths, size_t n_seqs, float *x)
+static void embed_tokens(struct pass *p, const int32_t *ids)
 {
-    const struct bert_weights *w = &b->w;
+    const struct bert_weights *w = &p->b->w;
     size_t hidden = w->config.hidden;
+    float *x = p->s.x;
 
-    for (size_t s = 0; s < n_seqs; s++) {
-        CHECK(lengths[s] <= w->config.n_positions);
-        for (size_t i = 0; i < lengths[s]; i++) {
+    for (size_t s = 0; s < p->n_seqs; s++) {
+        CHECK(p->lengths[s] <= w->config.n_positions);
+        for (size_t i = 0; i < p->lengths[s]; i++) {
             CHECK((uint32_t)ids[i] < w->config.vocab_size);
             memcpy(x + i * hidden, w->words + (size_t)ids[i] * hidden, hidden * sizeof *x);
         }
-        k->add_norm(x, w->places, lengths[s], hidden, w->embedded.gamma, w->embedded.beta,
-                    w->config.epsilon);
-        ids += lengths[s];
-        x += lengths[s] * hidden;
+        p->k->add_norm(x, w->places, p->lengths[s], hidden, w->embedded.gamma, w->embedded.beta,
+                       w->config.epsilon);
+        ids += p->lengths[s];
+        x += p->lengths[s] * hidden;
     }
 }
 
-static void attend(const struct bert_config *c, const struct simd *k, const float *qkv,
-                   const uint32_t *lengths, size_t n_seqs, float *heads, float *out)
+/* After attention rows have nothing to do with each other. */
+static void finish_rows(struct pass *p, const struct bert_layer *y, size_t first, size_t n)
 {
-    for (size_t s = 0; s < n_seqs; s++) {
-        k->attention(qkv, out, lengths[s], c->n_heads, c->hidden / c->n_heads, heads);
-        qkv += lengths[s] * 3 * c->hidden;
-        out += lengths[s] * c->hidden;
+    struct scratch *s = &p->s;
+    size_t hidden = p->b->w.config.hidden;
+    float *x = s->x + first * hidden;
+    struct rows rows = rows_from(&s->rows, first);
+
+    rows = prepared(p, NULL, s->attended + first * hidden, NULL, n, rows);
+    product(p, &y->project, rows, n, AFTER_NOTHING, s->y);
+    rows = prepared(p, &y->after_attention, x, s->y, n, rows);
+    product(p, &y->widen, rows, n, AFTER_GELU, s->wide);
+    product(p, &y->narrow, prepared(p, NULL, s->wide, NULL, n, s->wide_rows), n, AFTER_NOTHING,
+            s->y);
+    prepared(p, &y->after_narrow, x, s->y, n, rows);
+}
+
+static void run_layer(struct pass *p, const struct bert_layer *y)
+{
+    p->s.rows.x = p->s.x;
+    product(p, &y->qkv, p->s.rows, p->n_tokens, AFTER_NOTHING, p->s.qkv);
+    attend(p);
+    for (size_t first = 0; first < p->n_tokens; first += GROUP_ROWS)
+        finish_rows(p, y, first, at_most(GROUP_ROWS, p->n_tokens - first));
+}
+
+const float *bert_encode(const struct bert *b, const struct bert_call *call, const int32_t *ids,
+                         const uint32_t *lengths, size_t n_seqs, void *scratch)
+{
+    struct pass p = {
+        .b = b, .k = call->kernels, .crew = call->crew, .lengths = lengths, .n_seqs = n_seqs};
+    size_t longest = 0;
+
+    for (size_t i = 0; i < n_seqs; i++) {
+        p.n_tokens += lengths[i];
+        longest = lengths[i] > longest ? lengths[i] : longest;
     }
-}
-
-static void run_layer(const struct bert *b, const struct bert_layer *y, const struct simd *k,
-                      const uint32_t *lengths, size_t n_seqs, size_t n, const struct scratch *s)
-{
-    const struct bert_config *c = &b->w.config;
-    float *qkv = s->wide, *attended = s->wide + n * 3 * c->hidden;
-
-    apply(k, &y->qkv, s->x, n, qkv);
-    attend(c, k, qkv, lengths, n_seqs, s->heads, attended);
-    apply(k, &y->project, attended, n, s->y);
-    k->add_norm(s->x, s->y, n, c->hidden, y->after_attention.gamma, y->after_attention.beta,
-                c->epsilon);
-    apply(k, &y->widen, s->x, n, s->wide);
-    k->gelu(s->wide, n * c->intermediate);
-    apply(k, &y->narrow, s->wide, n, s->y);
-    k->add_norm(s->x, s->y, n, c->hidden, y->after_narrow.gamma, y->after_narrow.beta, c->epsilon);
-}
-
-const float *bert_encode(const struct bert *b, const struct simd *k, const int32_t *ids,
-                         const uint32_t *lengths, size_t n_seqs, float *scratch)
-{
-    size_t n = 0;
-    struct scratch s;
-
-    for (size_t i = 0; i < n_seqs; i++)
-        n += lengths[i];
-    s = lay_out(&b->w.config, scratch, n);
-    embed_tokens(b, k, ids, lengths, n_seqs, s.x);
+    lay_out(b, p.n_tokens, longest, (uintptr_t)scratch, &p.s);
+    embed_tokens(&p, ids);
+    prepared(&p, NULL, p.s.x, NULL, p.n_tokens, p.s.rows);
     for (size_t i = 0; i < b->w.config.n_layers; i++)
-        run_layer(b, &b->w.layers[i], k, lengths, n_seqs, n, &s);
-    return s.x;
+        run_layer(&p, &b->w.layers[i]);
+    return p.s.x;
 }

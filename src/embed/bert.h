@@ -1,6 +1,7 @@
 /* bert.h - the encoder: token ids in, one output row a token out.
  *
- * Paper    Devlin et al. 2018, "BERT"; layer norm after each block, erf GELU, f32 throughout.
+ * Paper    Devlin et al. 2018, "BERT"; layer norm after each block, erf GELU; products in
+ *          f32, bf16 or int8 (simd/matrix.h), everything between them in f32.
  * Shapes   sequences lie end to end, without padding: ids [n_tokens], output [n_tokens, hidden].
  * Layer    x -> qkv (one product) -> attention -> project -> + x, norm
  *            -> widen, GELU -> narrow -> + x, norm
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/crew.h"
 #include "embed/bert_config.h"
 #include "embed/safetensors.h"
 #include "simd/simd.h"
@@ -20,23 +22,30 @@ struct bert;
 
 /* Reads config.json and model.safetensors of the folder. Errors name the file, the tensor, and
  * what would be right. */
-int bert_open(struct bert **out, const char *model_dir);
+int bert_open(struct bert **out, const char *model_dir, enum precision precision);
 void bert_close(struct bert *b);
 
 const struct bert_config *bert_config(const struct bert *b);
+enum precision bert_precision(const struct bert *b);
 const struct safetensors *bert_weights(const struct bert *b);
 
 /* Bytes of packed and copied weights (without the mapped ones). */
 size_t bert_memory_bytes(const struct bert *b);
 
-/* Floats of scratch for n_tokens in all, none of the sequences longer than `longest`. */
-size_t bert_scratch_floats(const struct bert *b, size_t n_tokens, size_t longest);
+/* Bytes of scratch for n_tokens in all, none of the sequences longer than `longest`. */
+size_t bert_scratch_bytes(const struct bert *b, size_t n_tokens, size_t longest);
 
-/* Encodes sequences that lie end to end.
+/* How a pass is computed. */
+struct bert_call {
+    const struct simd *kernels;
+    struct crew *crew; /* open, or NULL: this thread alone */
+};
+
+/* Encodes sequences that lie end to end. A row's result does not depend on crew or company.
  *   ids      [sum of lengths], each below vocab_size
  *   lengths  [n_seqs], each 1..n_positions
- *   scratch  as bert_scratch_floats says, 64-byte aligned, the caller's
+ *   scratch  as bert_scratch_bytes says, 64-byte aligned, the caller's
  * Returns the token outputs [sum of lengths, hidden], in scratch: the caller's until its next use.
  */
-const float *bert_encode(const struct bert *b, const struct simd *k, const int32_t *ids,
-                         const uint32_t *lengths, size_t n_seqs, float *scratch);
+const float *bert_encode(const struct bert *b, const struct bert_call *call, const int32_t *ids,
+                         const uint32_t *lengths, size_t n_seqs, void *scratch);

@@ -29,16 +29,13 @@ static size_t line_floats(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-static size_t dense_floats(size_t n, size_t k)
+static size_t layer_floats(const struct bert_config *c, enum precision p)
 {
-    return line_floats(simd_packed_floats(n, k)) + line_floats(n);
-}
+    size_t n_bytes =
+        matrix_bytes(p, 3 * c->hidden, c->hidden) + matrix_bytes(p, c->hidden, c->hidden) +
+        matrix_bytes(p, c->intermediate, c->hidden) + matrix_bytes(p, c->hidden, c->intermediate);
 
-static size_t layer_floats(const struct bert_config *c)
-{
-    return dense_floats(3 * c->hidden, c->hidden) + dense_floats(c->hidden, c->hidden) +
-           dense_floats(c->intermediate, c->hidden) + dense_floats(c->hidden, c->intermediate) +
-           4 * line_floats(c->hidden);
+    return n_bytes / sizeof(float) + 4 * line_floats(c->hidden);
 }
 
 static float *take(struct loader *l, size_t n)
@@ -113,33 +110,32 @@ out:
     return rc;
 }
 
-/* "<base>.weight" and "<base>.bias" as the outputs first..first+n-1 of d, times `scale`. */
+/* "<base>.weight" and "<base>.bias" as the outputs first..first+n-1 of m, times `scale`. */
 static int load_into(struct loader *l, const char *base, size_t n, float scale, size_t first,
-                     const struct dense *d)
+                     const struct matrix *m)
 {
     int rc = ERR_OK;
     char name[NAME_MAX_BYTES];
     const float *w = NULL;
-    float *bias = (float *)(uintptr_t)d->bias + first;
+    float *bias = mem_calloc(n, sizeof *bias);
 
-    snprintf(name, sizeof name, "%s.weight", base);
-    TRY(view_matrix(l, name, n, d->k, &w));
-    simd_pack(w, n, d->k, scale, first, (float *)(uintptr_t)d->w);
     snprintf(name, sizeof name, "%s.bias", base);
     TRY(read_vector(l, name, n, bias));
-    for (size_t i = 0; i < n; i++)
-        bias[i] *= scale;
+    snprintf(name, sizeof name, "%s.weight", base);
+    TRY(view_matrix(l, name, n, m->k, &w));
+    if (!matrix_pack(m, w, bias, n, scale, first, (void *)(uintptr_t)m->panels))
+        rc = FAIL(ERR_FORMAT, "tensor '%s%s' or its bias has values that are not finite", l->prefix,
+                  name);
 out:
+    mem_free(bias);
     return rc;
 }
 
-static struct dense take_dense(struct loader *l, size_t n, size_t k)
+static struct matrix take_matrix(struct loader *l, size_t n, size_t k)
 {
-    struct dense d = {.n = n, .k = k};
+    enum precision p = l->w->precision;
 
-    d.w = take(l, simd_packed_floats(n, k));
-    d.bias = take(l, n);
-    return d;
+    return matrix_at(p, n, k, take(l, matrix_bytes(p, n, k) / sizeof(float)));
 }
 
 /* Older checkpoints say gamma and beta where newer ones say weight and bias. */
@@ -176,16 +172,16 @@ static int load_layer(struct loader *l, size_t i, struct bert_layer *y)
     float scale = 1 / sqrtf((float)(hidden / c->n_heads));
     char name[NAME_MAX_BYTES];
 
-    y->qkv = take_dense(l, 3 * hidden, hidden);
+    y->qkv = take_matrix(l, 3 * hidden, hidden);
     TRY(load_into(l, part_name(name, i, "attention.self.query"), hidden, scale, 0, &y->qkv));
     TRY(load_into(l, part_name(name, i, "attention.self.key"), hidden, 1, hidden, &y->qkv));
     TRY(load_into(l, part_name(name, i, "attention.self.value"), hidden, 1, 2 * hidden, &y->qkv));
-    y->project = take_dense(l, hidden, hidden);
+    y->project = take_matrix(l, hidden, hidden);
     TRY(load_into(l, part_name(name, i, "attention.output.dense"), hidden, 1, 0, &y->project));
     TRY(load_norm(l, part_name(name, i, "attention.output.LayerNorm"), &y->after_attention));
-    y->widen = take_dense(l, wide, hidden);
+    y->widen = take_matrix(l, wide, hidden);
     TRY(load_into(l, part_name(name, i, "intermediate.dense"), wide, 1, 0, &y->widen));
-    y->narrow = take_dense(l, hidden, wide);
+    y->narrow = take_matrix(l, hidden, wide);
     TRY(load_into(l, part_name(name, i, "output.dense"), hidden, 1, 0, &y->narrow));
     TRY(load_norm(l, part_name(name, i, "output.LayerNorm"), &y->after_narrow));
 out:
@@ -253,7 +249,7 @@ static int load_all(struct loader *l)
     const struct bert_config *c = &w->config;
     const struct tensor *words = NULL;
     size_t n = line_floats(c->n_positions * c->hidden) + 2 * line_floats(c->hidden) +
-               c->n_layers * layer_floats(c);
+               c->n_layers * layer_floats(c, w->precision);
 
     TRY(check_sizes(l, &words));
     if (!tensor_in_place(words))
@@ -298,10 +294,10 @@ static int no_weights(int rc, const char *model_dir)
         model_dir, found, model_dir, model_dir);
 }
 
-int bert_load(struct bert_weights *out, const char *model_dir)
+int bert_load(struct bert_weights *out, const char *model_dir, enum precision precision)
 {
     int rc = ERR_OK;
-    struct bert_weights w = {0};
+    struct bert_weights w = {.precision = precision};
     struct loader l = {.w = &w, .prefix = ""};
     struct buf path;
 

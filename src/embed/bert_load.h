@@ -6,29 +6,24 @@
 #include "embed/bert_config.h"
 #include "embed/pages.h"
 #include "embed/safetensors.h"
-
-/* y = x w + bias; w packed in panels for n outputs of k inputs */
-struct dense {
-    size_t n, k;
-    const float *w;
-    const float *bias; /* [n] */
-};
+#include "simd/matrix.h"
 
 struct norm {
     const float *gamma, *beta; /* [hidden] */
 };
 
 struct bert_layer {
-    struct dense qkv; /* query, key and value in one; the attention scale is in the query's part */
-    struct dense project;
+    struct matrix qkv; /* query, key and value in one; the attention scale is in the query's part */
+    struct matrix project;
     struct norm after_attention;
-    struct dense widen;
-    struct dense narrow;
+    struct matrix widen;
+    struct matrix narrow;
     struct norm after_narrow;
 };
 
 struct bert_weights {
     struct bert_config config;
+    enum precision precision; /* of the matrices */
     struct safetensors *file;
     struct pages pages;  /* all that is packed or copied */
     const float *words;  /* [vocab_size, hidden], in the file if it can be */
@@ -37,5 +32,5 @@ struct bert_weights {
     struct bert_layer *layers;
 };
 
-int bert_load(struct bert_weights *out, const char *model_dir);
+int bert_load(struct bert_weights *out, const char *model_dir, enum precision precision);
 void bert_unload(struct bert_weights *w);

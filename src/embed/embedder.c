@@ -28,7 +28,8 @@
 /* What one running call needs; kept in a list for the next. */
 struct scratch {
     struct scratch *next;
-    float *floats;        /* for bert_encode */
+    void *memory; /* for bert_encode */
+    struct crew *crew;
     struct token *tokens; /* [max_tokens] of a question */
     int32_t *ids;         /* [batch_tokens] */
     struct buf text;      /* a text with its prefix */
@@ -52,8 +53,8 @@ static struct scratch *scratch_new(const struct embedder *e)
 {
     struct scratch *s = mem_calloc(1, sizeof *s);
 
-    s->floats = mem_alloc_aligned(
-        sizeof(float) * bert_scratch_floats(e->bert, e->batch_tokens, e->info.max_tokens));
+    s->memory = mem_alloc_aligned(bert_scratch_bytes(e->bert, e->batch_tokens, e->info.max_tokens));
+    s->crew = crew_new();
     s->tokens = mem_calloc(e->info.max_tokens, sizeof *s->tokens);
     s->ids = mem_calloc(e->batch_tokens, sizeof *s->ids);
     buf_init(&s->text);
@@ -62,7 +63,8 @@ static struct scratch *scratch_new(const struct embedder *e)
 
 static void scratch_free(struct scratch *s)
 {
-    mem_free(s->floats);
+    crew_free(s->crew);
+    mem_free(s->memory);
     mem_free(s->tokens);
     mem_free(s->ids);
     buf_done(&s->text);
@@ -101,7 +103,7 @@ static struct digest fingerprint_of(const struct embedder *e)
     XXH128_canonical_t weights;
 
     XXH128_canonicalFromHash(&weights, XXH3_128bits(file.p, file.n));
-    digester_add_str(d, "bert f32 1");
+    digester_add_str(d, "bert 2");
     digester_add(d, weights.digest, sizeof weights.digest);
     digester_add(d, words.b, sizeof words.b);
     digester_add_u64(d, e->info.max_tokens);
@@ -140,7 +142,7 @@ static void fill_info(struct embedder *e, const struct model_files *m)
         .vocab_size = c->vocab_size,
         .max_tokens = limit < c->n_positions ? limit : c->n_positions,
         .pooling = m->cls_pooling ? "cls" : "mean",
-        .precision = "f32",
+        .precision = precision_name(bert_precision(e->bert)),
         .query_prefix = e->query_prefix,
         .document_prefix = e->document_prefix,
         .weight_bytes = safetensors_bytes(bert_weights(e->bert)).n,
@@ -175,17 +177,39 @@ static int check_fit(const struct embedder *e, const struct model_files *m)
     return ERR_OK;
 }
 
+/* "auto": the fastest here that keeps the quality. Without an instruction for bytes or bf16 they
+ * are made of several, and nothing is won. */
+static int choose_precision(const char *wish, enum simd_level level, enum precision *out)
+{
+    bool fast_bytes = level == SIMD_NEONDOT || level == SIMD_AVXVNNI || level >= SIMD_AVX512VNNI;
+
+    if (!wish || strcmp(wish, "auto") == 0) {
+        *out = fast_bytes ? PRECISION_INT8 : PRECISION_F32;
+        return ERR_OK;
+    }
+    for (int p = 0; p < N_PRECISIONS; p++) {
+        if (strcmp(wish, precision_name((enum precision)p)) != 0)
+            continue;
+        *out = (enum precision)p;
+        return ERR_OK;
+    }
+    return FAIL(ERR_ARGUMENT, "precision '%s' must be auto, f32, bf16 or int8", wish);
+}
+
 int embedder_open(struct embedder **out, const struct embedder_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = mem_calloc(1, sizeof *e);
     struct model_files files = {0};
+    enum precision precision = PRECISION_F32;
 
     pthread_mutex_init(&e->mu, NULL);
     e->model_dir = mem_strdup(o->model_dir);
     e->name = last_part(o->model_dir);
     e->kernels = simd_get();
-    TRY(bert_open(&e->bert, e->model_dir)); /* first: a model of another class is told by this */
+    TRY(choose_precision(o->precision, e->kernels->level, &precision));
+    /* first: a model of another class is told by this */
+    TRY(bert_open(&e->bert, e->model_dir, precision));
     TRY(model_files_read(&files, e->model_dir));
     e->query_prefix = choose_prefix(o->query_prefix, files.query_prompt);
     e->document_prefix = choose_prefix(o->document_prefix, files.document_prompt);
@@ -267,19 +291,32 @@ static int no_direction(const struct embedder *e)
                 e->model_dir);
 }
 
-int embed_query(struct embedder *e, struct str text, struct arena *mem, float **out)
+/* One text on this thread and what workers are idle. */
+static const float *encode_one(struct embedder *e, struct pool *pool, struct scratch *s, size_t n)
+{
+    uint32_t length = (uint32_t)n;
+    struct bert_call call = {.kernels = e->kernels};
+    const float *rows;
+
+    if (crew_open(s->crew, pool))
+        call.crew = s->crew;
+    rows = bert_encode(e->bert, &call, s->ids, &length, 1, s->memory);
+    if (call.crew)
+        crew_close(s->crew);
+    return rows;
+}
+
+int embed_query(struct embedder *e, struct pool *pool, struct str text, struct arena *mem,
+                float **out)
 {
     struct scratch *s = scratch_take(e);
     size_t n = tokenize(e, s, e->query_prefix, text, s->tokens, NULL);
-    uint32_t length = (uint32_t)n;
     float *vector = arena_alloc(mem, e->info.dim * sizeof *vector);
-    const float *rows;
     bool ok;
 
     for (size_t i = 0; i < n; i++)
         s->ids[i] = s->tokens[i].id;
-    rows = bert_encode(e->bert, e->kernels, s->ids, &length, 1, s->floats);
-    ok = pool_text(e, rows, n, vector);
+    ok = pool_text(e, encode_one(e, pool, s, n), n, vector);
     scratch_give(e, s);
     if (!ok)
         return no_direction(e);
@@ -371,6 +408,7 @@ static void encode_batch(void *arg, size_t i_batch)
     const uint32_t *order = w->order + w->batches[i_batch];
     size_t n = w->batches[i_batch + 1] - w->batches[i_batch], n_ids = 0;
     struct scratch *s = scratch_take(e);
+    struct bert_call call = {.kernels = e->kernels};
     uint32_t lengths[BATCH_TOKENS]; /* every text has two tokens at least */
     const float *rows;
 
@@ -382,7 +420,7 @@ static void encode_batch(void *arg, size_t i_batch)
         for (size_t j = 0; j < lengths[i]; j++)
             s->ids[n_ids++] = tokens[j].id;
     }
-    rows = bert_encode(e->bert, e->kernels, s->ids, lengths, n, s->floats);
+    rows = bert_encode(e->bert, &call, s->ids, lengths, n, s->memory);
     for (size_t i = 0; i < n; i++) {
         struct embed_item *item = &w->items[order[i]];
 

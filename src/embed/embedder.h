@@ -25,6 +25,7 @@ struct embedder_options {
     const char *model_dir;
     const char *query_prefix;    /* NULL or "": the prompt that the model's files give, if any */
     const char *document_prefix; /* the same */
+    const char *precision; /* "f32", "bf16", "int8"; "auto" or NULL: the fastest that is good */
 };
 
 struct embedder_info {
@@ -33,7 +34,7 @@ struct embedder_info {
     size_t dim, n_layers, n_heads, hidden, intermediate, vocab_size;
     size_t max_tokens;                          /* with [CLS] and [SEP]; text beyond is cut */
     const char *pooling;                        /* "mean" or "cls" */
-    const char *precision;                      /* "f32" */
+    const char *precision;                      /* "f32", "bf16", "int8" */
     const char *query_prefix, *document_prefix; /* "": none */
     size_t weight_bytes;                        /* of the file */
     size_t memory_bytes; /* packed and copied; the word vectors stay in the file and are mapped */
@@ -49,8 +50,10 @@ const struct wordpiece *embedder_tokenizer(const struct embedder *e);
  * prefixes. Vectors of two fingerprints are never compared. */
 struct digest embedder_fingerprint(const struct embedder *e);
 
-/* The vector of a question, [dim], of length 1, in `mem`. */
-int embed_query(struct embedder *e, struct str text, struct arena *mem, float **out);
+/* The vector of a question, [dim], of length 1, in `mem`. Idle workers of the pool (NULL: none)
+ * take part; it is the same without them. */
+int embed_query(struct embedder *e, struct pool *pool, struct str text, struct arena *mem,
+                float **out);
 
 struct embed_item {
     struct str text;          /* borrowed */

@@ -20,6 +20,7 @@ static int open_embedder(struct engine *e)
         .model_dir = e->config.model.path,
         .query_prefix = e->config.model.query_prefix,
         .document_prefix = e->config.model.document_prefix,
+        .precision = e->config.model.precision,
     };
 
     return embedder_open(&e->embedder, &o);

@@ -95,7 +95,7 @@ static int embed(struct run *r)
     uint64_t since = clock_ns();
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        TRY(embed_query(r->e->embedder, r->q->question, r->ans->mem, &r->vector));
+        TRY(embed_query(r->e->embedder, r->e->pool, r->q->question, r->ans->mem, &r->vector));
 out:
     trace_add(&r->ans->trace, STAGE_EMBED, since);
     return rc;

@@ -18,13 +18,13 @@ static void softmax(float *scores, size_t t)
         scores[i] /= sum;
 }
 
-void attention_scalar(const float *qkv, float *out, size_t t, size_t heads, size_t head_dim,
+void attention_scalar(const float *qkv, float *out, size_t t, const struct heads *heads,
                       float *scratch)
 {
-    size_t width = heads * head_dim, stride = 3 * width;
+    size_t head_dim = heads->dim, width = heads->n * head_dim, stride = 3 * width;
     float *scores = scratch;
 
-    for (size_t h = 0; h < heads; h++) {
+    for (size_t h = heads->first; h < heads->first + heads->count; h++) {
         const float *q = qkv + h * head_dim;
         const float *k = q + width;
         const float *v = k + width;

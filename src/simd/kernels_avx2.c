@@ -1,18 +1,4 @@
 /* kernels_avx2.c - the vector kernels built for AVX2 and FMA. */
-#include "simd/levels.h"
-#include "simd/vec_attention.h"
-#include "simd/vec_dot.h"
-#include "simd/vec_gemm.h"
-#include "simd/vec_rows.h"
+#include "simd/vec_table.h"
 
-const struct simd simd_avx2 = {
-    .level = SIMD_AVX2,
-    .dot = vec_dot,
-    .dot_rows = vec_dot_rows,
-    .dot_rows_i8 = vec_dot_rows_i8,
-    .add = vec_add,
-    .gemm = vec_gemm,
-    .gelu = vec_gelu,
-    .add_norm = vec_add_norm,
-    .attention = vec_attention,
-};
+const struct simd simd_avx2 = VEC_TABLE(SIMD_AVX2);

@@ -6,15 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "simd/simd.h"
+
 /* dot.c */
 float dot_scalar(const float *a, const float *b, size_t n);
 void dot_rows_scalar(const float *query, const float *rows, size_t n_rows, size_t dim, float *out);
 void dot_rows_i8_scalar(const float *query, const int8_t *rows, size_t n_rows, size_t dim,
                         float scale, float *out);
 
-/* gemm.c */
-void gemm_scalar(const float *a, size_t m, size_t k, const float *w_packed, const float *bias,
-                 size_t n, float *c, size_t ldc);
+/* product.c */
+void prepare_scalar(const float *x, size_t first, size_t m, const struct rows *out);
+void product_scalar(const struct rows *x, size_t m, const struct matrix *w, size_t first,
+                    size_t n_panels, enum after after, float *y, size_t ldy);
 
 /* rows.c */
 void add_scalar(float *sum, const float *x, size_t n);
@@ -23,5 +26,5 @@ void add_norm_scalar(float *x, const float *residual, size_t n_rows, size_t dim,
                      const float *beta, float epsilon);
 
 /* attention.c */
-void attention_scalar(const float *qkv, float *out, size_t t, size_t heads, size_t head_dim,
+void attention_scalar(const float *qkv, float *out, size_t t, const struct heads *heads,
                       float *scratch);

@@ -8,15 +8,14 @@
 #include "simd/levels.h"
 #include "simd/scalar.h"
 
-#define ROWS_MAX 12 /* the largest TILE_ROWS of vec.h */
-
 static const struct simd simd_scalar = {
     .level = SIMD_SCALAR,
     .dot = dot_scalar,
     .dot_rows = dot_rows_scalar,
     .dot_rows_i8 = dot_rows_i8_scalar,
     .add = add_scalar,
-    .gemm = gemm_scalar,
+    .prepare = prepare_scalar,
+    .product = product_scalar,
     .gelu = gelu_scalar,
     .add_norm = add_norm_scalar,
     .attention = attention_scalar,
@@ -30,9 +29,13 @@ const struct simd *simd_level(enum simd_level level)
     case SIMD_SCALAR: return &simd_scalar;
 #if defined(__x86_64__)
     case SIMD_AVX2: return &simd_avx2;
+    case SIMD_AVXVNNI: return &simd_avxvnni;
     case SIMD_AVX512: return &simd_avx512;
+    case SIMD_AVX512VNNI: return &simd_avx512vnni;
+    case SIMD_AVX512BF16: return &simd_avx512bf16;
 #elif defined(__aarch64__)
     case SIMD_NEON: return &simd_neon;
+    case SIMD_NEONDOT: return &simd_neondot;
 #endif
     default: return NULL;
     }
@@ -41,10 +44,10 @@ const struct simd *simd_level(enum simd_level level)
 /* For each head its packed keys and values, and the scores of one block of query rows. */
 size_t simd_attention_scratch(size_t t, size_t head_dim)
 {
-    size_t padded_t = (t + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL;
-    size_t padded_dim = (head_dim + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL;
+    size_t padded_t = (t + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL;
+    size_t padded_dim = (head_dim + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL;
 
-    return padded_t * head_dim + padded_dim * t + ROWS_MAX * padded_t;
+    return padded_t * head_dim + padded_dim * t + TILE_ROWS_MAX * padded_t;
 }
 
 static const struct simd *chosen;

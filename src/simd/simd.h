@@ -1,9 +1,10 @@
 /* simd.h - one table of kernels, filled at start for this processor.
  *
- * The plain C versions (dot.c, gemm.c, rows.c, attention.c) are the reference for ever. The faster
- * ones are written once, over the small vector vocabulary of vec.h, in vec_dot.h, vec_gemm.h,
- * vec_rows.h and vec_attention.h; kernels_avx2.c, kernels_avx512.c and kernels_neon.c build them
- * and are the only files with those instructions. Kernels take pointers and sizes, no structs.
+ * The plain C versions (dot.c, product.c, rows.c, attention.c) are the reference for ever. The
+ * faster ones are written once, over the small vector vocabulary of vec.h and vec_small.h, in
+ * vec_dot.h, vec_product.h, vec_rows.h and vec_attention.h; the files kernels_*.c build them, one a
+ * level, and are the only ones with those instructions. Kernels take pointers and sizes; what has
+ * a shape of its own, packed weights and prepared rows, comes as the structs of matrix.h.
  *
  * Levels agree to rounding: each sums in its own order. Within a level a row's result does not
  * depend on the rows beside it, bit for bit: a text has one vector, whatever batch it came in.
@@ -15,10 +16,18 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
+#include "simd/matrix.h"
 
-/* Weights are packed in panels of SIMD_PANEL output columns: panel p holds [k][SIMD_PANEL] floats
- * for columns p*32 .. p*32+31, 64-byte aligned; missing columns are zero. */
-#define SIMD_PANEL 32
+/* Rows of the largest innermost block of any level. */
+#define TILE_ROWS_MAX 12
+
+enum after { AFTER_NOTHING, AFTER_GELU };
+
+/* Heads first .. first+count-1 of n, each dim wide. */
+struct heads {
+    size_t n, dim;
+    size_t first, count;
+};
 
 struct simd {
     enum simd_level level;
@@ -36,9 +45,16 @@ struct simd {
     /* sum[i] += x[i] */
     void (*add)(float *sum, const float *x, size_t n);
 
-    /* c[m, n] = a[m, k] x w + bias, w packed in panels; ldc is c's row length. */
-    void (*gemm)(const float *a, size_t m, size_t k, const float *w_packed, const float *bias,
-                 size_t n, float *c, size_t ldc);
+    /* Rows first .. first+m-1 of x [.., k] as rows of `out`, in its precision (f32: nothing to do).
+     */
+    void (*prepare)(const float *x, size_t first, size_t m, const struct rows *out);
+
+    /* y[m, ldy] = x w + bias, then perhaps GELU, for the outputs of panels first ..
+     * first+n_panels-1 only; y points at output 0. x is prepared in the matrix's precision, its
+     * rows from 0 on. f32 is exact to rounding, GELU too; bf16 and int8 use a GELU that is off by
+     * 9e-5 at most. */
+    void (*product)(const struct rows *x, size_t m, const struct matrix *w, size_t first,
+                    size_t n_panels, enum after after, float *y, size_t ldy);
 
     /* x = 0.5 x (1 + erf(x / sqrt 2)), in place */
     void (*gelu)(float *x, size_t n);
@@ -47,9 +63,9 @@ struct simd {
     void (*add_norm)(float *x, const float *residual, size_t n_rows, size_t dim, const float *gamma,
                      const float *beta, float epsilon);
 
-    /* Multi-head attention of one sequence: qkv [t, 3*heads*head_dim] (q already scaled), out
-     * [t, heads*head_dim]; scratch as simd_attention_scratch says. */
-    void (*attention)(const float *qkv, float *out, size_t t, size_t heads, size_t head_dim,
+    /* Attention of one sequence for some of its heads: qkv [t, 3*n*dim] (q already scaled), out
+     * [t, n*dim]; scratch as simd_attention_scratch says. */
+    void (*attention)(const float *qkv, float *out, size_t t, const struct heads *heads,
                       float *scratch);
 };
 
@@ -62,11 +78,3 @@ const struct simd *simd_level(enum simd_level level);
 
 /* Floats of scratch that attention needs for sequences up to t: grows with t, not with t*t. */
 size_t simd_attention_scratch(size_t t, size_t head_dim);
-
-/* Floats of the panels for n outputs of k inputs. */
-size_t simd_packed_floats(size_t n, size_t k);
-
-/* Packs scale * w, w [n, k] (row per output, as checkpoints have it), as the columns first_col ..
- * first_col+n-1 of `packed`, so that several matrices become one product. `packed` starts zeroed.
- */
-void simd_pack(const float *w, size_t n, size_t k, float scale, size_t first_col, float *packed);

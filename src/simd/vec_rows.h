@@ -3,9 +3,15 @@
  * exp   2^round(x log2 e) times a polynomial of degree 6 on the rest; relative error 2e-7.
  * erf   Abramowitz & Stegun, "Handbook of Mathematical Functions", 7.1.26; error 1.5e-7 by the
  *       formula, about twice that with float arithmetic.
+ * Rows of bytes and of bf16 lose far more when they are rounded, so their GELU has a polynomial for
+ * the whole distribution function: error 9e-5, half the time.
  */
 #pragma once
+#include <stdbool.h>
+
+#include "simd/matrix.h"
 #include "simd/vec.h"
+#include "simd/vec_small.h"
 
 /* e^x for x <= 0 (clamped at -87, where floats end). */
 VEC_INLINE vf vec_exp(vf x)
@@ -53,6 +59,37 @@ VEC_INLINE void vec_gelu(float *x, size_t n)
     memcpy(last, x + i, (n - i) * sizeof *x);
     vf_store(last, gelu_of(vf_load(last)));
     memcpy(x + i, last, (n - i) * sizeof *x);
+}
+
+#define GELU_NEAR_END 4.2f
+
+/* x P(X < x) with P - 1/2 as an odd polynomial, minimax for x P(X < x) and exact from
+ * GELU_NEAR_END on (tests/golden/make_gelu.py). */
+VEC_INLINE vf gelu_near(vf x)
+{
+    static const float odd[] = {0.398465872f,     -0.0655281991f,  0.00929822773f,
+                                -0.000950657181f, 6.68906578e-05f, -3.03792876e-06f,
+                                7.94132973e-08f,  -9.01751895e-10f};
+    size_t n = sizeof odd / sizeof *odd;
+    vf z = vf_max(vf_min(x, vf_all(GELU_NEAR_END)), vf_all(-GELU_NEAR_END));
+    vf square = vf_mul(z, z), p = vf_all(odd[n - 1]);
+
+    UNROLL
+    for (size_t i = n - 1; i > 0; i--)
+        p = vf_fma(p, square, vf_all(odd[i - 1]));
+    return vf_mul(x, vf_fma(z, p, vf_all(0.5f)));
+}
+
+/* GELU of a block of a product, [n_rows, n_cols] with n_cols a multiple of VF_LANES. */
+VEC_INLINE void vec_gelu_block(float *x, size_t n_rows, size_t n_cols, size_t ldx, bool exact)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n_cols; i += VF_LANES) {
+            float *at = x + r * ldx + i;
+
+            vf_store(at, exact ? gelu_of(vf_load(at)) : gelu_near(vf_load(at)));
+        }
+    }
 }
 
 VEC_INLINE void vec_add(float *sum, const float *x, size_t n)
@@ -125,4 +162,69 @@ VEC_INLINE void vec_add_norm(float *x, const float *residual, size_t n_rows, siz
 {
     for (size_t r = 0; r < n_rows; r++)
         vec_add_norm_row(x + r * dim, residual + r * dim, dim, gamma, beta, epsilon);
+}
+
+/* ---- rows for a product ---- */
+
+VEC_INLINE void range_of(const float *x, size_t k, float *lowest, float *highest)
+{
+    vf low = vf_zero(), high = vf_zero();
+    size_t i = 0;
+
+    for (; i + VF_LANES <= k; i += VF_LANES) {
+        vf v = vf_load(x + i);
+
+        low = vf_min(low, v);
+        high = vf_max(high, v);
+    }
+    *lowest = -vf_most(vf_sub(vf_zero(), low));
+    *highest = vf_most(high);
+    for (; i < k; i++) {
+        *lowest = fminf(*lowest, x[i]);
+        *highest = fmaxf(*highest, x[i]);
+    }
+}
+
+/* x = scale (q - zero): 0 is always in the range, so it is exact. */
+VEC_INLINE void prepare_int8(const float *x, size_t k, uint8_t *q, float *scale, float *zero)
+{
+    float low, high, inverse, middle;
+    size_t i = 0;
+
+    range_of(x, k, &low, &high);
+    inverse = high > low ? 255 / (high - low) : 0;
+    middle = rintf(-low * inverse);
+    for (; i + VF_LANES <= k; i += VF_LANES)
+        vf_store_u8(q + i, vf_fma(vf_load(x + i), vf_all(inverse), vf_all(middle)));
+    for (; i < k; i++)
+        q[i] = (uint8_t)rintf(fminf(255, fmaxf(0, fmaf(x[i], inverse, middle))));
+    for (; i < rows_stride(k); i++)
+        q[i] = 0;
+    *scale = (high - low) / 255;
+    *zero = middle;
+}
+
+VEC_INLINE void prepare_bf16(const float *x, size_t k, uint16_t *to)
+{
+    size_t i = 0;
+
+    for (; i + VF_LANES <= k; i += VF_LANES)
+        vf_store_bf16(to + i, vf_load(x + i));
+    for (; i < k; i++)
+        to[i] = bf16_of(x[i]);
+    for (; i < rows_stride(k); i++)
+        to[i] = 0;
+}
+
+VEC_INLINE void vec_prepare(const float *x, size_t first, size_t m, const struct rows *out)
+{
+    size_t k = out->k, stride = rows_stride(k);
+
+    for (size_t r = first; r < first + m; r++) {
+        if (out->precision == PRECISION_BF16)
+            prepare_bf16(x + r * k, k, (uint16_t *)out->v + r * stride);
+        else if (out->precision == PRECISION_INT8)
+            prepare_int8(x + r * k, k, (uint8_t *)out->v + r * stride, &out->scale[r],
+                         &out->zero[r]);
+    }
 }

@@ -1,0 +1,14 @@
+/* vec_table.h - the table of a level, of the vector kernels as they are compiled in this file. */
+#pragma once
+#include "simd/levels.h"
+#include "simd/vec_attention.h"
+#include "simd/vec_dot.h"
+#include "simd/vec_product.h"
+#include "simd/vec_rows.h"
+
+#define VEC_TABLE(l)                                                                               \
+    {                                                                                              \
+        .level = l, .dot = vec_dot, .dot_rows = vec_dot_rows, .dot_rows_i8 = vec_dot_rows_i8,      \
+        .add = vec_add, .prepare = vec_prepare, .product = vec_product, .gelu = vec_gelu,          \
+        .add_norm = vec_add_norm, .attention = vec_attention,                                      \
+    }
