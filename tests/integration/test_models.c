@@ -9,11 +9,13 @@
 #include "support/golden_model.h"
 #include "text/wordpiece.h"
 
-/* What is asked of each precision. The f32 difference is of an element of vectors of length 1. */
+/* What is asked of each precision; seen were 1.000000, 0.99997 and 0.9997. The difference is of an
+ * element of vectors of length 1; seen were 4e-7. These models have no channel that stands out, so
+ * int8 costs them less than it costs a trained one. */
 static const struct demand {
     const char *precision;
     double cosine, difference;
-} demands[] = {{"f32", 0.9999, 1e-5}, {"bf16", 0.999, 1}, {"int8", 0.98, 1}};
+} demands[] = {{"f32", 0.9999, 1e-5}, {"bf16", 0.9999, 1}, {"int8", 0.999, 1}};
 
 struct run {
     json_t *root;
