@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include "simd/simd.h"
 
 #define NAME_MAX_BYTES 160
+#define SHAPE_BYTES    (SAFETENSORS_RANK_MAX * 22 + 1) /* a size_t, ", ", and the brackets */
 
 /* What the steps below share: where the next floats go, and a buffer for matrices that the file
  * does not hold as aligned floats. */
@@ -45,24 +47,35 @@ static float *take(struct loader *l, size_t n)
     return p;
 }
 
+/* "[384, 128]" */
+static void write_shape(const size_t *shape, size_t rank, char *out, size_t size)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < rank && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, i ? ", %zu" : "[%zu", shape[i]);
+    if (at < size)
+        snprintf(out + at, size - at, rank ? "]" : "[]");
+}
+
 /* The tensor of that name (after the prefix), which must have the shape [rows, cols], or [rows]
  * when cols is 0. */
 static int find(const struct loader *l, const char *name, size_t rows, size_t cols,
                 const struct tensor **out)
 {
-    char full[NAME_MAX_BYTES], wanted[64];
+    const size_t shape[] = {rows, cols}, rank = cols ? 2 : 1;
+    char full[NAME_MAX_BYTES], wanted[SHAPE_BYTES], found[SHAPE_BYTES];
     const struct tensor *t;
 
     snprintf(full, sizeof full, "%s%s", l->prefix, name);
     t = safetensors_find(l->w->file, full);
     if (!t)
         return FAIL(ERR_FORMAT, "weights lack the tensor '%s'", full);
-    if (t->rank != (cols ? 2 : 1) || t->shape[0] != rows || (cols && t->shape[1] != cols)) {
-        snprintf(wanted, sizeof wanted, cols ? "[%zu, %zu]" : "[%zu]", rows, cols);
-        return FAIL(
-            ERR_FORMAT,
-            "tensor '%s' has %zu dimensions and %zu elements; the configuration asks for %s", full,
-            t->rank, t->n, wanted);
+    if (t->rank != rank || memcmp(t->shape, shape, rank * sizeof *shape) != 0) {
+        write_shape(t->shape, t->rank, found, sizeof found);
+        write_shape(shape, rank, wanted, sizeof wanted);
+        return FAIL(ERR_FORMAT, "tensor '%s' is %s; the configuration asks for %s", full, found,
+                    wanted);
     }
     *out = t;
     return ERR_OK;
@@ -253,6 +266,34 @@ out:
     return rc;
 }
 
+/* Other forms of the weights than the one file that is read. */
+static const char *const other_weights[] = {"model.safetensors.index.json", "pytorch_model.bin",
+                                            "pytorch_model.bin.index.json", "tf_model.h5"};
+
+/* Why model.safetensors is missing, when the folder tells, and how to make it. */
+static int no_weights(int rc, const char *model_dir)
+{
+    struct buf path;
+    const char *found = NULL;
+
+    buf_init(&path);
+    for (size_t i = 0; !found && i < sizeof other_weights / sizeof *other_weights; i++) {
+        buf_clear(&path);
+        buf_addf(&path, "%s/%s", model_dir, other_weights[i]);
+        if (access(path.p, F_OK) == 0)
+            found = other_weights[i];
+    }
+    buf_done(&path);
+    if (!found)
+        return rc;
+    return FAIL(
+        rc,
+        "model '%s' has no model.safetensors, only '%s', which is not read; make one, where "
+        "Python has transformers: python3 -c 'from transformers import AutoModel as m; "
+        "m.from_pretrained(\"%s\").save_pretrained(\"%s\")'",
+        model_dir, found, model_dir, model_dir);
+}
+
 int bert_load(struct bert_weights *out, const char *model_dir, enum precision precision)
 {
     int rc = ERR_OK;
@@ -263,7 +304,11 @@ int bert_load(struct bert_weights *out, const char *model_dir, enum precision pr
     buf_init(&path);
     buf_addf(&path, "%s/model.safetensors", model_dir);
     TRY(bert_config_read(&w.config, model_dir));
-    TRY(safetensors_open(&w.file, path.p));
+    rc = safetensors_open(&w.file, path.p);
+    if (rc < 0) {
+        rc = rc == ERR_NOT_FOUND ? no_weights(rc, model_dir) : rc;
+        goto out;
+    }
     if (safetensors_find(w.file, "bert.embeddings.word_embeddings.weight"))
         l.prefix = "bert.";
     rc = load_all(&l);

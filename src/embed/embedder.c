@@ -28,7 +28,7 @@
 /* What one running call needs; kept in a list for the next. */
 struct scratch {
     struct scratch *next;
-    void *memory;         /* for bert_encode */
+    void *memory; /* for bert_encode */
     struct crew *crew;
     struct token *tokens; /* [max_tokens] of a question */
     int32_t *ids;         /* [batch_tokens] */
@@ -53,8 +53,7 @@ static struct scratch *scratch_new(const struct embedder *e)
 {
     struct scratch *s = mem_calloc(1, sizeof *s);
 
-    s->memory =
-        mem_alloc_aligned(bert_scratch_bytes(e->bert, e->batch_tokens, e->info.max_tokens));
+    s->memory = mem_alloc_aligned(bert_scratch_bytes(e->bert, e->batch_tokens, e->info.max_tokens));
     s->crew = crew_new();
     s->tokens = mem_calloc(e->info.max_tokens, sizeof *s->tokens);
     s->ids = mem_calloc(e->batch_tokens, sizeof *s->ids);
@@ -144,12 +143,21 @@ static void fill_info(struct embedder *e, const struct model_files *m)
         .max_tokens = limit < c->n_positions ? limit : c->n_positions,
         .pooling = m->cls_pooling ? "cls" : "mean",
         .precision = precision_name(bert_precision(e->bert)),
+        .query_prefix = e->query_prefix,
+        .document_prefix = e->document_prefix,
         .weight_bytes = safetensors_bytes(bert_weights(e->bert)).n,
+        .memory_bytes = bert_memory_bytes(e->bert),
     };
     e->batch_tokens = e->info.max_tokens > BATCH_TOKENS ? e->info.max_tokens : BATCH_TOKENS;
 }
 
-static int check_fit(const struct embedder *e)
+/* What is given, else the model's own, else nothing. */
+static char *choose_prefix(const char *given, const char *prompt)
+{
+    return mem_strdup(given && *given ? given : prompt ? prompt : "");
+}
+
+static int check_fit(const struct embedder *e, const struct model_files *m)
 {
     size_t words = wordpiece_vocab_size(e->tokenizer);
 
@@ -158,6 +166,11 @@ static int check_fit(const struct embedder *e)
                     "model '%s': the tokenizer knows %zu tokens, the encoder only %zu; they belong "
                     "to different models",
                     e->model_dir, words, e->info.vocab_size);
+    if (m->lower_case && !wordpiece_lower_case(e->tokenizer))
+        return FAIL(ERR_UNSUPPORTED,
+                    "model '%s': 'do_lower_case' in sentence_bert_config.json is true and the "
+                    "tokenizer keeps case; only a tokenizer that lowers case is supported then",
+                    e->model_dir);
     if (e->info.max_tokens < 3)
         return FAIL(ERR_FORMAT, "model '%s': %zu positions leave no room for a text", e->model_dir,
                     e->info.max_tokens);
@@ -193,20 +206,22 @@ int embedder_open(struct embedder **out, const struct embedder_options *o)
     pthread_mutex_init(&e->mu, NULL);
     e->model_dir = mem_strdup(o->model_dir);
     e->name = last_part(o->model_dir);
-    e->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
-    e->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
     e->kernels = simd_get();
-    TRY(model_files_read(&files, e->model_dir));
     TRY(choose_precision(o->precision, e->kernels->level, &precision));
+    /* first: a model of another class is told by this */
     TRY(bert_open(&e->bert, e->model_dir, precision));
+    TRY(model_files_read(&files, e->model_dir));
+    e->query_prefix = choose_prefix(o->query_prefix, files.query_prompt);
+    e->document_prefix = choose_prefix(o->document_prefix, files.document_prompt);
     TRY(wordpiece_open(&e->tokenizer, e->model_dir));
     fill_info(e, &files);
-    TRY(check_fit(e));
+    TRY(check_fit(e, &files));
     e->fingerprint = fingerprint_of(e);
     safetensors_drop_pages(bert_weights(e->bert)); /* only the word vectors are read from now on */
     *out = e;
     e = NULL; /* handed over */
 out:
+    model_files_done(&files);
     embedder_close(e);
     return rc;
 }

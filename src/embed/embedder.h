@@ -1,7 +1,7 @@
 /* embedder.h - texts in, unit vectors out: the encoder, its tokenizer, its name.
  *
  * Model    a folder with config.json (BERT class), model.safetensors, vocab.txt or tokenizer.json,
- *          and sentence-transformers' 1_Pooling/config.json and sentence_bert_config.json.
+ *          and what sentence-transformers adds: see embed/model_files.h.
  * Sentence vectors come from the same forward pass as the document's: the mean over the token
  *          outputs inside each span ("late chunking", Günther et al. 2024), so they cost nothing.
  * Memory   weights mapped (word embeddings) and packed (matrices): about 43 MB for the default
@@ -23,19 +23,21 @@ struct wordpiece;
 
 struct embedder_options {
     const char *model_dir;
-    const char *query_prefix;    /* NULL: "" */
-    const char *document_prefix; /* NULL: "" */
-    const char *precision;       /* "f32", "bf16", "int8"; "auto" or NULL: the fastest that is good */
+    const char *query_prefix;    /* NULL or "": the prompt that the model's files give, if any */
+    const char *document_prefix; /* the same */
+    const char *precision; /* "f32", "bf16", "int8"; "auto" or NULL: the fastest that is good */
 };
 
 struct embedder_info {
     const char *name; /* the folder's last part */
     const char *model_dir;
     size_t dim, n_layers, n_heads, hidden, intermediate, vocab_size;
-    size_t max_tokens;     /* with [CLS] and [SEP]; text beyond is cut */
-    const char *pooling;   /* "mean" or "cls" */
-    const char *precision; /* "f32", "bf16", "int8" */
-    size_t weight_bytes;
+    size_t max_tokens;                          /* with [CLS] and [SEP]; text beyond is cut */
+    const char *pooling;                        /* "mean" or "cls" */
+    const char *precision;                      /* "f32", "bf16", "int8" */
+    const char *query_prefix, *document_prefix; /* "": none */
+    size_t weight_bytes;                        /* of the file */
+    size_t memory_bytes; /* packed and copied; the word vectors stay in the file and are mapped */
 };
 
 int embedder_open(struct embedder **out, const struct embedder_options *o);

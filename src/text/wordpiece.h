@@ -71,5 +71,8 @@ size_t wordpiece_count(const struct wordpiece *w, struct str text);
 /* Every id is below this; added tokens count. */
 size_t wordpiece_vocab_size(const struct wordpiece *w);
 
+/* Whether case is lowered (and accents are stripped). */
+bool wordpiece_lower_case(const struct wordpiece *w);
+
 /* Part of the embedding's fingerprint. */
 struct digest wordpiece_digest(const struct wordpiece *w);

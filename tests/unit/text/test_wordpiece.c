@@ -213,6 +213,10 @@ Test(wordpiece, keeps_case_and_accents_where_the_model_does)
     EXPECT(w, "Caf\u00e9,cafe", "3[0,5) 6[5,6) 4[6,10)");
     EXPECT(w, "caf\u00e9", "0[0,5)");
     EXPECT(w, "cafe\u4e2dcafe\u0301", "4[0,4) 5[4,7) 0[7,13)");
+    cr_expect_not(wordpiece_lower_case(w));
+    wordpiece_close(w);
+    w = open_small("[UNK]\n[CLS]\n[SEP]\nx\n", "{}");
+    cr_expect(wordpiece_lower_case(w));
     wordpiece_close(w);
 }
 
