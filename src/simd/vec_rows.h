@@ -194,7 +194,7 @@ VEC_INLINE void prepare_int8(const float *x, size_t k, uint8_t *q, float *scale,
     size_t i = 0;
 
     range_of(x, k, &low, &high);
-    inverse = high > low ? 255 / (high - low) : 0;
+    inverse = high - low > RANGE_MIN ? 255 / (high - low) : 0;
     middle = rintf(-low * inverse);
     for (; i + VF_LANES <= k; i += VF_LANES)
         vf_store_u8(q + i, vf_fma(vf_load(x + i), vf_all(inverse), vf_all(middle)));
