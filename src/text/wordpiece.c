@@ -120,7 +120,7 @@ size_t wordpiece_vocab_size(const struct wordpiece *w)
 
 bool wordpiece_lower_case(const struct wordpiece *w)
 {
-    return w->lower_case;
+    return w->vocab.lower_case;
 }
 
 struct digest wordpiece_digest(const struct wordpiece *w)
