@@ -61,10 +61,10 @@ static void check_line(struct golden *g, struct str line, size_t i)
     arena_free(mem);
 }
 
-/* The worst text of all, whose cosine in bf16 is 0.9999 and in int8 0.99. */
+/* The worst of all golden texts has 1.000000 in f32, 0.99996 in bf16 and 0.9922 in int8. */
 static double least_cosine(const char *precision)
 {
-    return strcmp(precision, "f32") == 0 ? 0.9999 : strcmp(precision, "bf16") == 0 ? 0.999 : 0.98;
+    return strcmp(precision, "int8") == 0 ? 0.99 : 0.9999;
 }
 
 /* Every golden text of at most max_tokens, at one level. */
