@@ -37,7 +37,7 @@ void jsonw_fixed(struct jsonw *w, uint64_t v, int places);
 void jsonw_real(struct jsonw *w,
                 double v); /* up to 6 significant digits; NaN and infinities: null */
 /* A list of numbers, 9 significant digits each: as many as bring every float back bit for bit.
- * About 20 times faster than printf. At most JSONW_FLOAT_MAX bytes a number, comma included. */
+ * Ten times faster than printf. At most JSONW_FLOAT_MAX bytes a number, comma included. */
 #define JSONW_FLOAT_MAX 16
 void jsonw_floats(struct jsonw *w, const float *v, size_t n);
 /* A string of the bytes in base64 (RFC 4648, with padding). */
