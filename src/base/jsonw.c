@@ -108,7 +108,7 @@ static int nine_digits(double x, char digits[DIGITS], int *e)
     double scaled;
     uint32_t m;
 
-    *e = ilogb(x) * 1233 >> 12; /* log10(2) = 1233/4096: right, or one too small, for every float */
+    *e = ilogb(x) * 1233 >> 12; /* log10(2) = 1233/4096, rounded down: right, or one too small */
     scaled = times_ten_to(x, DIGITS - 1 - *e);
     if (scaled >= 999999999.5)
         scaled = times_ten_to(x, DIGITS - 1 - ++*e);

@@ -19,7 +19,7 @@ import threading
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_server import MODEL, RAGD, ROOT, Server, post, read_all, status_of
+from test_server import MODEL, RAGD, ROOT, Server, post, status_of
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
 try:
@@ -29,6 +29,7 @@ except ImportError:
         os.execv(CLIENTS, [CLIENTS] + sys.argv)
     openai = None
 
+os.environ["NO_PROXY"] = "127.0.0.1"
 NAME = os.path.basename(MODEL)
 DIM, LIMIT = 384, 256
 GOLDEN_MIN = 0.995  # the encoder may compute with whole numbers
@@ -258,6 +259,15 @@ def a_string_is_one_embedding(s):
     assert len(reply["data"][0]["embedding"]) == DIM
     assert reply["usage"] == {"prompt_tokens": 4, "total_tokens": 4}
     assert "embed;dur=" in headers["Server-Timing"] and "x-ragd-ignored" not in headers
+
+
+@test
+def routes_have_metrics_of_their_own(s):
+    s.ask("POST", "/v1/embeddings", {"input": "a"})
+    s.ask("GET", "/v1/models/none")
+    text = s.ask("GET", "/metrics")[2]
+    for route in ('route="/v1/embeddings"', 'route="/v1/models/{id}"'):
+        assert [x for x in text.splitlines() if x.startswith("ragd_http_requests_total{") and route in x], route
 
 
 @test
