@@ -17,8 +17,8 @@
 
 /* A body up to this size is read on the loop, tokens included: some 50 microseconds. */
 #define SMALL_BODY 2048
-/* Tokens of a slice for each thread: two batches of the encoder, so that threads finish together.
- */
+/* Tokens of a slice for each thread: two batches of the encoder, so that none waits long for the
+ * last. */
 #define SLICE_TOKENS 512
 
 struct embedding {
@@ -55,8 +55,8 @@ static void refuse(struct request *r, int rc, const char *text)
 {
     struct embedding *m = r->state;
 
-    if (m->read) {
-        reply_error(r, rc, text);
+    if (m->read) { /* then the encoder failed, and what is wrong with its files is our matter */
+        reply_error(r, rc == ERR_FORMAT ? ERR_SYSTEM : rc, text);
         return;
     }
     m->why.detail = str_of(text);
@@ -65,12 +65,14 @@ static void refuse(struct request *r, int rc, const char *text)
 
 /* ---- the reply ---- */
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "base64 holds little-endian floats");
+
 static void write_vector(struct jsonw *w, const struct embedding *m, size_t i, size_t dim)
 {
     const float *v = m->wanted.items[i].vector;
 
     if (m->wanted.base64)
-        jsonw_base64(w, v, dim * sizeof *v); /* little-endian, as every processor we run on */
+        jsonw_base64(w, v, dim * sizeof *v);
     else
         jsonw_floats(w, v, dim);
 }

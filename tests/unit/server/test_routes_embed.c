@@ -1,10 +1,12 @@
 #include "server/routes.h"
 
+#include <math.h>
 #include <semaphore.h>
 
 #include "base/jsonw.h"
 
 #include "support/live.h"
+#include "unit/embed/tiny_model.h"
 
 static json_t *call(const struct live *l, const char *path, const char *body, int wanted)
 {
@@ -126,6 +128,27 @@ Test(routes_embed, refusals_name_the_member_whoever_reads_the_body)
     json_decref(reply);
     buf_done(&body);
     live_close(&l);
+}
+
+Test(routes_embed, an_encoder_that_fails_is_our_fault)
+{
+    struct live l;
+    struct tiny_model m;
+    json_t *reply;
+
+    WORLD_OPEN(&l.world);
+    tiny_open(&m);
+    tiny_find(&m, "encoder.layer.1.output.dense.bias")->v[3] = NAN;
+    tiny_write_weights(&m, "F32");
+    snprintf(l.world.config.model.path, sizeof l.world.config.model.path, "%s", m.dir);
+    world_reopen(&l.world);
+    live_start(&l, NULL);
+    reply = call(&l, "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}", 500);
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(reply, "error"), "type")),
+                     "server_error");
+    json_decref(reply);
+    live_close(&l);
+    tiny_close(&m);
 }
 
 /* ---- overload ---- */
