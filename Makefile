@@ -152,6 +152,7 @@ $(filter $(B)/tests/unit/extract/test_extract% $(B)/tests/integration/test_inges
 .PHONY: test test-programs test-run check tsan tsan-run cov cov-run torture
 test: setup  ## every test under ASan and UBSan (T=name: those whose path has the name)
 	@$(MAKE) --no-print-directory model
+	@$(if $(SCRIPTS_CHOSEN),scripts/client-venv)
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 

@@ -76,16 +76,28 @@ void pool_free(struct pool *p)
     mem_free(p);
 }
 
-int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+typedef int (*push_fn)(struct queue *q, enum queue_lane lane, void *item);
+
+static int submit(struct pool *p, push_fn push, enum queue_lane lane, pool_fn fn, void *arg)
 {
     struct job *j = mem_alloc(sizeof *j);
     int rc;
 
     *j = (struct job){fn, arg};
-    rc = queue_try_push(p->jobs, lane, j);
+    rc = push(p->jobs, lane, j);
     if (rc < 0)
         mem_free(j);
     return rc;
+}
+
+int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+{
+    return submit(p, queue_try_push, lane, fn, arg);
+}
+
+int pool_submit_again(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+{
+    return submit(p, queue_put_back, lane, fn, arg);
 }
 
 /* Shared by the caller and its helpers; the last one out frees it, because a helper may still be

@@ -24,6 +24,10 @@ void pool_free(struct pool *p);
 /* ERR_BUSY when the lane is full: fn will not run. */
 int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
 
+/* The next part of work that was accepted before, to the end of the lane: not refused for being
+ * many. ERR_CANCELLED when the pool is ending. */
+int pool_submit_again(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
+
 /* fn(arg, i) for i in 0..n-1, spread over the workers and the caller; returns when all are done.
  * Workers take part in the bulk lane, between questions. */
 typedef void (*pool_each_fn)(void *arg, size_t i);

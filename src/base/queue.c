@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 struct lane {
-    void **items; /* ring of cap */
-    size_t head, n;
+    void **items; /* ring */
+    size_t cap, head, n;
 };
 
 struct queue {
@@ -24,7 +24,8 @@ struct queue *queue_new(size_t cap_per_lane)
 
     q->cap = cap_per_lane;
     for (int i = 0; i < N_QUEUE_LANES; i++)
-        q->lanes[i].items = mem_calloc(cap_per_lane, sizeof(void *));
+        q->lanes[i] =
+            (struct lane){.items = mem_calloc(cap_per_lane, sizeof(void *)), .cap = cap_per_lane};
     pthread_mutex_init(&q->mu, NULL);
     pthread_cond_init(&q->readable, NULL);
     pthread_cond_init(&q->writable, NULL);
@@ -43,20 +44,35 @@ void queue_free(struct queue *q)
     mem_free(q);
 }
 
-static int push(struct queue *q, enum queue_lane lane, void *item, bool wait)
+static void lane_add(struct lane *l, void *item)
+{
+    if (l->n == l->cap) { /* only what is put back makes it so long */
+        void **items = mem_calloc(2 * l->cap, sizeof(void *));
+
+        for (size_t i = 0; i < l->n; i++)
+            items[i] = l->items[(l->head + i) % l->cap];
+        mem_free(l->items);
+        *l = (struct lane){.items = items, .cap = 2 * l->cap, .n = l->n};
+    }
+    l->items[(l->head + l->n++) % l->cap] = item;
+}
+
+enum when_full { REFUSE, WAIT, EXCEED };
+
+static int push(struct queue *q, enum queue_lane lane, void *item, enum when_full when_full)
 {
     int rc = ERR_OK;
     struct lane *l = &q->lanes[lane];
 
     pthread_mutex_lock(&q->mu);
-    while (wait && !q->closed && l->n == q->cap)
+    while (when_full == WAIT && !q->closed && l->n >= q->cap)
         pthread_cond_wait(&q->writable, &q->mu);
     if (q->closed) {
         rc = FAIL(ERR_CANCELLED, "the queue is closed");
-    } else if (l->n == q->cap) {
+    } else if (when_full == REFUSE && l->n >= q->cap) {
         rc = FAIL(ERR_BUSY, "the queue is full (%zu waiting)", q->cap);
     } else {
-        l->items[(l->head + l->n++) % q->cap] = item;
+        lane_add(l, item);
         pthread_cond_signal(&q->readable);
     }
     pthread_mutex_unlock(&q->mu);
@@ -65,12 +81,17 @@ static int push(struct queue *q, enum queue_lane lane, void *item, bool wait)
 
 int queue_try_push(struct queue *q, enum queue_lane lane, void *item)
 {
-    return push(q, lane, item, false);
+    return push(q, lane, item, REFUSE);
 }
 
 int queue_push(struct queue *q, enum queue_lane lane, void *item)
 {
-    return push(q, lane, item, true);
+    return push(q, lane, item, WAIT);
+}
+
+int queue_put_back(struct queue *q, enum queue_lane lane, void *item)
+{
+    return push(q, lane, item, EXCEED);
 }
 
 static bool take_locked(struct queue *q, void **item)
@@ -81,7 +102,7 @@ static bool take_locked(struct queue *q, void **item)
         if (l->n == 0)
             continue;
         *item = l->items[l->head];
-        l->head = (l->head + 1) % q->cap;
+        l->head = (l->head + 1) % l->cap;
         l->n--;
         pthread_cond_broadcast(&q->writable);
         return true;

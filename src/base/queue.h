@@ -20,6 +20,11 @@ void queue_free(struct queue *q); /* what is still in it is not freed */
 int queue_try_push(struct queue *q, enum queue_lane lane, void *item); /* ERR_BUSY, ERR_CANCELLED */
 int queue_push(struct queue *q, enum queue_lane lane, void *item);     /* waits; ERR_CANCELLED */
 
+/* For an item that was in before and goes to the end of its lane: ERR_OK however full that is, or
+ * ERR_CANCELLED. So a lane may be longer than its bound by as many as are taken out and come back.
+ */
+int queue_put_back(struct queue *q, enum queue_lane lane, void *item);
+
 /* Waits for an item; false when the queue is closed and empty. */
 bool queue_pop(struct queue *q, void **item);
 bool queue_try_pop(struct queue *q, void **item);

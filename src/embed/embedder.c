@@ -277,10 +277,12 @@ static size_t tokenize(const struct embedder *e, struct scratch *s, const char *
 }
 
 /* Token outputs [n, dim] of one text into its vector. */
-static bool pool_text(const struct embedder *e, const float *rows, size_t n, float *out)
+static bool pool_text(const struct embedder *e, const float *rows, size_t n, bool raw, float *out)
 {
     size_t n_pooled = strcmp(e->info.pooling, "cls") == 0 ? 1 : n;
 
+    if (raw)
+        return pool_raw_mean(e->kernels, rows, n_pooled, e->info.dim, out);
     return pool_mean(e->kernels, rows, n_pooled, e->info.dim, out);
 }
 
@@ -316,7 +318,7 @@ int embed_query(struct embedder *e, struct pool *pool, struct str text, struct a
 
     for (size_t i = 0; i < n; i++)
         s->ids[i] = s->tokens[i].id;
-    ok = pool_text(e, encode_one(e, pool, s, n), n, vector);
+    ok = pool_text(e, encode_one(e, pool, s, n), n, false, vector);
     scratch_give(e, s);
     if (!ok)
         return no_direction(e);
@@ -342,11 +344,32 @@ struct window {
     atomic_bool failed; /* some vector had no direction */
 };
 
+/* Ids stand for no text, so they have no places. */
+static void copy_ids(struct window *w, size_t i, struct token *tokens)
+{
+    const struct embed_item *item = &w->items[i];
+
+    CHECK(item->n_ids >= 1 && item->n_ids <= w->e->info.max_tokens);
+    CHECK(item->n_spans == 0);
+    for (size_t j = 0; j < item->n_ids; j++) {
+        CHECK(item->ids[j] >= 0 && (size_t)item->ids[j] < w->e->info.vocab_size);
+        tokens[j] = (struct token){.id = item->ids[j]};
+    }
+    w->lengths[i] = (uint32_t)item->n_ids;
+    w->items[i].cut = false;
+}
+
 static void tokenize_item(void *arg, size_t i)
 {
     struct window *w = arg;
-    struct scratch *s = scratch_take(w->e);
     struct token *tokens = w->tokens + i * w->e->info.max_tokens;
+    struct scratch *s;
+
+    if (w->items[i].ids) {
+        copy_ids(w, i, tokens);
+        return;
+    }
+    s = scratch_take(w->e);
 
     w->lengths[i] = (uint32_t)tokenize(w->e, s, w->e->document_prefix, w->items[i].text, tokens,
                                        &w->items[i].cut);
@@ -424,7 +447,7 @@ static void encode_batch(void *arg, size_t i_batch)
     for (size_t i = 0; i < n; i++) {
         struct embed_item *item = &w->items[order[i]];
 
-        if (!pool_text(e, rows, lengths[i], item->vector))
+        if (!pool_text(e, rows, lengths[i], item->raw, item->vector))
             w->failed = true;
         pool_spans(e, item, w->tokens + order[i] * e->info.max_tokens, lengths[i], rows);
         rows += lengths[i] * e->info.dim;

@@ -56,12 +56,16 @@ int embed_query(struct embedder *e, struct pool *pool, struct str text, struct a
                 float **out);
 
 struct embed_item {
-    struct str text;          /* borrowed */
+    struct str text;    /* borrowed */
+    const int32_t *ids; /* not NULL: [n_ids], encoded in place of text and as they are, [CLS]
+                           and [SEP] included; 1..max_tokens, each below vocab_size */
+    size_t n_ids;
     const struct span *spans; /* sentences in it; may be NULL */
-    size_t n_spans;
-    float *vector;       /* out [dim], the caller's */
-    float *span_vectors; /* out [n_spans, dim], unit length (zero for a span past the cut) */
-    bool cut;            /* out: the text was longer than the model's limit */
+    size_t n_spans;           /* 0 with ids */
+    bool raw;                 /* the vector keeps the length that pooling gave it */
+    float *vector;            /* out [dim], the caller's */
+    float *span_vectors;      /* out [n_spans, dim], unit length (zero for a span past the cut) */
+    bool cut;                 /* out: the text was longer than the model's limit */
 };
 
 /* A batch of passages, without padding, spread over the pool's threads (NULL: this thread). */

@@ -3,21 +3,43 @@
 #include <math.h>
 #include <string.h>
 
-bool pool_mean(const struct simd *k, const float *rows, size_t n, size_t dim, float *out)
+/* The sum of the rows and its squared length; false, and zeros, without a direction. */
+static bool sum_rows(const struct simd *k, const float *rows, size_t n, size_t dim, float *out,
+                     float *squares)
 {
-    float squares, factor;
-
     memset(out, 0, dim * sizeof *out);
     for (size_t i = 0; i < n; i++)
         k->add(out, rows + i * dim, dim);
-    squares = k->dot(out, out, dim);
-    if (!isfinite(squares) || squares == 0) {
-        memset(out, 0, dim * sizeof *out);
-        return false;
-    }
-    factor = 1 / sqrtf(squares); /* the mean's own 1/n falls out of it */
+    *squares = k->dot(out, out, dim);
+    if (isfinite(*squares) && *squares > 0)
+        return true;
+    memset(out, 0, dim * sizeof *out);
+    return false;
+}
+
+static void scale(float *v, size_t dim, float factor)
+{
     for (size_t i = 0; i < dim; i++)
-        out[i] *= factor;
+        v[i] *= factor;
+}
+
+bool pool_mean(const struct simd *k, const float *rows, size_t n, size_t dim, float *out)
+{
+    float squares;
+
+    if (!sum_rows(k, rows, n, dim, out, &squares))
+        return false;
+    scale(out, dim, 1 / sqrtf(squares)); /* the mean's own 1/n falls out of it */
+    return true;
+}
+
+bool pool_raw_mean(const struct simd *k, const float *rows, size_t n, size_t dim, float *out)
+{
+    float squares;
+
+    if (!sum_rows(k, rows, n, dim, out, &squares))
+        return false;
+    scale(out, dim, 1 / (float)n);
     return true;
 }
 

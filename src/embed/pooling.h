@@ -12,6 +12,9 @@
  * or a value is not finite. */
 bool pool_mean(const struct simd *k, const float *rows, size_t n, size_t dim, float *out);
 
+/* The mean of rows [n, dim] as it is. False, and zeros, as above. */
+bool pool_raw_mean(const struct simd *k, const float *rows, size_t n, size_t dim, float *out);
+
 /* Tokens whose text begins inside the span: *first .. *first + count. [CLS] and [SEP] belong to
  * none.
  *   tokens   [n], in order of place, the first and last are the special ones

@@ -218,11 +218,18 @@ static void refuse(struct conn *c, int status, const char *code, const char *rea
     reply_problem(r, status, code, "%s", reason);
 }
 
+/* For answering what did not become a request. */
+static void request_without_head(struct conn *c)
+{
+    c->request = request_new(c, c->loop, c->local, c->first_ns);
+    c->request->close_after = true;
+    c->request->head.path = http_path_of(buf_view(&c->gate.head));
+}
+
 static void head_refused(struct conn *c)
 {
     metrics_count(c->loop->service->metrics, COUNT_BAD_REQUESTS);
-    c->request = request_new(c, c->loop, c->local, c->first_ns);
-    c->request->close_after = true;
+    request_without_head(c);
     if (c->gate.status == 405)
         buf_add_str(&c->request->extra, "Allow: " GATE_METHODS "\r\n");
     refuse(c, c->gate.status, "refused", c->gate.reason);
@@ -446,7 +453,7 @@ static void timed_out(struct conn *c)
 {
     metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
     if (!c->request)
-        c->request = request_new(c, c->loop, c->local, c->first_ns);
+        request_without_head(c);
     c->request->close_after = true;
     refuse(c, 408, "timeout", "the request was not whole in time (limits.receive_s)");
 }
@@ -495,8 +502,8 @@ static int open_handle(struct conn *c, uv_stream_t *listener, int fd)
 
 static void refuse_connection(struct conn *c)
 {
-    c->request = request_new(c, c->loop, c->local, clock_ns());
-    c->request->close_after = true;
+    c->first_ns = clock_ns();
+    request_without_head(c);
     refuse(c, 503, "busy", "too many connections (limits.connections)");
 }
 

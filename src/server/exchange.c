@@ -171,14 +171,14 @@ void reply_json(struct request *r, int status, struct buf *body)
     reply(r, status, "application/json", body);
 }
 
-static void write_problem(struct request *r, int status, const char *code, struct str detail)
+void reply_refusal(struct request *r, const struct refusal *why)
 {
     struct buf body = {0};
+    const char *type = refusal_write(&body, dialect_of_path(r->head.path), why);
 
-    if (status == 503 || status == 429)
+    if (why->status == 503 || why->status == 429)
         buf_add_str(&r->extra, "Retry-After: 1\r\n");
-    http_problem(&body, status, code, detail);
-    reply(r, status, "application/problem+json", &body);
+    reply(r, why->status, type, &body);
 }
 
 void reply_problem(struct request *r, int status, const char *code, const char *fmt, ...)
@@ -189,7 +189,7 @@ void reply_problem(struct request *r, int status, const char *code, const char *
     va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
-    write_problem(r, status, code, str_of(detail));
+    reply_refusal(r, &(struct refusal){status, code, NULL, str_of(detail)});
 }
 
 void reply_error(struct request *r, int rc, const char *text)
@@ -200,7 +200,27 @@ void reply_error(struct request *r, int rc, const char *text)
         log_event(LOG_ERROR, "failed", LOG_S("error", text), LOG_S("request_id", r->id));
     if (rc == ERR_BUSY)
         metrics_count(r->loop->service->metrics, COUNT_BUSY);
-    write_problem(r, status, err_name(rc), str_of(text));
+    reply_refusal(r, &(struct refusal){status, err_name(rc), NULL, str_of(text)});
+}
+
+/* ---- timings ---- */
+
+static void add_duration(struct buf *out, const char *name, uint64_t ns, const char *after)
+{
+    buf_add_str(out, name);
+    buf_add_str(out, ";dur=");
+    buf_add_fixed(out, ns / 1000, 3);
+    buf_add_str(out, after);
+}
+
+/* "embed;dur=0.4, search;dur=0.08, total;dur=0.6" */
+void reply_timing(struct request *r, const struct trace *t)
+{
+    buf_add_str(&r->extra, "Server-Timing: ");
+    for (int i = 0; i < N_STAGES; i++)
+        if (t->ns[i])
+            add_duration(&r->extra, stage_name((enum stage)i), t->ns[i], ", ");
+    add_duration(&r->extra, "total", trace_total_ns(t), "\r\n");
 }
 
 /* ---- streams ---- */
@@ -289,6 +309,15 @@ void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
     if (rc < 0) {
         request_release(r);
         reply_error(r, rc, err_text());
+    }
+}
+
+void request_work_again(struct request *r, struct pool *pool, enum queue_lane lane)
+{
+    request_hold(r);
+    if (work_submit_again(&r->work, pool, lane) < 0) {
+        request_release(r);
+        reply_error(r, ERR_CANCELLED, err_text());
     }
 }
 

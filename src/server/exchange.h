@@ -14,6 +14,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/trace.h"
+#include "server/compat.h"
 #include "server/http.h"
 #include "server/loop.h"
 
@@ -59,11 +61,16 @@ struct request {
 /* The whole reply; `body` is emptied. content_type NULL: no body. */
 void reply(struct request *r, int status, const char *content_type, struct buf *body);
 void reply_json(struct request *r, int status, struct buf *body);
-/* problem+json; 503 and 429 carry Retry-After. */
+/* In the shape that the path asks for (server/compat.h); 503 and 429 carry Retry-After. */
+void reply_refusal(struct request *r, const struct refusal *why);
+/* The same without a param. */
 void reply_problem(struct request *r, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The problem of an ERR_* with its text. */
+/* The refusal of an ERR_* with its text. */
 void reply_error(struct request *r, int rc, const char *text);
+
+/* Adds Server-Timing: the stages that took part, in ms, and the total so far. */
+void reply_timing(struct request *r, const struct trace *t);
 
 void stream_begin(struct request *r, const char *content_type);
 void stream_write(struct request *r, const void *p, size_t n);
@@ -75,6 +82,10 @@ void stream_end(struct request *r);
  * error's text is in r->work.error during done. */
 void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
                   int (*run)(struct request *r), void (*done)(struct request *r, int rc));
+
+/* In `done`, when all went well: the next part, after what waits in the lane; not refused for
+ * being many. */
+void request_work_again(struct request *r, struct pool *pool, enum queue_lane lane);
 
 /* The usual handler: `make` fills the body of a 200 on a pool, or fails. A status other than 200
  * goes to *status; no body: 204. */

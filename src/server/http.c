@@ -91,6 +91,18 @@ int http_parse_head(struct str head, struct arena *mem, struct http_head *out)
     return ERR_OK;
 }
 
+struct str http_path_of(struct str head)
+{
+    const char *end = head.p + head.n;
+    const char *from = head.n ? memchr(head.p, ' ', head.n) : NULL, *to;
+
+    if (!from)
+        return (struct str){"", 0};
+    for (to = ++from; to < end && *to != ' ' && *to != '?' && *to != '\r'; to++)
+        ;
+    return to < end ? (struct str){from, (size_t)(to - from)} : (struct str){"", 0};
+}
+
 /* ---- fields ---- */
 
 struct str http_field(const struct http_head *h, const char *name)

@@ -31,6 +31,9 @@ struct http_head {
  * parser sees it otherwise than the gate. */
 int http_parse_head(struct str head, struct arena *mem, struct http_head *out);
 
+/* The path of a head that may not be whole, for refusing it in the right shape; "" before it is. */
+struct str http_path_of(struct str head);
+
 /* The value of a field without surrounding space; {NULL, 0} when it is not there. */
 struct str http_field(const struct http_head *h, const char *name);
 

@@ -226,17 +226,29 @@ static void work_on_pool(void *arg, int i_worker)
     loop_post(w);
 }
 
-int work_submit(struct work *w, struct pool *pool, enum queue_lane lane)
+typedef int (*submit_fn)(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
+
+static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submit_fn to_pool)
 {
     int rc;
 
     w->error = NULL;
     w->rc = ERR_OK;
     w->submitted_ns = clock_ns();
-    rc = pool_submit(pool, lane, work_on_pool, w);
+    rc = to_pool(pool, lane, work_on_pool, w);
     if (rc == ERR_OK)
         w->loop->n_away++;
     return rc;
+}
+
+int work_submit(struct work *w, struct pool *pool, enum queue_lane lane)
+{
+    return submit(w, pool, lane, pool_submit);
+}
+
+int work_submit_again(struct work *w, struct pool *pool, enum queue_lane lane)
+{
+    return submit(w, pool, lane, pool_submit_again);
 }
 
 void work_expect(struct work *w)

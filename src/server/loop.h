@@ -70,5 +70,8 @@ void loop_post(struct work *w);
 /* ERR_BUSY when the lane is full: neither run nor done will be called. */
 int work_submit(struct work *w, struct pool *pool, enum queue_lane lane);
 
+/* The next part of a work that was accepted: not refused for being many. */
+int work_submit_again(struct work *w, struct pool *pool, enum queue_lane lane);
+
 /* Something other than a pool will loop_post this work: the loop waits for it when draining. */
 void work_expect(struct work *w);

@@ -46,24 +46,6 @@ static void log_question(const struct request *r, const struct query *q)
 
 /* ---- reply headers ---- */
 
-static void add_duration(struct buf *out, const char *name, uint64_t ns, const char *after)
-{
-    buf_add_str(out, name);
-    buf_add_str(out, ";dur=");
-    buf_add_fixed(out, ns / 1000, 3);
-    buf_add_str(out, after);
-}
-
-/* Stages that took part, in ms: "embed;dur=0.4, search;dur=0.08, total;dur=0.6". */
-static void add_server_timing(struct request *r, const struct trace *t)
-{
-    buf_add_str(&r->extra, "Server-Timing: ");
-    for (int i = 0; i < N_STAGES; i++)
-        if (t->ns[i])
-            add_duration(&r->extra, stage_name((enum stage)i), t->ns[i], ", ");
-    add_duration(&r->extra, "total", trace_total_ns(t), "\r\n");
-}
-
 /* RFC 9211. Age is told for what was stored, as RFC 9111 has it. */
 static void add_cache_status(struct request *r, const struct answer *a)
 {
@@ -122,7 +104,7 @@ static void write_answer(struct request *r, struct ask *a, struct buf *body)
 {
     ask_reply(a, body);
     add_cache_status(r, &a->answer);
-    add_server_timing(r, &a->answer.trace);
+    reply_timing(r, &a->answer.trace);
 }
 
 static void query_answered(struct ask *a)
@@ -241,7 +223,7 @@ static void search_done(struct request *r, int rc)
     }
     query_search_reply(&s->answer, &body);
     metrics_trace(r->loop->service->metrics, &s->answer.trace);
-    add_server_timing(r, &s->answer.trace);
+    reply_timing(r, &s->answer.trace);
     reply_json(r, 200, &body);
 }
 

@@ -1,7 +1,7 @@
 /* The real server with two event loops, and clients of every kind at once: cached and fresh
- * questions, streams, documents that come and go, numbers read, clients that leave without
- * waiting. It is stopped in the middle of questions: each of them gets its whole reply, or was
- * never accepted.
+ * questions, streams, lists to embed, documents that come and go, numbers read, clients that leave
+ * without waiting. It is stopped in the middle of questions: each of them gets its whole reply, or
+ * was never accepted.
  *
  * A plain main, for ThreadSanitizer. Exit 0: every reply was the one its client has a right to.
  * Without the model there is nothing to run, and it says so.
@@ -149,6 +149,26 @@ static void *stream(void *arg)
     return NULL;
 }
 
+/* A list of several slices, in a body that a worker reads; one input, in the questions' lane. */
+static void *embed(void *arg)
+{
+    struct client *c = arg;
+    struct buf list = {0};
+
+    buf_add_str(&list, "{\"input\":[\"a\"");
+    for (int i = 0; i < 90; i++)
+        buf_add_str(&list, ",\"many words are in this part of the list of all parts\"");
+    buf_add_str(&list, "]}");
+    for (int i = 0; i < N_ROUNDS / 4; i++) {
+        call(c->race, "POST", "/v1/embeddings", list.p, "\"index\":90");
+        call(c->race, "POST", "/embed", "{\"inputs\":\"alone\"}", "[[");
+        call_and_leave(c->race, "/v1/embeddings", list.p);
+        call(c->race, "GET", "/v1/models", "", "ragd-extractive");
+    }
+    buf_done(&list);
+    return NULL;
+}
+
 static void *write_documents(void *arg)
 {
     struct client *c = arg;
@@ -205,7 +225,7 @@ static void start(struct client *c, struct race *race, int i, void *(*main_of)(v
 
 static void everything_at_once(struct race *race)
 {
-    struct client clients[N_ASKERS + 3];
+    struct client clients[N_ASKERS + 4];
 
     call(race, "POST", "/documents",
          "{\"documents\":[{\"id\":\"frogs\",\"text\":\"Frogs eat no flies.\"}]}", "ingested");
@@ -214,7 +234,8 @@ static void everything_at_once(struct race *race)
     start(&clients[N_ASKERS], race, 0, stream);
     start(&clients[N_ASKERS + 1], race, 0, write_documents);
     start(&clients[N_ASKERS + 2], race, 0, watch);
-    for (int i = 0; i < N_ASKERS + 3; i++)
+    start(&clients[N_ASKERS + 3], race, 0, embed);
+    for (int i = 0; i < N_ASKERS + 4; i++)
         pthread_join(clients[i].thread, NULL);
 }
 

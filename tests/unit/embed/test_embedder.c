@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -397,6 +398,65 @@ Test(embed, a_sentence_behind_the_cut_has_no_vector)
     spans_of(e, text, spans, 2, v[0]);
     cr_expect_float_eq(dot(v[0], v[0]), 1, 1e-5);
     cr_expect_eq(dot(v[1], v[1]), 0.0);
+    embedder_close(e);
+}
+
+/* Ids of a text as its tokenizer gives them, [CLS] and [SEP] included. */
+static size_t ids_of(struct embedder *e, const char *text, int32_t *ids)
+{
+    struct token tokens[64];
+    size_t n = wordpiece_encode(embedder_tokenizer(e), str_of(text), tokens, 64, NULL);
+
+    for (size_t i = 0; i < n; i++)
+        ids[i] = tokens[i].id;
+    return n;
+}
+
+Test(embed, ids_stand_for_their_text_and_take_no_prefix)
+{
+    struct embedder *e = open_with(NULL, "d ");
+    float v[2][24];
+    int32_t ids[64];
+    struct embed_item items[] = {{.ids = ids, .n_ids = ids_of(e, "d a b", ids), .vector = v[0]},
+                                 {.text = STR_LIT("c d e f"), .vector = v[1], .cut = true}};
+
+    cr_assert_eq(embed_documents(e, NULL, items, 2), ERR_OK, "%s", err_text());
+    cr_expect(same(v[0], passage(e, "a b")));
+    cr_expect(same(v[1], passage(e, "c d e f")), "texts and ids may be mixed");
+    cr_expect_not(items[0].cut);
+    embedder_close(e);
+}
+
+Test(embed, a_raw_vector_has_the_direction_and_not_the_length)
+{
+    struct embedder *e = open_with(NULL, NULL);
+    float v[24];
+    struct embed_item item = {.text = STR_LIT("a b c"), .raw = true, .vector = v};
+    double length;
+
+    cr_assert_eq(embed_documents(e, NULL, &item, 1), ERR_OK, "%s", err_text());
+    length = sqrt(dot(v, v));
+    cr_expect_gt(fabs(length - 1), 0.01);
+    cr_expect_float_eq(dot(v, passage(e, "a b c")) / length, 1, 1e-5);
+    embedder_close(e);
+}
+
+Test(embed, ids_that_the_model_lacks_are_our_mistake, .signal = SIGABRT)
+{
+    struct embedder *e = open_with(NULL, NULL);
+    float v[24];
+    int32_t ids[] = {2, 60, 3};
+    struct embed_item item = {.ids = ids, .n_ids = 3, .vector = v};
+
+    embed_documents(e, NULL, &item, 1);
+}
+
+Test(embed, prefixes_are_told)
+{
+    struct embedder *e = open_with("q ", NULL);
+
+    cr_expect_str_eq(embedder_info(e)->query_prefix, "q ");
+    cr_expect_str_eq(embedder_info(e)->document_prefix, "");
     embedder_close(e);
 }
 

@@ -12,6 +12,18 @@ Test(pooling, gives_the_direction_of_the_mean)
     cr_expect_float_eq(out[1], 0.8f, 1e-6f);
 }
 
+Test(pooling, gives_the_mean_itself)
+{
+    float rows[] = {1, 0, 5, 8}, out[2];
+
+    cr_expect(pool_raw_mean(simd_get(), rows, 2, 2, out));
+    cr_expect_float_eq(out[0], 3, 1e-6f);
+    cr_expect_float_eq(out[1], 4, 1e-6f);
+    rows[0] = NAN;
+    cr_expect_not(pool_raw_mean(simd_get(), rows, 2, 2, out));
+    cr_expect(out[0] == 0 && out[1] == 0);
+}
+
 Test(pooling, says_when_there_is_no_direction)
 {
     float rows[] = {1, 2, -1, -2, INFINITY, NAN}, out[2] = {7, 7};

@@ -40,6 +40,22 @@ Test(http, knows_when_a_connection_ends)
     arena_free(mem);
 }
 
+static void expect_path(const char *head, const char *path)
+{
+    struct str got = http_path_of(str_of(head));
+
+    cr_expect(str_eq(got, str_of(path)), "'%s': '%.*s'", head, STR_ARGS(got));
+}
+
+Test(http, finds_the_path_of_a_head_that_broke_off)
+{
+    expect_path("POST /v1/x HTTP/1.1\r\nBad", "/v1/x");
+    expect_path("GET /a?b=c HT", "/a");
+    expect_path("GET /a", "");
+    expect_path("GET", "");
+    expect_path("", "");
+}
+
 Test(http, refuses_a_head_that_the_parser_does_not_understand)
 {
     struct arena *mem = arena_new(0);

@@ -1,0 +1,62 @@
+/* routes_models.c - GET /v1/models and /v1/models/{id}, as OpenAI lists them. */
+#include "base/jsonw.h"
+#include "engine/engine.h"
+#include "server/embed_request.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+#define EXTRACTIVE_MODEL "ragd-extractive"
+
+static const struct engine *engine_of(const struct request *r)
+{
+    return r->loop->service->engine;
+}
+
+/* `created` is when this server began to offer it: the model's own age is not known. */
+static void write_model(struct jsonw *w, const struct engine *e, const char *id)
+{
+    jsonw_open(w, '{');
+    jsonw_key(w, "id"), jsonw_cstr(w, id);
+    jsonw_key(w, "object"), jsonw_cstr(w, "model");
+    jsonw_key(w, "created"), jsonw_int(w, e->started_ms / 1000);
+    jsonw_key(w, "owned_by"), jsonw_cstr(w, "ragd");
+    jsonw_close(w, '}');
+}
+
+void handle_models_list(struct request *r)
+{
+    const struct engine *e = engine_of(r);
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "object"), jsonw_cstr(&w, "list");
+    jsonw_key(&w, "data"), jsonw_open(&w, '[');
+    write_model(&w, e, embedder_info(e->embedder)->name);
+    write_model(&w, e, EXTRACTIVE_MODEL);
+    jsonw_close(&w, ']');
+    jsonw_close(&w, '}');
+    reply_json(r, 200, &body);
+}
+
+/* The other name of the embedding model is known too, though not listed twice. */
+void handle_model_get(struct request *r)
+{
+    const struct engine *e = engine_of(r);
+    const char *known[] = {embedder_info(e->embedder)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+    struct str id = r->tail;
+    char detail[256];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_eq(id, str_of(known[i]))) {
+            write_model(&w, e, known[i]);
+            reply_json(r, 200, &body);
+            return;
+        }
+    snprintf(detail, sizeof detail,
+             "the model '%.*s' does not exist here; GET /v1/models lists them",
+             (int)(id.n < 128 ? id.n : 128), id.p);
+    reply_refusal(r, &(struct refusal){404, "model_not_found", "model", str_of(detail)});
+}
