@@ -67,3 +67,23 @@ Test(tokens, the_first_are_the_text_up_to_there)
     first = tokens_first(NULL, text, 0);
     cr_expect_eq(first.n, 0);
 }
+
+Test(tokens, a_tokenizer_is_asked_when_there_is_one)
+{
+    struct wordpiece *w;
+    struct str text = STR_LIT("the capital is 1 or 2. the capital."), first;
+    struct tokens all = {0};
+    size_t n;
+
+    tokenizer_open(&w);
+    n = wordpiece_count(w, text);
+    cr_expect_eq(tokens_count(w, text), n);
+    tokens_all(w, text, &all);
+    cr_expect_eq(all.n, n);
+    first = tokens_first(w, text, n);
+    cr_expect(str_eq(first, text));
+    first = tokens_first(w, text, 2);
+    cr_expect_eq(first.n, all.v[1].end);
+    mem_free(all.v);
+    wordpiece_close(w);
+}
