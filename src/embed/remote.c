@@ -57,14 +57,6 @@ static int64_t now_ms(void)
 
 /* ---- one try ---- */
 
-/* What a try told us about the server. */
-enum verdict {
-    VERDICT_DONE,
-    VERDICT_AGAIN,  /* worth another try */
-    VERDICT_NO,     /* it answered, and will answer the same again */
-    VERDICT_BROKEN, /* it answered nonsense */
-};
-
 /* One request: what to send, how to read the reply, until when. It ends with ERR_OK, ERR_TIMEOUT,
  * ERR_UNAVAILABLE (not there, perhaps later), ERR_ARGUMENT (refused for good) or ERR_FORMAT
  * (nonsense); outside, the last two are ERR_UNAVAILABLE too. */
@@ -76,7 +68,7 @@ struct ask {
     int (*read)(struct remote *r, void *arg, struct str reply);
     void *arg;
     /* of the last try */
-    enum verdict verdict;
+    bool again;  /* another may help */
     bool failed; /* counts for the breaker */
     int status;
     int64_t retry_after_ms;
@@ -138,11 +130,10 @@ static int judge(struct remote *r, struct ask *a, const struct http_result *repl
     a->retry_after_ms = reply->retry_after_ms;
     if (reply->status == 200) {
         rc = a->read(r, a->arg, buf_view(&reply->body));
-        a->verdict = rc < 0 ? VERDICT_BROKEN : VERDICT_DONE;
         a->failed = rc < 0;
         return rc < 0 ? err_context(ERR_FORMAT, "%s", a->shown) : ERR_OK;
     }
-    a->verdict = is_passing(reply->status) ? VERDICT_AGAIN : VERDICT_NO;
+    a->again = is_passing(reply->status);
     a->failed = reply->status >= 500;
     if (dislikes_base64(r, reply))
         r->floats = true;
@@ -161,10 +152,11 @@ static int try_once(struct remote *r, struct ask *a)
     int rc = http_client_call(r->client, &call, &reply);
 
     r->n_requests++;
+    a->again = false;
     a->status = 0;
     a->retry_after_ms = -1;
     if (rc < 0) {
-        a->verdict = rc == ERR_UNAVAILABLE ? VERDICT_AGAIN : VERDICT_NO;
+        a->again = rc == ERR_UNAVAILABLE;
         a->failed = rc == ERR_UNAVAILABLE || left >= FAIR_MS || left * 2 >= r->timeout_ms;
         return rc;
     }
@@ -257,7 +249,7 @@ static int try_if_allowed(struct remote *r, struct ask *a)
     int64_t wait_ms;
     enum breaker_pass pass = breaker_enter(r->breaker, now_ms(), &wait_ms);
 
-    a->verdict = VERDICT_NO;
+    a->again = false;
     a->status = 0;
     if (pass == BREAKER_REFUSED)
         return refused_by_breaker(r, wait_ms);
@@ -297,8 +289,8 @@ static int ask(struct remote *r, struct ask *a)
         if (rc == ERR_OK)
             return rc;
         wait = pause_before(i, a->retry_after_ms);
-        if (a->verdict != VERDICT_AGAIN || i + 1 == REMOTE_TRIES || now_ms() + wait >= a->until_ms)
-            return err_context(rc, "embedding server");
+        if (!a->again || i + 1 == REMOTE_TRIES || now_ms() + wait >= a->until_ms)
+            return rc;
         sleep_ms(wait);
         r->n_retries++;
     }
@@ -331,8 +323,8 @@ static int fetch_info(struct remote *r, int64_t until_ms, struct wire_info *out)
 static int agree(struct remote *r, const struct wire_info *info)
 {
     if (*r->model && *info->model && strcmp(r->model, info->model) != 0)
-        return FAIL(ERR_ARGUMENT, "embedding server: %s: it serves the model '%s', not '%s'",
-                    r->info_shown, info->model, r->model);
+        return FAIL(ERR_ARGUMENT, "%s: it serves the model '%s', not '%s'", r->info_shown,
+                    info->model, r->model);
     if (info->batch && info->batch < r->batch)
         r->batch = info->batch;
     r->introduced = true;
@@ -406,6 +398,8 @@ static int embed_batch(struct remote *r, const struct str *texts, size_t n, int6
         rc = ask(r, &a);
     }
     buf_done(&body);
+    if (rc == ERR_TIMEOUT && n > 1)
+        return err_context(rc, "%zu texts in one request (embed.batch, embed.timeout_ms)", n);
     return rc;
 }
 
@@ -473,7 +467,8 @@ static int run_job(struct job *j)
 /* What a caller can do about it is the same. */
 static int from_outside(int rc)
 {
-    return rc == ERR_ARGUMENT || rc == ERR_FORMAT ? ERR_UNAVAILABLE : rc;
+    return rc < 0 ? err_context(rc == ERR_TIMEOUT ? rc : ERR_UNAVAILABLE, "embedding server")
+                  : ERR_OK;
 }
 
 int remote_embed(struct remote *r, const struct str *texts, size_t n, int64_t within_ms, float *out)
@@ -656,8 +651,7 @@ static int meet(struct remote *r, const struct remote_options *o)
         TRY(fetch_info(r, until_ms, &info));
         TRY(agree(r, &info));
         if (!*r->model && !*info.model) {
-            rc = FAIL(ERR_ARGUMENT,
-                      "embedding server: %s does not say what model it serves; embed.model can",
+            rc = FAIL(ERR_ARGUMENT, "%s does not say what model it serves; embed.model can",
                       r->info_shown);
             goto out;
         }

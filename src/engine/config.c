@@ -121,7 +121,7 @@ static const struct setting settings[] = {
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
 
-    INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor"),
+    INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor, 16 when a server embeds"),
     INT("server.loops", server.loops, "1", 1, 64, "event loops"),
     INT("server.drain_s", server.drain_s, "30", 0, 3600,
         "seconds that running requests have when the server stops"),

@@ -5,8 +5,6 @@
  */
 #pragma once
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -40,6 +37,15 @@ struct fake_http {
         pthread_t thread;
     } connections[FAKE_CONNECTIONS_MAX];
 };
+
+/* Also where Criterion is not linked. */
+static inline void fake_must(bool done, const char *what)
+{
+    if (done)
+        return;
+    perror(what);
+    abort();
+}
 
 static inline void fake_send(int fd, const void *p, size_t n)
 {
@@ -138,8 +144,7 @@ static inline void *fake_accept_main(void *arg)
             return NULL;
         }
         *c = (struct fake_connection){.f = f, .fd = fd};
-        if (pthread_create(&c->thread, NULL, fake_connection_main, c) != 0)
-            abort();
+        fake_must(pthread_create(&c->thread, NULL, fake_connection_main, c) == 0, "pthread_create");
         f->n_connections++;
     }
 }
@@ -157,11 +162,11 @@ static inline void fake_start_on(struct fake_http *f, int port, fake_fn fn, void
     f->arg = arg;
     f->fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(f->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    cr_assert_eq(bind(f->fd, (struct sockaddr *)&a, sizeof a), 0, "%s", strerror(errno));
-    cr_assert_eq(listen(f->fd, 64), 0);
+    fake_must(bind(f->fd, (struct sockaddr *)&a, sizeof a) == 0, "bind");
+    fake_must(listen(f->fd, 64) == 0, "listen");
     getsockname(f->fd, (struct sockaddr *)&a, &n);
     f->port = ntohs(a.sin_port);
-    cr_assert_eq(pthread_create(&f->acceptor, NULL, fake_accept_main, f), 0);
+    fake_must(pthread_create(&f->acceptor, NULL, fake_accept_main, f) == 0, "pthread_create");
 }
 
 static inline void fake_start(struct fake_http *f, fake_fn fn, void *arg)

@@ -1,5 +1,7 @@
 #include "embed/remote.h"
 
+#include <criterion/criterion.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "embed/embedder.h"

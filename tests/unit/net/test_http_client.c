@@ -1,5 +1,7 @@
 #include "net/http_client.h"
 
+#include <criterion/criterion.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "support/fake_http.h"
