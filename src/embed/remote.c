@@ -80,6 +80,14 @@ static bool is_passing(int status)
            status == 504;
 }
 
+/* What a server sent may end on a terminal, which must not obey it. */
+static void make_plain(char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p < ' ' || *p == 127)
+            *p = ' ';
+}
+
 /* The server's own words, on one line; nothing when they might repeat the key. */
 static void excerpt(const struct remote *r, const struct http_result *reply, char *out, size_t size)
 {
@@ -90,9 +98,9 @@ static void excerpt(const struct remote *r, const struct http_result *reply, cha
         return;
     if (r->key && memmem(reply->body.p, reply->body.n, r->key, strlen(r->key)))
         return;
-    for (size_t i = 0; i < n; i++)
-        out[i] = reply->body.p[i] >= ' ' && reply->body.p[i] < 127 ? reply->body.p[i] : ' ';
+    memcpy(out, reply->body.p, n);
     out[n] = '\0';
+    make_plain(out);
 }
 
 static int refused(const struct remote *r, const struct ask *a, const struct http_result *reply)
@@ -122,6 +130,15 @@ static bool dislikes_base64(const struct remote *r, const struct http_result *re
            memmem(buf_view(&reply->body).p, reply->body.n, word, sizeof word - 1);
 }
 
+static int nonsense(const struct ask *a)
+{
+    char reason[ERR_TEXT_MAX];
+
+    snprintf(reason, sizeof reason, "%s", err_text());
+    make_plain(reason);
+    return FAIL(ERR_FORMAT, "%s: %s", a->shown, reason);
+}
+
 static int judge(struct remote *r, struct ask *a, const struct http_result *reply)
 {
     int rc;
@@ -131,7 +148,7 @@ static int judge(struct remote *r, struct ask *a, const struct http_result *repl
     if (reply->status == 200) {
         rc = a->read(r, a->arg, buf_view(&reply->body));
         a->failed = rc < 0;
-        return rc < 0 ? err_context(ERR_FORMAT, "%s", a->shown) : ERR_OK;
+        return rc < 0 ? nonsense(a) : ERR_OK;
     }
     a->again = is_passing(reply->status);
     a->failed = reply->status >= 500;

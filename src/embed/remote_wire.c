@@ -223,6 +223,17 @@ out:
     return rc;
 }
 
+static int check_name(struct str model)
+{
+    if (model.n >= REMOTE_MODEL_MAX)
+        return FAIL(ERR_FORMAT, "\"model_id\" of %zu bytes is longer than any model's name",
+                    model.n);
+    for (size_t i = 0; i < model.n; i++)
+        if ((unsigned char)model.p[i] < ' ' || model.p[i] == 127)
+            return FAIL(ERR_FORMAT, "\"model_id\" has a control character");
+    return ERR_OK;
+}
+
 int wire_info_read(struct str reply, struct wire_info *out)
 {
     int rc = ERR_OK;
@@ -239,12 +250,9 @@ int wire_info_read(struct str reply, struct wire_info *out)
         goto out;
     }
     TRY(json_get_str(tree, "model_id", &model));
-    TRY(json_get_int(tree, "max_input_length", 1, INT32_MAX, &max_tokens));
+    TRY(json_get_int(tree, "max_input_length", 1, REMOTE_TOKENS_MAX, &max_tokens));
     TRY(json_get_int(tree, "max_client_batch_size", 1, INT32_MAX, &batch));
-    if (model.n >= sizeof info.model) {
-        rc = FAIL(ERR_FORMAT, "\"model_id\" of %zu bytes is longer than any model's name", model.n);
-        goto out;
-    }
+    TRY(check_name(model));
     memcpy(info.model, model.p, model.n);
     info.max_tokens = (size_t)max_tokens;
     info.batch = (size_t)batch;

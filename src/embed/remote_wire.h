@@ -17,8 +17,9 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define REMOTE_DIM_MAX   4096
-#define REMOTE_MODEL_MAX 256
+#define REMOTE_DIM_MAX    4096
+#define REMOTE_MODEL_MAX  256
+#define REMOTE_TOKENS_MAX 1000000 /* more than any model takes */
 
 enum remote_kind { REMOTE_OPENAI, REMOTE_TEI };
 

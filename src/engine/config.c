@@ -96,7 +96,7 @@ static const struct setting settings[] = {
     INT("embed.batch", embed.batch, "64", 1, REMOTE_BATCH_MAX, "texts of one request"),
     INT("embed.dimensions", embed.dimensions, "0", 0, REMOTE_DIM_MAX,
         "length of a vector; 0: what the server gives"),
-    INT("embed.max_tokens", embed.max_tokens, "0", 0, 1000000,
+    INT("embed.max_tokens", embed.max_tokens, "0", 0, REMOTE_TOKENS_MAX,
         "tokens the server's model takes; 0: what it says, else 512"),
 
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,

@@ -74,12 +74,14 @@ size_t tokens_count(const struct wordpiece *w, struct str text)
     return n;
 }
 
+/* A text has no more tokens than bytes. */
 static size_t counted_end(const struct wordpiece *w, struct str text, size_t max)
 {
-    struct token *tokens = mem_alloc((max + 2) * sizeof *tokens);
+    size_t cap = (max < text.n ? max : text.n) + 2; /* [CLS] and [SEP] too */
+    struct token *tokens = mem_alloc(cap * sizeof *tokens);
     bool cut = false;
-    size_t n = wordpiece_encode(w, text, tokens, max + 2, &cut); /* [CLS] and [SEP] too */
-    size_t end = cut && n > 2 ? tokens[n - 2].end : text.n;
+    size_t n = wordpiece_encode(w, text, tokens, cap, &cut);
+    size_t end = cut ? tokens[n - 2].end : text.n; /* of [CLS], when none fits: 0 */
 
     mem_free(tokens);
     return end;

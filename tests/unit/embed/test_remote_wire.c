@@ -173,4 +173,6 @@ Test(remote_wire, reads_what_a_server_says_of_itself)
     cr_expect_eq(wire_info_read(STR_LIT("no"), &info), ERR_FORMAT);
     cr_expect_eq(wire_info_read(STR_LIT("{\"model_id\":7}"), &info), ERR_FORMAT);
     cr_expect_eq(wire_info_read(STR_LIT("{\"max_client_batch_size\":0}"), &info), ERR_FORMAT);
+    cr_expect_eq(wire_info_read(STR_LIT("{\"max_input_length\":2000000000}"), &info), ERR_FORMAT);
+    cr_expect_eq(wire_info_read(STR_LIT("{\"model_id\":\"a\\u001b[2J\"}"), &info), ERR_FORMAT);
 }
