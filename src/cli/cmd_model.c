@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/jsonw.h"
 #include "cli/command.h"
-#include "embed/embedder.h"
+#include "engine/embedding.h"
 
 #define DEFAULT_MODEL "models/all-MiniLM-L6-v2"
 
@@ -52,8 +52,11 @@ static void info_json(FILE *out, const struct embedder_info *m, const char *leve
 
     buf_init(&b);
     jsonw_open(&w, '{');
+    jsonw_key(&w, "kind"), jsonw_cstr(&w, m->kind);
     jsonw_key(&w, "name"), jsonw_cstr(&w, m->name);
-    jsonw_key(&w, "path"), jsonw_cstr(&w, m->model_dir);
+    jsonw_key(&w, "path"), jsonw_cstr(&w, m->url ? NULL : m->model_dir);
+    jsonw_key(&w, "url"), jsonw_cstr(&w, m->url);
+    jsonw_key(&w, "reached"), jsonw_bool(&w, m->was_reached);
     jsonw_key(&w, "class"), jsonw_cstr(&w, "bert");
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)m->dim);
     jsonw_key(&w, "layers"), jsonw_int(&w, (int64_t)m->n_layers);
@@ -105,24 +108,34 @@ static void info_text(FILE *out, const struct embedder_info *m, const char *leve
     fprintf(out, "fingerprint     %s\n", fingerprint);
 }
 
+static void info_of_server(FILE *out, const struct embedder_info *m, const char *fingerprint)
+{
+    fprintf(out, "model        %s\n", m->name);
+    fprintf(out, "server       %s (%s)%s\n", m->url, m->kind,
+            m->was_reached ? "" : ", not reached now");
+    fprintf(out, "vectors      %zu dimensions\n", m->dim);
+    fprintf(out, "longest text %zu tokens\n", m->max_tokens);
+    fprintf(out, "fingerprint  %s\n", fingerprint);
+}
+
 static int info(const struct command_call *call, const struct model_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = NULL;
     const struct config *c = &o->common.config;
-    struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix,
-                                   c->model.precision};
     struct digest fingerprint;
     char hex[DIGEST_HEX];
     enum simd_level level;
 
     TRY(cpu_chosen_level(&level));
     TRY(command_needs_model(c));
-    TRY(embedder_open(&e, &how));
+    TRY(embedding_open(&e, c, NULL));
     fingerprint = embedder_fingerprint(e);
     digest_hex(&fingerprint, hex);
     if (o->common.json)
         info_json(call->out, embedder_info(e), simd_level_name(level), hex);
+    else if (embedder_info(e)->url)
+        info_of_server(call->out, embedder_info(e), hex);
     else
         info_text(call->out, embedder_info(e), simd_level_name(level), hex);
 out:

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "engine/embedding.h"
 #include "engine/engine.h"
 #include "server/command_client.h"
 
@@ -48,6 +49,8 @@ int command_needs_model(const struct config *c)
 {
     char file[CONFIG_TEXT_MAX + 16];
 
+    if (embedding_is_remote(c))
+        return ERR_OK;
     snprintf(file, sizeof file, "%s/config.json", c->model.path);
     if (access(file, R_OK) < 0)
         return FAIL(ERR_UNAVAILABLE,

@@ -97,7 +97,7 @@ int command_failed(const struct command_call *call, int rc);
 /* A path of the caller as this process sees it; mem_free it. */
 char *command_path(const struct command_call *call, const char *path);
 
-/* ERR_UNAVAILABLE, telling how to get one, when model.path holds no model. */
+/* ERR_UNAVAILABLE, telling how to get one, when model.path holds no model and no server embeds. */
 int command_needs_model(const struct config *c);
 
 /* From the words after "ragd" to the exit code. */

@@ -12,6 +12,7 @@
 #include "embed/bert.h"
 #include "embed/model_files.h"
 #include "embed/pooling.h"
+#include "embed/remote.h"
 #include "simd/simd.h"
 #include "text/wordpiece.h"
 
@@ -36,6 +37,7 @@ struct scratch {
 };
 
 struct embedder {
+    struct remote *remote; /* NULL: all is local */
     struct bert *bert;
     struct wordpiece *tokenizer;
     const struct simd *kernels;
@@ -132,8 +134,11 @@ static void fill_info(struct embedder *e, const struct model_files *m)
     size_t limit = m->max_tokens ? m->max_tokens : DEFAULT_MAX_TOKENS;
 
     e->info = (struct embedder_info){
+        .kind = "local",
         .name = e->name,
         .model_dir = e->model_dir,
+        .has_sentences = true,
+        .was_reached = true,
         .dim = c->hidden,
         .n_layers = c->n_layers,
         .n_heads = c->n_heads,
@@ -196,7 +201,32 @@ static int choose_precision(const char *wish, enum simd_level level, enum precis
     return FAIL(ERR_ARGUMENT, "precision '%s' must be auto, f32, bf16 or int8", wish);
 }
 
-int embedder_open(struct embedder **out, const struct embedder_options *o)
+static int open_remote(struct embedder **out, const struct remote_options *o)
+{
+    int rc = ERR_OK;
+    struct embedder *e = mem_calloc(1, sizeof *e);
+    const struct remote_info *info;
+
+    pthread_mutex_init(&e->mu, NULL);
+    TRY(remote_open(&e->remote, o));
+    info = remote_info(e->remote);
+    e->info = (struct embedder_info){.kind = info->kind,
+                                     .name = info->model,
+                                     .model_dir = "",
+                                     .url = info->url,
+                                     .was_reached = info->was_reached,
+                                     .dim = info->dim,
+                                     .max_tokens = info->max_tokens,
+                                     .pooling = "",
+                                     .precision = "remote"};
+    *out = e;
+    e = NULL; /* handed over */
+out:
+    embedder_close(e);
+    return rc;
+}
+
+static int open_local(struct embedder **out, const struct embedder_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = mem_calloc(1, sizeof *e);
@@ -226,6 +256,11 @@ out:
     return rc;
 }
 
+int embedder_open(struct embedder **out, const struct embedder_options *o)
+{
+    return o->remote ? open_remote(out, o->remote) : open_local(out, o);
+}
+
 void embedder_close(struct embedder *e)
 {
     if (!e)
@@ -237,6 +272,7 @@ void embedder_close(struct embedder *e)
         e->idle = next;
     }
     pthread_mutex_destroy(&e->mu);
+    remote_close(e->remote);
     wordpiece_close(e->tokenizer);
     bert_close(e->bert);
     mem_free(e->name);
@@ -253,12 +289,19 @@ const struct embedder_info *embedder_info(const struct embedder *e)
 
 const struct wordpiece *embedder_tokenizer(const struct embedder *e)
 {
-    return e->tokenizer;
+    return e->remote ? remote_tokenizer(e->remote) : e->tokenizer;
+}
+
+bool embedder_remote_stats(const struct embedder *e, struct remote_stats *out)
+{
+    if (e->remote)
+        remote_stats_get(e->remote, out);
+    return e->remote != NULL;
 }
 
 struct digest embedder_fingerprint(const struct embedder *e)
 {
-    return e->fingerprint;
+    return e->remote ? remote_fingerprint(e->remote) : e->fingerprint;
 }
 
 /* ---- from text to vector ---- */
@@ -308,8 +351,8 @@ static const float *encode_one(struct embedder *e, struct pool *pool, struct scr
     return rows;
 }
 
-int embed_query(struct embedder *e, struct pool *pool, struct str text, struct arena *mem,
-                float **out)
+static int local_query(struct embedder *e, struct pool *pool, struct str text, struct arena *mem,
+                       float **out)
 {
     struct scratch *s = scratch_take(e);
     size_t n = tokenize(e, s, e->query_prefix, text, s->tokens, NULL);
@@ -473,7 +516,8 @@ static void run_window(struct window *w, struct pool *pool)
     each(pool, w->n_batches, encode_batch, w);
 }
 
-int embed_documents(struct embedder *e, struct pool *pool, struct embed_item *items, size_t n)
+static int local_documents(struct embedder *e, struct pool *pool, struct embed_item *items,
+                           size_t n)
 {
     size_t cap = n < WINDOW_ITEMS ? n : WINDOW_ITEMS;
     struct window w = {.e = e};
@@ -494,4 +538,24 @@ int embed_documents(struct embedder *e, struct pool *pool, struct embed_item *it
     mem_free(w.order);
     mem_free(w.batches);
     return w.failed ? no_direction(e) : ERR_OK;
+}
+
+/* ---- here or with a server ---- */
+
+int embed_query_within(struct embedder *e, struct pool *pool, struct str text, int64_t within_ms,
+                       struct arena *mem, float **out)
+{
+    return e->remote ? remote_query(e->remote, text, within_ms, mem, out)
+                     : local_query(e, pool, text, mem, out);
+}
+
+int embed_query(struct embedder *e, struct pool *pool, struct str text, struct arena *mem,
+                float **out)
+{
+    return embed_query_within(e, pool, text, 0, mem, out);
+}
+
+int embed_documents(struct embedder *e, struct pool *pool, struct embed_item *items, size_t n)
+{
+    return e->remote ? remote_documents(e->remote, items, n) : local_documents(e, pool, items, n);
 }

@@ -8,9 +8,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
+#include "engine/embedding.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -84,6 +86,19 @@ static const struct setting settings[] = {
     TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
     TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
 
+    WORD("embed.kind", embed.kind, "local", "local openai tei", NULL,
+         "who embeds: the model here, or a server in OpenAI's or text-embeddings-inference's form"),
+    TEXT("embed.url", embed.url, "", "the server, as in https://HOST/v1 or http://HOST:PORT"),
+    TEXT("embed.model", embed.model, "", "the model that the server is asked for"),
+    TEXT("embed.key_env", embed.key_env, "", "environment variable that holds the server's key"),
+    INT("embed.timeout_ms", embed.timeout_ms, "10000", 1, 600000,
+        "milliseconds for one request to the server, tries included"),
+    INT("embed.batch", embed.batch, "64", 1, REMOTE_BATCH_MAX, "texts of one request"),
+    INT("embed.dimensions", embed.dimensions, "0", 0, REMOTE_DIM_MAX,
+        "length of a vector; 0: what the server gives"),
+    INT("embed.max_tokens", embed.max_tokens, "0", 0, REMOTE_TOKENS_MAX,
+        "tokens the server's model takes; 0: what it says, else 512"),
+
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),
     INT("chunk.overlap", chunk.overlap, "150", 0, 50000,
@@ -106,7 +121,7 @@ static const struct setting settings[] = {
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
 
-    INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor"),
+    INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor, 16 when a server embeds"),
     INT("server.loops", server.loops, "1", 1, 64, "event loops"),
     INT("server.drain_s", server.drain_s, "30", 0, 3600,
         "seconds that running requests have when the server stops"),
@@ -311,6 +326,14 @@ static const struct setting *find_setting(const char *name)
         if (strcmp(settings[i].name, name) == 0)
             return &settings[i];
     return NULL;
+}
+
+bool config_is_default(const struct config *c, const char *name)
+{
+    const struct setting *s = find_setting(name);
+
+    CHECK(s);
+    return c->origin[s - settings] == CONFIG_DEFAULT;
 }
 
 static bool is_section(const char *name)
@@ -541,7 +564,7 @@ int config_check(const struct config *c)
         return FAIL(ERR_ARGUMENT,
                     "'chunk.overlap' = %lld must be smaller than 'chunk.chars' = %lld",
                     (long long)c->chunk.overlap, (long long)c->chunk.chars);
-    return ERR_OK;
+    return embedding_check(c);
 }
 
 /* ---- showing ---- */

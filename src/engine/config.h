@@ -33,6 +33,16 @@ struct config {
         char query_prefix[CONFIG_TEXT_MAX], document_prefix[CONFIG_TEXT_MAX];
     } model;
     struct {
+        char kind[8]; /* "local", "openai", "tei" */
+        char url[CONFIG_TEXT_MAX];
+        char model[256];
+        char key_env[128];  /* name of the variable that holds the key */
+        int64_t timeout_ms; /* 10000 */
+        int64_t batch;      /* 64 */
+        int64_t dimensions; /* 0: what the server gives */
+        int64_t max_tokens; /* 0: what the server says, else 512 */
+    } embed;
+    struct {
         int64_t chars;   /* 1000; 0: a document is one chunk */
         int64_t overlap; /* 150 */
     } chunk;
@@ -88,6 +98,9 @@ int config_load(struct config *c, const char *file);
 /* Sets one by its dotted name ("chunk.chars") from text, as an option does; `where` stands in
  * messages. */
 int config_set(struct config *c, const char *name, const char *value, const char *where);
+
+/* Whether nobody set it. */
+bool config_is_default(const struct config *c, const char *name);
 
 /* What two settings must be together. */
 int config_check(const struct config *c);

@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "engine/embedding.h"
 
 static void forget_answers(void *arg, const char *tenant, const char *collection,
                            struct str document)
@@ -14,16 +16,25 @@ static void forget_answers(void *arg, const char *tenant, const char *collection
     answers_purge_document(arg, tenant, collection, document);
 }
 
+/* A worker that waits for an embedding server computes nothing, so there are more of them. */
+#define WORKERS_THAT_WAIT 16
+
+static int workers_of(const struct config *c)
+{
+    int usual = embedding_is_remote(c) ? WORKERS_THAT_WAIT : 1;
+
+    if (c->server.workers)
+        return (int)c->server.workers;
+    return cpu_count() > usual ? cpu_count() : usual;
+}
+
 static int open_embedder(struct engine *e)
 {
-    struct embedder_options o = {
-        .model_dir = e->config.model.path,
-        .query_prefix = e->config.model.query_prefix,
-        .document_prefix = e->config.model.document_prefix,
-        .precision = e->config.model.precision,
-    };
+    int rc = embedding_open(&e->embedder, &e->config, e->store);
 
-    return embedder_open(&e->embedder, &o);
+    if (rc == ERR_OK && !embedder_info(e->embedder)->was_reached)
+        log_event(LOG_WARN, "embedding_server_away", LOG_S("reason", err_text()));
+    return rc;
 }
 
 static int open_retriever(struct engine *e)
@@ -49,7 +60,6 @@ int engine_open(struct engine **out, const struct config *config)
     struct engine *e = mem_calloc(1, sizeof *e);
     struct answers_options answers = {(size_t)config->cache.bytes, config->cache.ttl_s * 1000};
     enum simd_level level;
-    int n_workers = config->server.workers ? (int)config->server.workers : cpu_count();
 
     e->config = *config;
     e->started_ms = clock_wall_ms();
@@ -57,7 +67,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(folder_lock_take(&e->lock, e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
-    e->pool = pool_new("compute", n_workers, (size_t)config->server.queue);
+    e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     e->answers = answers_new(&answers);
     e->flights = flights_new();

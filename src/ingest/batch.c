@@ -7,13 +7,16 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "embed/embedder.h"
+#include "engine/embedding.h"
 #include "engine/engine.h"
+#include "ingest/prepare.h"
 #include "ingest/report.h"
 #include "text/sentences.h"
 
 /* About 16,000 tokens at most: enough for every thread of the pool to have several pieces of the
  * size that its cache holds, and a second or two between two looks at the cancel flag. */
 #define EMBED_AT_ONCE     64
+#define EMBED_AT_ONCE_MAX 256 /* by a server */
 #define FLUSH_CHUNKS      256
 #define FLUSH_AFTER_MS    2000
 #define DOCUMENTS_AT_ONCE 1024 /* tiny ones */
@@ -21,7 +24,7 @@
 struct todo {
     struct vector_row *row;
     struct str text;
-    struct arena *mem; /* the document's */
+    struct ready *d; /* whose it is; the row lies in its memory */
 };
 
 struct batch {
@@ -30,8 +33,8 @@ struct batch {
     size_t n_docs, cap_docs;
     size_t n_chunks;
     uint64_t first_ns; /* when the oldest document came */
-    struct todo todo[EMBED_AT_ONCE];
-    size_t n_todo;
+    struct todo todo[EMBED_AT_ONCE_MAX];
+    size_t n_todo, embed_at_once;
     struct map *rows;      /* text hash -> its vector_row in this batch */
     struct arena *scratch; /* of one embedding call, or of one write */
 };
@@ -41,6 +44,7 @@ struct batch *batch_new(struct run *run)
     struct batch *b = mem_calloc(1, sizeof *b);
 
     b->run = run;
+    b->embed_at_once = embedding_is_remote(&run->e->config) ? EMBED_AT_ONCE_MAX : EMBED_AT_ONCE;
     b->rows = map_new();
     b->scratch = arena_new(1u << 20);
     return b;
@@ -82,21 +86,24 @@ static void quantize(const float *v, size_t n, int8_t *out)
         out[i] = (int8_t)lrintf(fminf(fmaxf(v[i], -1.0f), 1.0f) * 127.0f);
 }
 
+/* No vectors of sentences are kept when none are made: the answerer then goes by words, which is
+ * better than by zeros. */
 static void begin_item(struct batch *b, const struct todo *t, size_t dim, struct embed_item *item)
 {
     struct span spans[SENTENCES_PER_CHUNK_MAX];
-    size_t n = sentence_split(t->text, spans, SENTENCES_PER_CHUNK_MAX);
+    bool wanted = embedder_info(b->run->e->embedder)->has_sentences;
+    size_t n = wanted ? sentence_split(t->text, spans, SENTENCES_PER_CHUNK_MAX) : 0;
 
     *item = (struct embed_item){.text = t->text,
                                 .spans = arena_dup(b->scratch, spans, n * sizeof *spans),
                                 .n_spans = n,
-                                .vector = arena_alloc(t->mem, dim * sizeof(float)),
+                                .vector = arena_alloc(t->d->mem, dim * sizeof(float)),
                                 .span_vectors = ARENA_ARRAY(b->scratch, float, n *dim)};
 }
 
 static void finish_item(const struct todo *t, size_t dim, const struct embed_item *item)
 {
-    int8_t *sentences = arena_alloc(t->mem, item->n_spans * dim);
+    int8_t *sentences = arena_alloc(t->d->mem, item->n_spans * dim);
 
     quantize(item->span_vectors, item->n_spans * dim, sentences);
     t->row->vector = item->vector;
@@ -105,26 +112,54 @@ static void finish_item(const struct todo *t, size_t dim, const struct embed_ite
     t->row->dim = (uint32_t)dim;
 }
 
-static int embed_todo(struct batch *b)
+static int embed_some(struct batch *b, const struct todo *todo, size_t n)
 {
     int rc = ERR_OK;
     struct engine *e = b->run->e;
     size_t dim = embedder_info(e->embedder)->dim;
-    struct embed_item items[EMBED_AT_ONCE];
+    struct embed_item items[EMBED_AT_ONCE_MAX];
 
-    if (b->n_todo == 0)
-        return ERR_OK;
     TRY(run_check(b->run));
-    for (size_t i = 0; i < b->n_todo; i++)
-        begin_item(b, &b->todo[i], dim, &items[i]);
-    TRY(embed_documents(e->embedder, e->pool, items, b->n_todo));
-    for (size_t i = 0; i < b->n_todo; i++)
-        finish_item(&b->todo[i], dim, &items[i]);
-    b->run->progress.n_chunks += b->n_todo;
+    for (size_t i = 0; i < n; i++)
+        begin_item(b, &todo[i], dim, &items[i]);
+    TRY(embed_documents(e->embedder, e->pool, items, n));
+    for (size_t i = 0; i < n; i++)
+        finish_item(&todo[i], dim, &items[i]);
+    b->run->progress.n_chunks += n;
     run_progress(b->run, b->run->progress.current);
 out:
-    b->n_todo = 0;
     arena_reset(b->scratch);
+    return rc;
+}
+
+/* The todos of one document stand together. */
+static int embed_by_document(struct batch *b)
+{
+    int rc = ERR_OK;
+
+    for (size_t i = 0, n; i < b->n_todo; i += n) {
+        struct ready *d = b->todo[i].d;
+
+        for (n = 1; i + n < b->n_todo && b->todo[i + n].d == d;)
+            n++;
+        if (d->refused)
+            continue;
+        rc = embed_some(b, b->todo + i, n);
+        if (rc < 0 && is_for_all(rc))
+            return rc;
+        if (rc < 0)
+            d->refused = arena_strdup(d->mem, err_text());
+    }
+    return ERR_OK;
+}
+
+static int embed_todo(struct batch *b)
+{
+    int rc = b->n_todo ? embed_some(b, b->todo, b->n_todo) : ERR_OK;
+
+    if (rc < 0 && !is_for_all(rc))
+        rc = embed_by_document(b);
+    b->n_todo = 0;
     return rc;
 }
 
@@ -148,8 +183,8 @@ static int want_vector(struct batch *b, struct store_reader *reader, struct read
     if (rc != ERR_NOT_FOUND)
         return rc;
     *row = (struct vector_row){.text_hash = chunk->text_hash};
-    b->todo[b->n_todo++] = (struct todo){row, chunk->text, d->mem};
-    return b->n_todo == EMBED_AT_ONCE ? embed_todo(b) : ERR_OK;
+    b->todo[b->n_todo++] = (struct todo){row, chunk->text, d};
+    return b->n_todo == b->embed_at_once ? embed_todo(b) : ERR_OK;
 }
 
 int batch_add(struct batch *b, struct ready *d)
@@ -164,7 +199,7 @@ int batch_add(struct batch *b, struct ready *d)
     b->n_chunks += d->n_chunks;
     d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks);
     reader = store_reader_get(b->run->e->store);
-    for (size_t i = 0; i < d->n_chunks && rc == ERR_OK; i++)
+    for (size_t i = 0; i < d->n_chunks && rc == ERR_OK && !d->refused; i++)
         rc = want_vector(b, reader, d, i);
     store_reader_put(b->run->e->store, reader);
     TRY(rc);
@@ -177,56 +212,82 @@ out:
 
 /* ---- writing ---- */
 
+/* A text that another document of the batch has too, and that failed there, fails here. */
 static void share_vectors(struct batch *b, struct ready *d)
 {
-    for (size_t i = 0; i < d->n_chunks; i++) {
+    for (size_t i = 0; i < d->n_chunks && !d->refused; i++) {
         uint64_t at = 0;
 
         if (d->vectors[i].vector)
             continue;
         CHECK(map_get(b->rows, d->chunks[i].text_hash.b, DIGEST_BYTES, &at));
         d->vectors[i] = *(const struct vector_row *)(uintptr_t)at;
-        CHECK(d->vectors[i].vector);
-        b->run->progress.n_chunks++;
+        if (d->vectors[i].vector)
+            b->run->progress.n_chunks++;
+        else
+            d->refused = "a passage that it shares with another document could not be embedded";
     }
 }
 
-static void settle(struct run *run, struct ready *d, const struct upsert_result *written)
+/* reason NULL: it was written. */
+static void settle(struct run *run, struct ready *d, const char *reason)
 {
     struct ingest_result *result = d->result;
 
-    if (written->rc == ERR_OK) {
+    if (reason) {
+        report_refuse(run->report, d->shown, reason);
+    } else {
         run->report->documents++;
         run->report->chunks += d->n_chunks;
-    } else {
-        report_refuse(run->report, d->shown, written->reason);
-        if (result)
-            result->reason = mem_strdup(written->reason);
     }
     if (result) {
-        result->status = written->rc == ERR_OK ? INGEST_INGESTED : INGEST_REFUSED;
-        result->chunks = written->rc == ERR_OK ? d->n_chunks : 0;
+        result->status = reason ? INGEST_REFUSED : INGEST_INGESTED;
+        result->chunks = reason ? 0 : d->n_chunks;
+        result->reason = reason ? mem_strdup(reason) : NULL;
     }
 }
 
-static int write_documents(struct batch *b)
+/* Those that were embedded come first, in their order; returns how many. The others are told, and
+ * stay until all is written, because vectors that they share lie in their memory. */
+static size_t put_embedded_first(struct batch *b)
 {
-    struct run *run = b->run;
-    struct upsert *ups = mem_calloc(b->n_docs, sizeof *ups);
-    struct upsert_result *results = mem_calloc(b->n_docs, sizeof *results);
-    int rc;
+    struct ready **refused = mem_alloc(b->n_docs * sizeof(struct ready *));
+    size_t n = 0, n_refused = 0;
 
     for (size_t i = 0; i < b->n_docs; i++) {
         struct ready *d = b->docs[i];
 
         share_vectors(b, d);
+        if (d->refused)
+            refused[n_refused++] = d;
+        else
+            b->docs[n++] = d;
+    }
+    for (size_t i = 0; i < n_refused; i++) {
+        b->docs[n + i] = refused[i];
+        settle(b->run, refused[i], refused[i]->refused);
+    }
+    mem_free(refused);
+    return n;
+}
+
+static int write_documents(struct batch *b, size_t n)
+{
+    struct run *run = b->run;
+    struct upsert *ups = mem_calloc(n, sizeof *ups);
+    struct upsert_result *results = mem_calloc(n, sizeof *results);
+    int rc;
+
+    for (size_t i = 0; i < n; i++) {
+        struct ready *d = b->docs[i];
+
         d->row.ingested_ms = clock_wall_ms();
         ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks};
     }
-    rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, b->n_docs,
-                          b->scratch, results);
-    for (size_t i = 0; i < b->n_docs && rc == ERR_OK; i++)
-        settle(run, b->docs[i], &results[i]);
+    rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, n, b->scratch,
+                          results);
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        settle(run, b->docs[i], results[i].rc == ERR_OK ? NULL : results[i].reason);
     arena_reset(b->scratch);
     mem_free(results);
     mem_free(ups);
@@ -236,12 +297,15 @@ static int write_documents(struct batch *b)
 int batch_flush(struct batch *b)
 {
     int rc = ERR_OK;
+    size_t n;
 
     if (b->n_docs == 0)
         return ERR_OK;
     TRY(embed_todo(b));
     TRY(run_check(b->run));
-    TRY(write_documents(b));
+    n = put_embedded_first(b);
+    if (n)
+        TRY(write_documents(b, n));
     forget_documents(b);
     run_progress(b->run, b->run->progress.current);
 out:

@@ -1,8 +1,11 @@
 /* batch.h - prepared documents in, embedded and stored documents out.
  *
- *   add: look up each chunk's vector -> queue what is missing -> embed 64 at a time
+ *   add: look up each chunk's vector -> queue what is missing -> embed 64 at a time (256 when a
+ *        server does it, so that it has several requests at once)
  *   flush: write whole documents in one call, tell the report
  *
+ * When embedding fails, the documents of that call are tried one by one: those that fail again are
+ * refused with the reason and nothing of them is written, the others go on.
  * add flushes at 256 chunks, 1024 documents, or when the oldest has waited for over 2 s. There is
  * no timer: a slow file holds back what came before it, for its extraction's limit at most.
  * A document larger than a batch is embedded piece by piece and written in one transaction.
@@ -21,6 +24,7 @@ struct ready {
     struct chunk_row *chunks;
     struct vector_row *vectors; /* [n_chunks], filled by the batch */
     size_t n_chunks;
+    const char *refused;          /* why it could not be embedded, in `mem`; NULL: it could */
     const char *shown;            /* how the report calls it */
     struct ingest_result *result; /* NULL: the report is enough */
 };

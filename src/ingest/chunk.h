@@ -3,8 +3,8 @@
  * A chunk is a run of whole sentences of about `chars` characters (UTF-8 characters, not bytes),
  * begins at a heading where there is one near, repeats at most `overlap` characters of the one
  * before (whole sentences of the same section and page), and never has more tokens than the model
- * takes, counted by its tokenizer: 9 to 22 % of plain 1,000-character windows of filings exceed it
- * and their tails would be invisible.
+ * takes, counted by its tokenizer (or guessed, text/tokens.h): 9 to 22 % of plain 1,000-character
+ * windows of filings exceed it and their tails would be invisible.
  *
  *   heading    starts a chunk when the one before has half its size, or when the section above it
  *              ends; small sections of one parent share a chunk; never the last line of one
@@ -49,7 +49,8 @@ struct chunk {
 /* ERR_ARGUMENT or ERR_LIMIT for settings that cannot be. */
 int chunk_settings_check(const struct chunk_settings *s);
 
-/* Chunks in `mem`; none for a text of white space. ERR_LIMIT over CHUNKS_PER_DOCUMENT_MAX. */
+/* tokenizer NULL: tokens are guessed. Chunks in `mem`; none for a text of white space. ERR_LIMIT
+ * over CHUNKS_PER_DOCUMENT_MAX. */
 int chunk_document(const struct extracted *doc, const struct chunk_settings *s,
                    const struct wordpiece *tokenizer, struct arena *mem, struct chunk **out,
                    size_t *n);

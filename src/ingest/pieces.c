@@ -112,7 +112,7 @@ static void add(struct piecer *c, size_t start, size_t end, size_t n_tokens, boo
 static size_t tokenize(struct piecer *c, struct str s)
 {
     c->tokens.n = 0;
-    wordpiece_encode_all(c->tokenizer, s, &c->tokens);
+    tokens_all(c->tokenizer, s, &c->tokens);
     return c->tokens.n;
 }
 
@@ -125,7 +125,7 @@ struct cut_plan {
  * part of the whole (words over 100 characters are one [UNK]), so it is counted again. */
 static size_t cut_in_word(struct piecer *c, size_t at, size_t to)
 {
-    size_t n = wordpiece_count(c->tokenizer, str_sub(c->text, at, to));
+    size_t n = tokens_count(c->tokenizer, str_sub(c->text, at, to));
 
     while (n > c->limits->max_tokens) {
         size_t less = utf8_floor(c->text.p, c->text.n, at + (to - at) * c->limits->max_tokens / n);
@@ -135,7 +135,7 @@ static size_t cut_in_word(struct piecer *c, size_t at, size_t to)
         if (less >= to)
             break; /* one character; max_tokens is never below what one can give */
         to = less;
-        n = wordpiece_count(c->tokenizer, str_sub(c->text, at, to));
+        n = tokens_count(c->tokenizer, str_sub(c->text, at, to));
     }
     add(c, at, to, n, false);
     return to;

@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "extract/extract.h"
-#include "text/wordpiece.h"
+#include "text/tokens.h"
 
 /* A heading path is for a human's eye and the word index; longer ones are cut here. */
 #define PIECES_PATH_MAX  400
@@ -47,7 +47,7 @@ struct pieces {
     size_t n_sections, cap_sections;
 };
 
-/* Paths in `mem`; pieces_done gives the arrays back. */
+/* tokenizer NULL: tokens are guessed. Paths in `mem`; pieces_done gives the arrays back. */
 void pieces_of(const struct extracted *doc, const struct piece_limits *limits,
                const struct wordpiece *tokenizer, struct arena *mem, struct pieces *out);
 void pieces_done(struct pieces *p);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/engine.h"
-#include "text/wordpiece.h"
+#include "text/tokens.h"
 
 /* Set chars alone, and the overlap keeps its usual part of them. */
 static size_t overlap_of(const struct config *c, const struct ingest_options *o, size_t chars)
@@ -21,7 +21,7 @@ static int settle_chunking(struct run *r)
 {
     const struct config *c = &r->e->config;
     const struct embedder *embedder = r->e->embedder;
-    size_t prefix = wordpiece_count(embedder_tokenizer(embedder), str_of(c->model.document_prefix));
+    size_t prefix = tokens_count(embedder_tokenizer(embedder), str_of(c->model.document_prefix));
     size_t taken = prefix + 2; /* [CLS], [SEP] */
     size_t room = embedder_info(embedder)->max_tokens;
 

@@ -89,16 +89,36 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
+/* What an embedding server may take of a deadline: a fifth is left for the rest of the path. */
+static int64_t embed_within_ms(const struct run *r)
+{
+    double left;
+
+    if (r->q->deadline_ms == 0)
+        return 0;
+    left = (double)r->q->deadline_ms - clock_ms_since(r->ans->trace.start_ns);
+    return left * 0.8 > 1 ? (int64_t)(left * 0.8) : 1;
+}
+
 static int embed(struct run *r)
 {
     int rc = ERR_OK;
     uint64_t since = clock_ns();
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        TRY(embed_query(r->e->embedder, r->e->pool, r->q->question, r->ans->mem, &r->vector));
-out:
+        rc = embed_query_within(r->e->embedder, r->e->pool, r->q->question, embed_within_ms(r),
+                                r->ans->mem, &r->vector);
+    if (r->q->mode == SEARCH_HYBRID && (rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT)) {
+        r->ans->degraded |= DEGRADED_EMBED;
+        rc = ERR_OK;
+    }
     trace_add(&r->ans->trace, STAGE_EMBED, since);
     return rc;
+}
+
+static enum search_mode search_mode(const struct run *r)
+{
+    return r->ans->degraded & DEGRADED_EMBED ? SEARCH_KEYWORD : r->q->mode;
 }
 
 static int search_and_fetch_once(struct run *r)
@@ -109,7 +129,7 @@ static int search_and_fetch_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->vector,
-        .mode = r->q->mode,
+        .mode = search_mode(r),
         .fusion = r->q->fusion,
         .filter = r->q->filter,
         .k = r->q->k,
@@ -154,6 +174,12 @@ static const char *settings_of(struct run *r)
                         q->context_chars, answerer);
 }
 
+/* Without vectors of sentences there is nothing to compare the question's with. */
+static const float *vector_for_sentences(const struct run *r)
+{
+    return embedder_info(r->e->embedder)->has_sentences ? r->vector : NULL;
+}
+
 static int build_context(struct run *r)
 {
     int rc = ERR_OK;
@@ -165,7 +191,7 @@ static int build_context(struct run *r)
                             .generator = "extractive"};
 
     TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
-    extractive_prepare(r->snap, r->q->question, r->vector, dim_of(r),
+    extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r),
                        retriever_analyzers(r->e->retriever), ans->mem, &r->question);
     prompt.settings = settings_of(r);
     r->prompt_hash = context_prompt_hash(&ans->context, &prompt, ans->mem);
@@ -186,7 +212,7 @@ static bool answered_before(struct run *r)
 {
     uint64_t since = clock_ns();
 
-    if (looks_up(r->q))
+    if (looks_up(r->q) && !r->ans->degraded) /* what was found by words alone is said to be so */
         r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
     if (r->ans->shared) {
         r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
@@ -206,7 +232,7 @@ static void generate(struct run *r)
 
     buf_init(&body);
     if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
-        ans->degraded = "generate";
+        ans->degraded |= DEGRADED_GENERATE;
     else if (r->q->answer != QUERY_ANSWER_NONE)
         extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
     reply_body(r->q, ans, &body);

@@ -60,6 +60,12 @@ enum cache_status {
 };
 const char *cache_status_name(enum cache_status s);
 
+/* Left out for the deadline, or because a part is down. */
+enum degraded {
+    DEGRADED_EMBED = 1,    /* found by words alone */
+    DEGRADED_GENERATE = 2, /* passages without an answer */
+};
+
 /* What came out. `shared` holds the part of the reply's JSON that is the same for everybody who
  * asks this (answer, sources, citations, model); it is what the cache keeps, and query_reply adds
  * id, cache and timings to it. The fields above it are set by a fresh run only. */
@@ -70,7 +76,7 @@ struct answer {
     struct passage *passages; /* [hits.n] */
     struct context context;
     struct extract_result extract;
-    const char *degraded; /* what was left out for the deadline, or NULL */
+    unsigned degraded; /* enum degraded, or'ed: what was left out; such answers are not cached */
     enum cache_status cache;
     struct lru_value *shared; /* a reference, given back by answer_done */
 };
@@ -98,7 +104,8 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
                   struct answer *ans);
 
 /* The whole path. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only the
- * cache may answer and it cannot. */
+ * cache may answer and it cannot. A hybrid question whose embedding fails is answered by its words;
+ * one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
 /* The same for who has made the key already. */

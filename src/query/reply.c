@@ -103,10 +103,22 @@ static void write_model(struct jsonw *w, const char *model)
     jsonw_raw(w, STR_LIT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"saved_tokens\":0}"));
 }
 
+/* By the names of the stages. */
+static void write_degraded(struct jsonw *w, unsigned degraded)
+{
+    jsonw_key(w, "degraded");
+    jsonw_open(w, '[');
+    if (degraded & DEGRADED_EMBED)
+        jsonw_cstr(w, "embed");
+    if (degraded & DEGRADED_GENERATE)
+        jsonw_cstr(w, "generate");
+    jsonw_close(w, ']');
+}
+
 void reply_body(const struct query *q, const struct answer *ans, struct buf *out)
 {
     struct jsonw w = jsonw_to(out);
-    bool asked = q->answer != QUERY_ANSWER_NONE && !ans->degraded;
+    bool asked = q->answer != QUERY_ANSWER_NONE && !(ans->degraded & DEGRADED_GENERATE);
 
     jsonw_key(&w, "answer");
     if (asked)
@@ -120,11 +132,7 @@ void reply_body(const struct query *q, const struct answer *ans, struct buf *out
     write_sources(&w, ans);
     write_citations(&w, &ans->extract);
     write_model(&w, asked ? "extractive" : NULL);
-    jsonw_key(&w, "degraded");
-    jsonw_open(&w, '[');
-    if (ans->degraded)
-        jsonw_cstr(&w, ans->degraded);
-    jsonw_close(&w, ']');
+    write_degraded(&w, ans->degraded);
 }
 
 int64_t answer_age_s(const struct answer *ans)
@@ -214,5 +222,6 @@ void query_search_reply(struct answer *ans, struct buf *out)
         jsonw_close(&w, '}');
     }
     jsonw_close(&w, ']');
+    write_degraded(&w, ans->degraded);
     end_with_timings(ans, since, &w);
 }

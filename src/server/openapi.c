@@ -138,6 +138,7 @@ static const char spec[] =
     "                      \"type\": \"array\",\n"
     "                      \"items\": {\"$ref\": \"#/components/schemas/Passage\"}\n"
     "                    },\n"
+    "                    \"degraded\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n"
     "                    \"timings\": {\"$ref\": \"#/components/schemas/Timings\"}\n"
     "                  }\n"
     "                }\n"

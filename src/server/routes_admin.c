@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "embed/remote.h"
 #include "engine/engine.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -34,6 +35,7 @@ void handle_version(struct request *r)
     jsonw_open(&w, '{');
     jsonw_key(&w, "name"), jsonw_cstr(&w, "ragd");
     jsonw_key(&w, "version"), jsonw_cstr(&w, RAGD_VERSION);
+    jsonw_key(&w, "embedder"), jsonw_cstr(&w, model->kind);
     jsonw_key(&w, "model"), jsonw_cstr(&w, model->name);
     jsonw_key(&w, "precision"), jsonw_cstr(&w, model->precision);
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)model->dim);
@@ -126,6 +128,21 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
                   (double)s.answers.evictions);
 }
 
+static void write_embed_metrics(const struct embedder *e, struct buf *out)
+{
+    struct remote_stats s;
+
+    if (!embedder_remote_stats(e, &s))
+        return;
+    metrics_total(out, "ragd_embed_requests_total", "Requests to the embedding server.",
+                  (double)s.requests);
+    metrics_total(out, "ragd_embed_failures_total", "Requests that the embedding server failed.",
+                  (double)s.failures);
+    metrics_total(out, "ragd_embed_retries_total", "Requests that were tries again.",
+                  (double)s.retries);
+    metrics_gauge(out, "ragd_embed_breaker_open", "1: the embedding server is left alone.", s.open);
+}
+
 void handle_metrics(struct request *r)
 {
     struct service *s = r->loop->service;
@@ -133,6 +150,7 @@ void handle_metrics(struct request *r)
 
     metrics_write(s->metrics, &body);
     write_cache_metrics(s->engine->answers, &body);
+    write_embed_metrics(s->engine->embedder, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(s->engine->pool));

@@ -142,6 +142,10 @@ int store_find_collection(struct store_reader *r, const char *tenant, const char
 typedef int (*collection_fn)(void *arg, const struct collection_row *row);
 int store_each_collection(struct store_reader *r, collection_fn fn, void *arg);
 
+/* The embedders that ever stored a vector. */
+typedef int (*model_fn)(void *arg, const struct digest *fingerprint, uint32_t dim);
+int store_each_model(struct store_reader *r, model_fn fn, void *arg);
+
 int store_find_document(struct store_reader *r, int64_t collection, struct str key, bool with_text,
                         struct arena *mem, struct document_row *out); /* ERR_NOT_FOUND */
 /* In key order, after `after_key` ("" for the start), at most `limit` (0: all). Rows are borrowed

@@ -111,6 +111,27 @@ out:
     return rc;
 }
 
+int store_each_model(struct store_reader *r, model_fn fn, void *arg)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(db_stmt(r->db, "SELECT fingerprint, dim FROM models ORDER BY id", &st));
+    for (;;) {
+        struct digest fingerprint;
+
+        TRY(rc = db_step(r->db, st));
+        if (rc == 0)
+            break;
+        if (db_digest(st, 0, &fingerprint))
+            TRY(rc = fn(arg, &fingerprint, (uint32_t)sqlite3_column_int64(st, 1)));
+    }
+    rc = ERR_OK;
+out:
+    db_reset(st);
+    return rc;
+}
+
 /* ---- documents ---- */
 
 #define DOCUMENT_COLUMNS                                                                           \

@@ -23,3 +23,18 @@ Test(cmd_config, needs_to_know_what)
     expect_run(NULL, "config", EXIT_USAGE, "", "");
     expect_run(NULL, "config|edit", EXIT_USAGE, "", "");
 }
+
+Test(cmd_config, check_says_what_an_embedding_server_lacks)
+{
+    setenv("RAGD_EMBED_KIND", "openai", 1);
+    expect_run(NULL, "config|check", EXIT_USAGE, "", "embed.url");
+    setenv("RAGD_EMBED_URL", "http://joe:pw@127.0.0.1:1", 1);
+    expect_run(NULL, "config|check", EXIT_USAGE, "", "user or password");
+    setenv("RAGD_EMBED_URL", "http://127.0.0.1:1/v1", 1);
+    expect_run(NULL, "config|check", EXIT_USAGE, "", "embed.model");
+    setenv("RAGD_EMBED_MODEL", "m", 1);
+    setenv("RAGD_EMBED_KEY_ENV", "RAGD_TEST_NO_SUCH_KEY", 1);
+    expect_run(NULL, "config|check", EXIT_FAILED, "", "RAGD_TEST_NO_SUCH_KEY");
+    setenv("RAGD_TEST_NO_SUCH_KEY", "x", 1);
+    expect_run(NULL, "config|check", EXIT_DONE, "is right", "");
+}

@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "embed/embedder.h"
+#include "embed/remote.h"
 #include "simd/simd.h"
+#include "support/fake_embed.h"
 #include "text/wordpiece.h"
 #include "unit/embed/tiny_model.h"
 
@@ -175,7 +177,10 @@ static struct embedder *open_in(const char *precision, const char *query_prefix,
                                 const char *document_prefix)
 {
     struct embedder *e = NULL;
-    struct embedder_options o = {m.dir, query_prefix, document_prefix, precision};
+    struct embedder_options o = {.model_dir = m.dir,
+                                 .query_prefix = query_prefix,
+                                 .document_prefix = document_prefix,
+                                 .precision = precision};
 
     cr_assert_eq(embedder_open(&e, &o), ERR_OK, "%s", err_text());
     return e;
@@ -614,4 +619,42 @@ Test(embed, damaged_weights_give_an_error_and_no_vector)
         cr_expect_eq(embed_documents(e, NULL, &item, 1), ERR_FORMAT, "%s", names[i]);
         embedder_close(e);
     }
+}
+
+/* ---- a server ---- */
+
+Test(embedder, a_server_has_the_same_face)
+{
+    struct fake_embed server;
+    struct remote_options remote = {
+        .kind = REMOTE_TEI, .timeout_ms = 10000, .batch = 8, .document_prefix = "passage: "};
+    struct embedder_options o = {.remote = &remote};
+    struct embedder *e = NULL;
+    struct arena *scratch = arena_new(0);
+    struct remote_stats stats;
+    struct digest d, name;
+    char url[128];
+    float *v;
+
+    fake_embed_start(&server);
+    remote.url = fake_url(&server.http, "", url);
+    cr_assert_eq(embedder_open(&e, &o), ERR_OK, "%s", err_text());
+    cr_expect_str_eq(embedder_info(e)->kind, "tei");
+    cr_expect_str_eq(embedder_info(e)->name, "fake/words");
+    cr_expect_eq(embedder_info(e)->dim, FAKE_DIM);
+    cr_expect_eq(embedder_info(e)->max_tokens, 256);
+    cr_expect_null(embedder_tokenizer(e));
+    d = remote_fingerprint_of(
+        &(struct remote_options){.model = "fake/words", .document_prefix = "passage: "}, FAKE_DIM);
+    name = embedder_fingerprint(e);
+    cr_expect(digest_eq(&d, &name));
+    cr_assert_eq(embed_query(e, NULL, STR_LIT("cash"), scratch, &v), ERR_OK, "%s", err_text());
+    cr_expect_eq(embed_documents(e, NULL, NULL, 0), ERR_OK);
+    cr_expect(embedder_remote_stats(e, &stats));
+    cr_expect_eq(stats.requests, 3, "info, dimension, question");
+    fake_embed_fail(&server, FAKE_SILENT, 0);
+    cr_expect_eq(embed_query_within(e, NULL, STR_LIT("cash"), 50, scratch, &v), ERR_TIMEOUT);
+    embedder_close(e);
+    fake_embed_stop(&server);
+    arena_free(scratch);
 }

@@ -46,7 +46,34 @@ Test(config, defaults_are_those_of_the_contract)
     cr_expect_eq(c.cache.bytes, 256 << 20);
     cr_expect_eq(c.limits.body_bytes, 1 << 20);
     cr_expect(c.retrieve.stop_words);
+    cr_expect_str_eq(c.embed.kind, "local");
+    cr_expect_eq(c.embed.timeout_ms, 10000);
+    cr_expect_eq(c.embed.batch, 64);
     cr_expect_eq(config_check(&c), ERR_OK);
+}
+
+Test(config, tells_a_default_from_what_was_set)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect(config_is_default(&c, "model.path"));
+    cr_assert_eq(config_set(&c, "model.path", "/m", "--model"), ERR_OK);
+    cr_expect(!config_is_default(&c, "model.path"));
+}
+
+Test(config, an_embedding_server_needs_a_url_and_a_model)
+{
+    struct config c;
+
+    expect_refused("embed = { kind = \"cloud\"; };", ERR_ARGUMENT, "local openai tei");
+    expect_refused("embed = { kind = \"tei\"; };", ERR_ARGUMENT, "embed.url");
+    expect_refused("embed = { kind = \"openai\"; url = \"http://h/v1\"; };", ERR_ARGUMENT,
+                   "embed.model");
+    expect_refused("embed = { batch = 0; };", ERR_LIMIT, "embed.batch");
+    cr_assert_eq(load(&c, "embed = { kind = \"tei\"; url = \"http://h:80\"; };"), ERR_OK, "%s",
+                 err_text());
+    cr_expect_str_eq(c.embed.url, "http://h:80");
 }
 
 static void set_to_its_default(void *arg, const char *name, const char *type, const char *fallback,

@@ -2,6 +2,7 @@
 
 #include "ingest/prepare.h"
 #include "support/library.h"
+#include "support/remote_world.h"
 
 struct bench {
     struct world w;
@@ -131,4 +132,99 @@ Test(batch, stops_when_cancelled)
     cr_expect_eq(batch_flush(b.batch), ERR_CANCELLED);
     cr_expect(!library_has(&b.w, "a"));
     bench_close(&b);
+}
+
+/* ---- with an embedding server ---- */
+
+static struct ingest_result put(struct remote_world *r, const char *id, const char *text)
+{
+    struct ingest_document doc = {.id = str_of(id), .text = str_of(text)};
+    struct ingest_options o = USUAL_OPTIONS;
+    struct ingest_result result = {0};
+
+    cr_assert_geq(ingest_documents(r->w.engine, &doc, 1, &o, &result), 0, "%s", err_text());
+    return result;
+}
+
+Test(batch, keeps_no_vectors_of_sentences_when_none_are_made)
+{
+    struct remote_world r;
+    struct bench b;
+    struct arena *mem = arena_new(0);
+    const struct vector_row *row;
+
+    remote_world_open(&r, "openai");
+    b.w = r.w;
+    cr_expect_eq(put(&r, "a", "Banks hold capital. They lend.").status, INGEST_INGESTED);
+    row = vector_of(&b, "Banks hold capital. They lend.", mem);
+    cr_expect_eq(row->dim, FAKE_DIM);
+    cr_expect_eq(row->n_sentences, 0);
+    arena_free(mem);
+    remote_world_close(&r);
+}
+
+Test(batch, refuses_the_document_that_cannot_be_embedded_and_goes_on_with_the_others)
+{
+    struct remote_world r;
+    struct ingest_document docs[] = {
+        {.id = STR_LIT("good"), .text = STR_LIT("Banks hold capital.")},
+        {.id = STR_LIT("bad"), .text = STR_LIT("This is poison.")},
+        {.id = STR_LIT("same"), .text = STR_LIT("This is poison.")},
+        {.id = STR_LIT("fine"), .text = STR_LIT("They lend.")},
+    };
+    struct ingest_options o = USUAL_OPTIONS;
+    struct ingest_result results[4] = {0};
+
+    remote_world_open(&r, "openai");
+    fake_embed_fail(&r.server, FAKE_REFUSES_WORD, 0);
+    cr_assert_geq(ingest_documents(r.w.engine, docs, 4, &o, results), 0, "%s", err_text());
+    cr_expect_eq(results[0].status, INGEST_INGESTED);
+    cr_expect_eq(results[1].status, INGEST_REFUSED);
+    cr_expect(strstr(results[1].reason, "I do not like this"), "%s", results[1].reason);
+    cr_expect_eq(results[2].status, INGEST_REFUSED);
+    cr_expect_not_null(results[2].reason);
+    cr_expect_eq(results[3].status, INGEST_INGESTED);
+    cr_expect(library_has(&r.w, "good"));
+    cr_expect(library_has(&r.w, "fine"));
+    cr_expect(!library_has(&r.w, "bad"));
+    cr_expect(!library_has(&r.w, "same"));
+    mem_free(results[1].reason);
+    mem_free(results[2].reason);
+    remote_world_close(&r);
+}
+
+Test(batch, keeps_what_a_document_was_when_its_new_text_cannot_be_embedded)
+{
+    struct remote_world r;
+    struct ingest_result result;
+
+    remote_world_open(&r, "openai");
+    cr_expect_eq(put(&r, "a", "Banks hold capital.").status, INGEST_INGESTED);
+    fake_embed_fail(&r.server, FAKE_500, 0);
+    result = put(&r, "a", "Banks hold more capital.");
+    cr_expect_eq(result.status, INGEST_REFUSED);
+    cr_expect(strstr(result.reason, "status 500"), "%s", result.reason);
+    mem_free(result.reason);
+    cr_expect(library_has(&r.w, "a"));
+    fake_embed_fail(&r.server, FAKE_FINE, 0);
+    cr_expect_eq(put(&r, "a", "Banks hold capital.").status, INGEST_UNCHANGED);
+    remote_world_close(&r);
+}
+
+Test(batch, a_server_gets_several_requests_at_once)
+{
+    struct remote_world r;
+    struct buf text;
+
+    remote_world_prepare(&r, "openai");
+    r.w.config.embed.batch = 16;
+    world_reopen(&r.w);
+    buf_init(&text);
+    for (int i = 0; i < 3000; i++)
+        buf_addf(&text, "Sentence %d says that bank number %d holds capital of its own. ", i, i);
+    cr_expect_eq(put(&r, "long", text.p).status, INGEST_INGESTED, "%s", err_text());
+    cr_expect_gt(r.server.http.n_connections, 1);
+    cr_expect_leq(r.server.texts_max, 16);
+    buf_done(&text);
+    remote_world_close(&r);
 }

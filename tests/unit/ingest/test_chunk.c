@@ -443,3 +443,27 @@ Test(chunk, keeps_its_promises_on_the_demo_library)
     nftw(path, check_file, 16, FTW_PHYS);
     cr_expect_geq(n_files, 30);
 }
+
+Test(chunk, without_a_tokenizer_chunks_are_no_longer_than_with_one)
+{
+    struct cut c, guessed;
+    struct buf b;
+
+    buf_init(&b);
+    for (int i = 0; i < 400; i++)
+        buf_addf(&b, "Institution %d shall maintain own funds of %d.%d %% at all times. ", i, i % 9,
+                 i % 10);
+    cut_open(&c);
+    cut_open(&guessed);
+    wordpiece_close(guessed.w);
+    guessed.w = NULL;
+    cut(&guessed, b.p, &USUAL);
+    cr_assert_gt(guessed.n, 1);
+    c.doc = guessed.doc;
+    c.v = guessed.v;
+    c.n = guessed.n;
+    check_promises(&c, &USUAL, "guessed");
+    cut_close(&c);
+    cut_close(&guessed);
+    buf_done(&b);
+}

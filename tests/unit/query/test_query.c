@@ -1,6 +1,6 @@
 #include "query/query.h"
 
-#include "support/world.h"
+#include "support/remote_world.h"
 
 static const char capital[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
 
@@ -133,4 +133,105 @@ Test(query, a_deadline_that_has_passed_leaves_out_the_answer_and_says_so)
     cr_expect_eq(r.ans.cache, CACHE_MISS, "a degraded answer is not stored");
     world_forget(&r);
     world_close(&w);
+}
+
+/* ---- with an embedding server ---- */
+
+static const char *degraded_of(const struct world_reply *r)
+{
+    json_t *list = json_object_get(r->json, "degraded");
+
+    return json_array_size(list) == 1 ? json_string_value(json_array_get(list, 0)) : NULL;
+}
+
+Test(query, an_embedding_server_finds_and_the_words_answer)
+{
+    struct remote_world r;
+    struct world_reply reply;
+    json_t *source;
+
+    remote_world_open(&r, "openai");
+    fill(&r.w);
+    world_ask(&r.w, capital, &reply);
+    cr_expect_eq(json_array_size(json_object_get(reply.json, "degraded")), 0);
+    cr_expect(json_is_true(json_object_get(reply.json, "answered")));
+    cr_expect(strstr(json_string_value(json_object_get(reply.json, "answer")), "4.5 percent"));
+    source = json_array_get(json_object_get(reply.json, "sources"), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(source, "document")), "capital.md");
+    cr_expect(json_is_number(json_object_get(json_object_get(source, "scores"), "vector")));
+    world_forget(&reply);
+    remote_world_close(&r);
+}
+
+Test(query, without_its_embedding_server_a_hybrid_answer_comes_from_words_and_says_so)
+{
+    struct remote_world r;
+    struct world_reply reply;
+    json_t *source;
+
+    remote_world_open(&r, "openai");
+    fill(&r.w);
+    fake_embed_fail(&r.server, FAKE_500, 0);
+    for (int i = 0; i < 2; i++) {
+        world_ask(&r.w, capital, &reply);
+        cr_expect_str_eq(degraded_of(&reply), "embed");
+        cr_expect_eq(reply.ans.cache, CACHE_MISS, "it is not cached");
+        cr_expect(strstr(json_string_value(json_object_get(reply.json, "answer")), "4.5 percent"));
+        source = json_array_get(json_object_get(reply.json, "sources"), 0);
+        cr_expect(json_is_null(json_object_get(json_object_get(source, "scores"), "vector")));
+        world_forget(&reply);
+    }
+    fake_embed_fail(&r.server, FAKE_FINE, 0);
+    for (int i = 0; i < 400; i++) { /* the breaker is open for a second or two */
+        world_ask(&r.w, capital, &reply);
+        if (!reply.ans.degraded)
+            break;
+        world_forget(&reply);
+        usleep(25000);
+    }
+    cr_assert_eq(reply.ans.degraded, 0);
+    world_forget(&reply);
+    world_ask(&r.w, capital, &reply);
+    cr_expect_eq(reply.ans.cache, CACHE_HIT, "a whole answer is");
+    world_forget(&reply);
+    remote_world_close(&r);
+}
+
+Test(query, without_its_embedding_server_a_question_by_vectors_fails_and_one_by_words_does_not)
+{
+    struct remote_world r;
+    struct world_reply reply;
+    struct query q;
+    struct answer ans = {.mem = arena_new(0)};
+
+    remote_world_open(&r, "tei");
+    fill(&r.w);
+    fake_embed_fail(&r.server, FAKE_NOT_JSON, 0);
+    query_defaults(&q, r.w.engine);
+    q.question = STR_LIT("What is the minimum CET1 ratio?");
+    q.mode = SEARCH_VECTOR;
+    trace_start(&ans.trace);
+    cr_expect_eq(query_run(r.w.engine, &q, &ans), ERR_UNAVAILABLE);
+    cr_expect(strstr(err_text(), "embedding server"), "%s", err_text());
+    world_ask(&r.w, "{\"question\":\"What is CET1?\",\"mode\":\"keyword\"}", &reply);
+    cr_expect_eq(reply.ans.degraded, 0);
+    world_forget(&reply);
+    arena_free(ans.mem);
+    remote_world_close(&r);
+}
+
+Test(query, a_deadline_leaves_time_for_words_when_the_embedding_server_is_silent)
+{
+    struct remote_world r;
+    struct world_reply reply;
+
+    remote_world_open(&r, "openai");
+    fill(&r.w);
+    fake_embed_fail(&r.server, FAKE_SILENT, 0);
+    world_ask(&r.w, "{\"question\":\"What is the minimum CET1 ratio?\",\"deadline_ms\":2500}",
+              &reply);
+    cr_expect_str_eq(degraded_of(&reply), "embed", "half a second is left for the rest");
+    cr_expect(strstr(json_string_value(json_object_get(reply.json, "answer")), "4.5 percent"));
+    world_forget(&reply);
+    remote_world_close(&r);
 }

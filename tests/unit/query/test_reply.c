@@ -93,3 +93,32 @@ Test(reply, is_valid_json_whatever_the_texts_hold)
     buf_done(&body);
     buf_done(&reply);
 }
+
+Test(reply, names_each_stage_that_was_left_out)
+{
+    static const struct {
+        unsigned degraded;
+        const char *names, *answer;
+    } cases[] = {{0, "\"degraded\":[]", "\"answer\":\"yes\""},
+                 {DEGRADED_EMBED, "\"degraded\":[\"embed\"]", "\"answer\":\"yes\""},
+                 {DEGRADED_GENERATE, "\"degraded\":[\"generate\"]", "\"answer\":null"},
+                 {DEGRADED_EMBED | DEGRADED_GENERATE, "\"degraded\":[\"embed\",\"generate\"]",
+                  "\"answer\":null"}};
+    struct query q = {.answer = QUERY_ANSWER_AUTO};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer ans = {.degraded = cases[i].degraded, .extract.text = STR_LIT("yes")};
+        struct buf body, found;
+
+        buf_init(&body);
+        buf_init(&found);
+        reply_body(&q, &ans, &body);
+        cr_expect(strstr(body.p, cases[i].names), "%s", body.p);
+        cr_expect(strstr(body.p, cases[i].answer), "%s", body.p);
+        trace_start(&ans.trace);
+        query_search_reply(&ans, &found);
+        cr_expect(strstr(found.p, cases[i].names), "%s", found.p);
+        buf_done(&body);
+        buf_done(&found);
+    }
+}

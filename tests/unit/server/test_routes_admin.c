@@ -14,6 +14,7 @@ Test(routes_admin, each_says_what_it_is_for)
     j = live_call(&l, "GET", "/version", NULL, &status);
     cr_expect_str_eq(json_string_value(json_object_get(j, "version")), RAGD_VERSION);
     cr_expect_eq(json_integer_value(json_object_get(j, "dimensions")), 384);
+    cr_expect_str_eq(json_string_value(json_object_get(j, "embedder")), "local");
     json_decref(j);
     j = live_call(&l, "GET", "/stats", NULL, &status);
     cr_expect_gt(json_integer_value(json_object_get(j, "resident_bytes")), 0);

@@ -316,3 +316,22 @@ Test(store_read, a_document_of_no_text_is_still_one)
     cr_expect_eq(n, 0);
     cr_expect_eq(fix_check(&f), 0);
 }
+
+static int add_dim(void *arg, const struct digest *fingerprint, uint32_t dim)
+{
+    (void)fingerprint;
+    *(uint32_t *)arg += dim;
+    return dim == 7 ? FAIL(ERR_CANCELLED, "enough") : ERR_OK;
+}
+
+Test(store_read, knows_the_models_that_stored_a_vector)
+{
+    struct fix_document a = fix_document(&f, "a", 2, 1, 0);
+    uint32_t sum = 0;
+
+    MUST(store_each_model(r, add_dim, &sum));
+    cr_expect_eq(sum, 0);
+    MUST(fix_put(&f, &a));
+    MUST(store_each_model(r, add_dim, &sum));
+    cr_expect_gt(sum, 0);
+}

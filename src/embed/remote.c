@@ -1,0 +1,767 @@
+#include "embed/remote.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "embed/embedder.h"
+#include "net/breaker.h"
+#include "net/http_client.h"
+#include "text/tokens.h"
+
+#define FIRST_WAIT_MS 100
+#define INFO_BYTES    ((size_t)256 << 10)
+#define EXCERPT_MAX   200 /* bytes of a server's own words in our errors */
+
+/* A time-out with less time than this says nothing about the server: whoever asks with a deadline
+ * of a millisecond must not close it to everybody else. */
+#define FAIR_MS 1000
+
+/* What the server cuts by itself exactly (TEI) is sent to so many times the limit. */
+#define SENT_BEYOND_LIMIT 4
+
+struct remote {
+    enum remote_kind kind;
+    struct remote_info info;
+    struct digest fingerprint;
+    struct http_client *client;
+    struct breaker *breaker;
+    struct pool *pool;
+    struct wordpiece *tokenizer;
+    char *model, *key, *query_prefix, *document_prefix;
+    char *embed_url, *info_url;     /* info_url: TEI */
+    char *embed_shown, *info_shown; /* the same without secrets */
+    int64_t timeout_ms;
+    size_t dimensions;
+    atomic_bool introduced; /* TEI: /info was read and agrees */
+    atomic_bool floats;     /* OpenAI: the server refused base64 */
+    atomic_size_t batch;
+    atomic_uint_fast64_t n_requests, n_failures, n_retries;
+    pthread_mutex_t mu;        /* guards the field below */
+    char reason[ERR_TEXT_MAX]; /* of the last failure, for those whom the breaker refuses */
+};
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(clock_ns() / 1000000);
+}
+
+/* ---- one try ---- */
+
+/* One request: what to send, how to read the reply, until when. It ends with ERR_OK, ERR_TIMEOUT,
+ * ERR_UNAVAILABLE (not there, perhaps later), ERR_ARGUMENT (refused for good) or ERR_FORMAT
+ * (nonsense); outside, the last two are ERR_UNAVAILABLE too. */
+struct ask {
+    const char *url, *shown;
+    struct str body; /* p NULL: GET */
+    size_t reply_max;
+    int64_t until_ms; /* on the clock of now_ms */
+    int (*read)(struct remote *r, void *arg, struct str reply);
+    void *arg;
+    /* of the last try */
+    bool again;  /* another may help */
+    bool failed; /* counts for the breaker */
+    int status;
+    int64_t retry_after_ms;
+};
+
+static bool is_passing(int status)
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+           status == 504;
+}
+
+/* What a server sent may end on a terminal, which must not obey it. */
+static void make_plain(char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p < ' ' || *p == 127)
+            *p = ' ';
+}
+
+/* The server's own words, on one line; nothing when they might repeat the key. */
+static void excerpt(const struct remote *r, const struct http_result *reply, char *out, size_t size)
+{
+    size_t n = reply->body.n < size - 1 ? reply->body.n : size - 1;
+
+    out[0] = '\0';
+    if (reply->status == 401 || reply->status == 403 || n == 0)
+        return;
+    if (r->key && memmem(reply->body.p, reply->body.n, r->key, strlen(r->key)))
+        return;
+    memcpy(out, reply->body.p, n);
+    out[n] = '\0';
+    make_plain(out);
+}
+
+static int refused(const struct remote *r, const struct ask *a, const struct http_result *reply)
+{
+    char words[EXCERPT_MAX];
+    const char *hint = "";
+
+    excerpt(r, reply, words, sizeof words);
+    if (reply->status == 401 || reply->status == 403)
+        hint = r->key ? " (is the key in the variable of embed.key_env right?)"
+                      : " (it wants a key; embed.key_env names the variable that holds it)";
+    else if (reply->status == 404)
+        hint = " (is embed.url right, with /v1 where the server wants it, and embed.model?)";
+    else if (reply->status >= 300 && reply->status < 400)
+        hint = " (redirects are not followed; embed.url must be the last address)";
+    return FAIL(is_passing(reply->status) ? ERR_UNAVAILABLE : ERR_ARGUMENT, "%s: status %d%s%s%s",
+                a->shown, reply->status, hint, *words ? ": " : "", words);
+}
+
+/* Some servers know no base64 and say so; then numbers are asked for from now on. */
+static bool dislikes_base64(const struct remote *r, const struct http_result *reply)
+{
+    static const char word[] = "encoding_format";
+
+    return r->kind == REMOTE_OPENAI && !r->floats &&
+           (reply->status == 400 || reply->status == 422) &&
+           memmem(buf_view(&reply->body).p, reply->body.n, word, sizeof word - 1);
+}
+
+static int nonsense(const struct ask *a)
+{
+    char reason[ERR_TEXT_MAX];
+
+    snprintf(reason, sizeof reason, "%s", err_text());
+    make_plain(reason);
+    return FAIL(ERR_FORMAT, "%s: %s", a->shown, reason);
+}
+
+static int judge(struct remote *r, struct ask *a, const struct http_result *reply)
+{
+    int rc;
+
+    a->status = reply->status;
+    a->retry_after_ms = reply->retry_after_ms;
+    if (reply->status == 200) {
+        rc = a->read(r, a->arg, buf_view(&reply->body));
+        a->failed = rc < 0;
+        return rc < 0 ? nonsense(a) : ERR_OK;
+    }
+    a->again = is_passing(reply->status);
+    a->failed = reply->status >= 500;
+    if (dislikes_base64(r, reply))
+        r->floats = true;
+    return refused(r, a, reply);
+}
+
+static int try_once(struct remote *r, struct ask *a)
+{
+    int64_t left = a->until_ms - now_ms();
+    struct http_call call = {.url = a->url,
+                             .key = r->key,
+                             .body = a->body,
+                             .within_ms = left > 1 ? left : 1,
+                             .body_max = a->reply_max};
+    struct http_result reply;
+    int rc = http_client_call(r->client, &call, &reply);
+
+    r->n_requests++;
+    a->again = false;
+    a->status = 0;
+    a->retry_after_ms = -1;
+    if (rc < 0) {
+        a->again = rc == ERR_UNAVAILABLE;
+        a->failed = rc == ERR_UNAVAILABLE || left >= FAIR_MS || left * 2 >= r->timeout_ms;
+        return rc;
+    }
+    rc = judge(r, a, &reply);
+    buf_done(&reply.body);
+    return rc;
+}
+
+/* ---- the breaker ---- */
+
+static void note_failure(struct remote *r)
+{
+    r->n_failures++;
+    pthread_mutex_lock(&r->mu);
+    snprintf(r->reason, sizeof r->reason, "%s", err_text());
+    pthread_mutex_unlock(&r->mu);
+}
+
+static int refused_by_breaker(struct remote *r, int64_t wait_ms)
+{
+    char reason[ERR_TEXT_MAX];
+
+    pthread_mutex_lock(&r->mu);
+    memcpy(reason, r->reason, sizeof reason);
+    pthread_mutex_unlock(&r->mu);
+    if (wait_ms == 0)
+        return FAIL(ERR_UNAVAILABLE, "it is being tried after failures: %.700s", reason);
+    return FAIL(ERR_UNAVAILABLE,
+                "it failed %d times in a row and is left alone for %lld ms: %.700s",
+                BREAKER_FAILURES, (long long)wait_ms, reason);
+}
+
+/* A try, and what the breaker learns of it. A time-out that was ours teaches nothing. */
+static int try_through(struct remote *r, struct ask *a, enum breaker_pass pass)
+{
+    int rc = try_once(r, a);
+
+    if (a->failed)
+        note_failure(r);
+    if (a->failed || rc == ERR_OK || a->status != 0 || pass == BREAKER_PROBE)
+        breaker_leave(r->breaker, pass, rc == ERR_OK || (a->status != 0 && !a->failed), now_ms());
+    return rc;
+}
+
+static void make_embed_ask(struct remote *r, const struct str *texts, size_t n, struct buf *body,
+                           struct ask *out);
+
+static int read_nothing(struct remote *r, void *arg, struct str reply)
+{
+    float vector[REMOTE_DIM_MAX];
+    size_t dim = r->info.dim;
+
+    (void)arg;
+    return wire_reply_read(r->kind, reply, 1, &dim, vector);
+}
+
+static int probe(struct remote *r, int64_t until_ms)
+{
+    static const struct str text = {"ragd", 4};
+    struct buf body;
+    struct ask a;
+    int64_t soon = now_ms() + REMOTE_PROBE_MS;
+    int rc;
+
+    buf_init(&body);
+    make_embed_ask(r, &text, 1, &body, &a);
+    a.until_ms = until_ms < soon ? until_ms : soon;
+    a.read = read_nothing;
+    rc = try_through(r, &a, BREAKER_PROBE);
+    buf_done(&body);
+    return rc;
+}
+
+static int introduce(struct remote *r, int64_t until_ms);
+
+/* It is back, perhaps with another model. */
+static int probe_and_meet_again(struct remote *r, int64_t until_ms)
+{
+    int rc = probe(r, until_ms);
+
+    if (rc < 0)
+        return rc;
+    r->introduced = r->kind == REMOTE_OPENAI;
+    return introduce(r, until_ms);
+}
+
+static int try_if_allowed(struct remote *r, struct ask *a)
+{
+    int rc = ERR_OK;
+    int64_t wait_ms;
+    enum breaker_pass pass = breaker_enter(r->breaker, now_ms(), &wait_ms);
+
+    a->again = false;
+    a->status = 0;
+    if (pass == BREAKER_REFUSED)
+        return refused_by_breaker(r, wait_ms);
+    if (pass == BREAKER_PROBE)
+        TRY(probe_and_meet_again(r, a->until_ms));
+    rc = try_through(r, a, BREAKER_CALL);
+out:
+    return rc;
+}
+
+/* ---- tries ---- */
+
+/* Half of the time is chance, so that those who failed together do not come back together. */
+static int64_t pause_before(int i_try, int64_t retry_after_ms)
+{
+    uint64_t seed = clock_ns();
+    int64_t full = (int64_t)FIRST_WAIT_MS << i_try;
+    int64_t wait = full / 2 + (int64_t)(hash64(&seed, sizeof seed) % (uint64_t)(full / 2));
+
+    return retry_after_ms > wait ? retry_after_ms : wait;
+}
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&t, &t) < 0 && errno == EINTR)
+        ;
+}
+
+static int ask(struct remote *r, struct ask *a)
+{
+    for (int i = 0;; i++) {
+        int rc = try_if_allowed(r, a);
+        int64_t wait;
+
+        if (rc == ERR_OK)
+            return rc;
+        wait = pause_before(i, a->retry_after_ms);
+        if (!a->again || i + 1 == REMOTE_TRIES || now_ms() + wait >= a->until_ms)
+            return rc;
+        sleep_ms(wait);
+        r->n_retries++;
+    }
+}
+
+/* ---- TEI's introduction ---- */
+
+static int read_info(struct remote *r, void *arg, struct str reply)
+{
+    int rc = wire_info_read(reply, arg);
+
+    (void)r;
+    return rc;
+}
+
+/* A server that has no /info is taken at its word. */
+static int fetch_info(struct remote *r, int64_t until_ms, struct wire_info *out)
+{
+    struct ask a = {.url = r->info_url,
+                    .shown = r->info_shown,
+                    .reply_max = INFO_BYTES,
+                    .until_ms = until_ms,
+                    .read = read_info,
+                    .arg = out};
+    int rc = ask(r, &a);
+
+    return rc < 0 && a.status == 404 ? ERR_OK : rc;
+}
+
+static int agree(struct remote *r, const struct wire_info *info)
+{
+    if (*r->model && *info->model && strcmp(r->model, info->model) != 0)
+        return FAIL(ERR_ARGUMENT, "%s: it serves the model '%s', not '%s'", r->info_shown,
+                    info->model, r->model);
+    if (info->batch && info->batch < r->batch)
+        r->batch = info->batch;
+    r->introduced = true;
+    return ERR_OK;
+}
+
+/* For a server that was away, when we opened or since. */
+static int introduce(struct remote *r, int64_t until_ms)
+{
+    int rc = ERR_OK;
+    struct wire_info info = {.model = ""};
+
+    if (r->introduced)
+        return ERR_OK;
+    TRY(fetch_info(r, until_ms, &info));
+    TRY(agree(r, &info));
+out:
+    return rc;
+}
+
+/* ---- vectors ---- */
+
+struct reading {
+    size_t n, dim;
+    float *out; /* [n, dim]; REMOTE_DIM_MAX when dim is 0 */
+};
+
+static int read_vectors(struct remote *r, void *arg, struct str reply)
+{
+    struct reading *to = arg;
+
+    return wire_reply_read(r->kind, reply, to->n, &to->dim, to->out);
+}
+
+static void make_embed_ask(struct remote *r, const struct str *texts, size_t n, struct buf *body,
+                           struct ask *out)
+{
+    struct wire_ask what = {.kind = r->kind,
+                            .model = r->model,
+                            .texts = texts,
+                            .n = n,
+                            .dimensions = r->dimensions,
+                            .floats = r->floats};
+
+    buf_clear(body);
+    wire_ask_write(&what, body);
+    *out = (struct ask){.url = r->embed_url,
+                        .shown = r->embed_shown,
+                        .body = buf_view(body),
+                        .reply_max = wire_reply_max(n, r->info.dim),
+                        .read = read_vectors};
+}
+
+static int embed_batch(struct remote *r, const struct str *texts, size_t n, int64_t until_ms,
+                       struct reading *to)
+{
+    struct buf body;
+    struct ask a;
+    bool floats = r->floats;
+    int rc;
+
+    buf_init(&body);
+    make_embed_ask(r, texts, n, &body, &a);
+    a.until_ms = until_ms;
+    a.arg = to;
+    rc = ask(r, &a);
+    if (rc < 0 && r->floats && !floats) { /* it told us just now that it knows no base64 */
+        make_embed_ask(r, texts, n, &body, &a);
+        a.until_ms = until_ms;
+        a.arg = to;
+        rc = ask(r, &a);
+    }
+    buf_done(&body);
+    if (rc == ERR_TIMEOUT && n > 1)
+        return err_context(rc, "%zu texts in one request (embed.batch, embed.timeout_ms)", n);
+    return rc;
+}
+
+/* The batches of one call. */
+struct job {
+    struct remote *r;
+    const struct str *texts;
+    size_t n, size; /* texts, and texts of a batch */
+    int64_t start_ms, within_ms;
+    float *out;
+    pthread_mutex_t mu; /* guards the fields below */
+    int rc;
+    char reason[ERR_TEXT_MAX]; /* errors do not change threads by themselves */
+};
+
+static bool has_failed(struct job *j)
+{
+    bool failed;
+
+    pthread_mutex_lock(&j->mu);
+    failed = j->rc < 0;
+    pthread_mutex_unlock(&j->mu);
+    return failed;
+}
+
+static void run_batch(void *arg, size_t i)
+{
+    struct job *j = arg;
+    struct remote *r = j->r;
+    size_t first = i * j->size, n = j->n - first < j->size ? j->n - first : j->size;
+    struct reading to = {n, r->info.dim, j->out + first * r->info.dim};
+    int64_t start_ms = i < REMOTE_AT_ONCE ? j->start_ms : now_ms();
+    int rc;
+
+    if (has_failed(j))
+        return;
+    rc = embed_batch(r, j->texts + first, n, start_ms + j->within_ms, &to);
+    if (rc == ERR_OK)
+        return;
+    pthread_mutex_lock(&j->mu);
+    if (j->rc == ERR_OK) {
+        j->rc = rc;
+        snprintf(j->reason, sizeof j->reason, "%s", err_text());
+    }
+    pthread_mutex_unlock(&j->mu);
+}
+
+static int run_job(struct job *j)
+{
+    size_t n_batches;
+
+    j->size = j->r->batch;
+    n_batches = (j->n + j->size - 1) / j->size;
+    j->size = (j->n + n_batches - 1) / n_batches; /* of about equal size */
+    n_batches = (j->n + j->size - 1) / j->size;
+    pthread_mutex_init(&j->mu, NULL);
+    if (n_batches == 1)
+        run_batch(j, 0);
+    else
+        pool_each(j->r->pool, n_batches, run_batch, j);
+    pthread_mutex_destroy(&j->mu);
+    return j->rc < 0 ? FAIL(j->rc, "%s", j->reason) : ERR_OK;
+}
+
+/* What a caller can do about it is the same. */
+static int from_outside(int rc)
+{
+    return rc < 0 ? err_context(rc == ERR_TIMEOUT ? rc : ERR_UNAVAILABLE, "embedding server")
+                  : ERR_OK;
+}
+
+int remote_embed(struct remote *r, const struct str *texts, size_t n, int64_t within_ms, float *out)
+{
+    int rc = ERR_OK;
+    struct job j = {
+        .r = r, .texts = texts, .n = n, .start_ms = now_ms(), .within_ms = r->timeout_ms};
+    size_t n_floats = n * r->info.dim;
+
+    if (n == 0)
+        return ERR_OK;
+    if (within_ms > 0 && within_ms < j.within_ms)
+        j.within_ms = within_ms;
+    TRY(introduce(r, j.start_ms + j.within_ms));
+    j.out = mem_alloc(n_floats * sizeof *j.out);
+    TRY(run_job(&j));
+    memcpy(out, j.out, n_floats * sizeof *out);
+out:
+    mem_free(j.out);
+    return from_outside(rc);
+}
+
+/* ---- texts of the embedder ---- */
+
+/* Prefix and text, cut to what the model takes; in `mem`. */
+static struct str with_prefix(const struct remote *r, const char *prefix, struct str text,
+                              struct arena *mem, bool *cut)
+{
+    size_t taken = tokens_count(r->tokenizer, str_of(prefix)) + 2; /* a frame like [CLS], [SEP] */
+    size_t room = r->info.max_tokens > taken ? r->info.max_tokens - taken : 1;
+    struct str kept = tokens_first(r->tokenizer, text, room);
+    size_t n_prefix = strlen(prefix);
+    char *joined;
+
+    *cut = kept.n < text.n;
+    if (*cut && r->kind == REMOTE_TEI)
+        kept = tokens_first(NULL, text, room * SENT_BEYOND_LIMIT);
+    if (n_prefix == 0)
+        return kept;
+    joined = arena_alloc(mem, n_prefix + kept.n);
+    memcpy(joined, prefix, n_prefix);
+    memcpy(joined + n_prefix, kept.p, kept.n);
+    return (struct str){joined, n_prefix + kept.n};
+}
+
+int remote_query(struct remote *r, struct str text, int64_t within_ms, struct arena *mem,
+                 float **out)
+{
+    int rc = ERR_OK;
+    bool cut;
+    struct str whole = with_prefix(r, r->query_prefix, text, mem, &cut);
+    float *vector = arena_alloc(mem, r->info.dim * sizeof *vector);
+
+    TRY(remote_embed(r, &whole, 1, within_ms, vector));
+    *out = vector;
+out:
+    return rc;
+}
+
+int remote_documents(struct remote *r, struct embed_item *items, size_t n)
+{
+    int rc = ERR_OK;
+    size_t dim = r->info.dim;
+    struct arena *mem = arena_new(0);
+    struct str *texts = ARENA_ARRAY(mem, struct str, n);
+    float *vectors = arena_alloc(mem, n * dim * sizeof *vectors);
+
+    for (size_t i = 0; i < n; i++)
+        texts[i] = with_prefix(r, r->document_prefix, items[i].text, mem, &items[i].cut);
+    TRY(remote_embed(r, texts, n, 0, vectors));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(items[i].vector, vectors + i * dim, dim * sizeof *vectors);
+        if (items[i].n_spans)
+            memset(items[i].span_vectors, 0, items[i].n_spans * dim * sizeof *vectors);
+    }
+out:
+    arena_free(mem);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+struct digest remote_fingerprint_of(const struct remote_options *o, size_t dim)
+{
+    struct digester *d = digester_new();
+
+    digester_add_str(d, "remote 1");
+    digester_add_str(d, o->model);
+    digester_add_u64(d, dim);
+    digester_add_str(d, o->query_prefix ? o->query_prefix : "");
+    digester_add_str(d, o->document_prefix ? o->document_prefix : "");
+    return digester_finish(d);
+}
+
+int remote_options_check(const struct remote_options *o)
+{
+    int rc = ERR_OK;
+
+    if (!o->url || !*o->url)
+        return FAIL(ERR_ARGUMENT, "embed.url is not set; an embedding server needs one");
+    TRY(http_client_check_url(o->url));
+    if (o->kind == REMOTE_OPENAI && (!o->model || !*o->model))
+        return FAIL(ERR_ARGUMENT, "embed.model is not set; the server is asked for one by name");
+    if (o->model && strlen(o->model) >= REMOTE_MODEL_MAX)
+        return FAIL(ERR_LIMIT, "embed.model is longer than %d bytes", REMOTE_MODEL_MAX - 1);
+    if (o->dimensions > REMOTE_DIM_MAX)
+        return FAIL(ERR_LIMIT, "embed.dimensions = %zu is over the limit of %d", o->dimensions,
+                    REMOTE_DIM_MAX);
+    CHECK(o->batch >= 1 && o->batch <= REMOTE_BATCH_MAX);
+    CHECK(o->timeout_ms >= 1);
+out:
+    return rc;
+}
+
+/* Of a URL or a folder. */
+static char *joined(const char *base_text, const char *path)
+{
+    struct buf b;
+    struct str base = str_of(base_text);
+
+    while (base.n && base.p[base.n - 1] == '/')
+        base.n--;
+    buf_init(&b);
+    buf_addf(&b, "%.*s%s", STR_ARGS(base), path);
+    return buf_take(&b);
+}
+
+static bool has_file(const char *dir, const char *name)
+{
+    char *path = joined(dir, name);
+    bool has = access(path, R_OK) == 0;
+
+    mem_free(path);
+    return has;
+}
+
+static int open_tokenizer(struct remote *r, const char *dir)
+{
+    if (!dir || !(has_file(dir, "/vocab.txt") || has_file(dir, "/tokenizer.json")))
+        return ERR_OK;
+    return wordpiece_open(&r->tokenizer, dir);
+}
+
+static struct remote *remote_new(const struct remote_options *o)
+{
+    struct remote *r = mem_calloc(1, sizeof *r);
+
+    pthread_mutex_init(&r->mu, NULL);
+    r->kind = o->kind;
+    r->client = http_client_new();
+    r->breaker = breaker_new();
+    r->pool = pool_new("embed", REMOTE_AT_ONCE - 1, REMOTE_AT_ONCE);
+    r->model = mem_strdup(o->model ? o->model : "");
+    r->key = o->key && *o->key ? mem_strdup(o->key) : NULL;
+    r->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
+    r->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
+    r->embed_url = joined(o->url, o->kind == REMOTE_OPENAI ? "/embeddings" : "/embed");
+    r->info_url = joined(o->url, "/info");
+    r->embed_shown = http_client_shown(r->embed_url);
+    r->info_shown = http_client_shown(r->info_url);
+    r->timeout_ms = o->timeout_ms;
+    r->dimensions = o->dimensions;
+    r->batch = o->batch;
+    r->introduced = o->kind == REMOTE_OPENAI;
+    r->info.max_tokens = o->max_tokens ? o->max_tokens : REMOTE_MAX_TOKENS;
+    return r;
+}
+
+/* Learns model, limits and dimension from the server itself. */
+static int meet(struct remote *r, const struct remote_options *o)
+{
+    static const struct str text = {"ragd", 4};
+    int rc = ERR_OK;
+    int64_t until_ms = now_ms() + r->timeout_ms;
+    struct wire_info info = {.model = ""};
+    float *vector = mem_alloc(REMOTE_DIM_MAX * sizeof *vector);
+    struct reading to = {1, r->dimensions, vector};
+
+    if (r->kind == REMOTE_TEI) {
+        TRY(fetch_info(r, until_ms, &info));
+        TRY(agree(r, &info));
+        if (!*r->model && !*info.model) {
+            rc = FAIL(ERR_ARGUMENT, "%s does not say what model it serves; embed.model can",
+                      r->info_shown);
+            goto out;
+        }
+        if (!*r->model) {
+            mem_free(r->model);
+            r->model = mem_strdup(info.model);
+        }
+        if (!o->max_tokens && info.max_tokens)
+            r->info.max_tokens = info.max_tokens;
+    }
+    TRY(embed_batch(r, &text, 1, until_ms, &to));
+    r->info.dim = to.dim;
+    r->info.was_reached = true;
+out:
+    mem_free(vector);
+    return rc;
+}
+
+/* Whether to open without the server: nothing that it would tell is missing. */
+static bool can_wait(const struct remote *r, const struct remote_options *o)
+{
+    return *r->model && (o->dimensions || o->known_dim);
+}
+
+int remote_open(struct remote **out, const struct remote_options *o)
+{
+    int rc = ERR_OK;
+    struct remote *r = NULL;
+    struct remote_options named = *o;
+
+    TRY(remote_options_check(o));
+    r = remote_new(o);
+    TRY(open_tokenizer(r, o->tokenizer_dir));
+    rc = meet(r, o);
+    if ((rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT) && can_wait(r, o)) {
+        r->info.dim = o->dimensions ? o->dimensions : o->known_dim;
+        rc = ERR_OK;
+    }
+    TRY(from_outside(rc));
+    r->info.kind = r->kind == REMOTE_OPENAI ? "openai" : "tei";
+    r->info.url = r->embed_shown;
+    r->info.model = r->model;
+    r->info.batch = r->batch;
+    named.model = r->model;
+    r->fingerprint = remote_fingerprint_of(&named, r->info.dim);
+    *out = r;
+    r = NULL; /* handed over */
+out:
+    remote_close(r);
+    return rc;
+}
+
+void remote_close(struct remote *r)
+{
+    if (!r)
+        return;
+    pool_free(r->pool);
+    wordpiece_close(r->tokenizer);
+    breaker_free(r->breaker);
+    http_client_free(r->client);
+    if (r->key)
+        explicit_bzero(r->key, strlen(r->key));
+    mem_free(r->key);
+    mem_free(r->model);
+    mem_free(r->embed_shown);
+    mem_free(r->info_shown);
+    mem_free(r->query_prefix);
+    mem_free(r->document_prefix);
+    mem_free(r->embed_url);
+    mem_free(r->info_url);
+    pthread_mutex_destroy(&r->mu);
+    mem_free(r);
+}
+
+const struct remote_info *remote_info(const struct remote *r)
+{
+    return &r->info;
+}
+
+const struct wordpiece *remote_tokenizer(const struct remote *r)
+{
+    return r->tokenizer;
+}
+
+struct digest remote_fingerprint(const struct remote *r)
+{
+    return r->fingerprint;
+}
+
+void remote_stats_get(struct remote *r, struct remote_stats *out)
+{
+    *out = (struct remote_stats){.requests = r->n_requests,
+                                 .failures = r->n_failures,
+                                 .retries = r->n_retries,
+                                 .open = breaker_is_open(r->breaker)};
+}
