@@ -201,14 +201,19 @@ eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
 results: all  ## make docs/results.md from ../shared/data
 	@scripts/results
 
-build/release/bench/%: bench/%.c build/release/libragd.a
+BENCH_C := $(wildcard bench/*.c)
+build/release/bench/bench_embed: $(BENCH_C) $(wildcard bench/*.h) build/release/libragd.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(PKG_C) $< build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
+	@echo "  bench $@"
+	@$(CC) $(CFLAGS) -Ibench $(PKG_C) $(BENCH_C) build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
 
+# REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
+PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
 .PHONY: bench-embed
-bench-embed:  ## the encoder beside this processor's peak
+bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, REPORT)
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
-	@build/release/bench/bench_embed $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
+	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 # ---- looking after the code ----
 

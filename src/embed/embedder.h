@@ -25,6 +25,7 @@ struct embedder_options {
     const char *model_dir;
     const char *query_prefix;    /* NULL: "" */
     const char *document_prefix; /* NULL: "" */
+    const char *precision;       /* "auto", "f32", "bf16", "int8"; NULL: "auto" */
 };
 
 struct embedder_info {
