@@ -117,6 +117,7 @@ TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
 SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
+BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed)
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
@@ -148,8 +149,8 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
-# Scripts use the program and the C example, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so) $(NEON_BIN)
+# Scripts use the program and the C example, one of them the benchmark, so they are built with them.
+test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
@@ -202,10 +203,10 @@ results: all  ## make docs/results.md from ../shared/data
 	@scripts/results
 
 BENCH_C := $(wildcard bench/*.c)
-build/release/bench/bench_embed: $(BENCH_C) $(wildcard bench/*.h) build/release/libragd.a
+$(B)/bench/bench_embed: $(BENCH_C) $(wildcard bench/*.h) $(B)/libragd.a
 	@mkdir -p $(@D)
 	@echo "  bench $@"
-	@$(CC) $(CFLAGS) -Ibench $(PKG_C) $(BENCH_C) build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
+	@$(CC) $(CFLAGS) -Ibench $(PKG_C) $(LDFLAGS_$(V)) $(BENCH_C) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
 
 # REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
 PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)

@@ -29,6 +29,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -66,8 +67,9 @@ class Child:
         mine = processors[-1:] if n_threads == 1 else processors
         env = dict(os.environ, OMP_NUM_THREADS=str(n_threads), TOKENIZERS_PARALLELISM="false")
         self.name = name
+        self.complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, encoding="utf-8", env=env,
+                                        stderr=self.complaints, encoding="utf-8", env=env,
                                         preexec_fn=lambda: os.sched_setaffinity(0, mine))
         try:
             self.version = self.reply("ready")
@@ -81,7 +83,9 @@ class Child:
         if word == wanted:
             return rest
         if not line:
-            rest = (self.process.stderr.read().strip().splitlines() or ["ended without a word"])[-1]
+            self.process.wait()
+            self.complaints.seek(0)
+            rest = (self.complaints.read().strip().splitlines() or ["ended without a word"])[-1]
         raise Failed("%s: %s" % (self.name, rest))
 
     def ask(self, *lines):
@@ -106,10 +110,10 @@ class Child:
 
     def close(self):
         self.process.stdin.close()
-        self.process.stderr.close()
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
+        self.complaints.close()
 
 
 def key(name):
