@@ -219,7 +219,7 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 # ---- looking after the code ----
 
 .PHONY: format tidy shape clean
-CODE := $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] examples/c/*.c)
+CODE := $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] bench/*.[ch] examples/c/*.c)
 format:  ## clang-format in place
 	@clang-format -i $(CODE)
 

@@ -19,7 +19,7 @@ import numpy as np
 import models
 
 SIZES = (1, 8, 32)  # 32 is sentence-transformers' own
-N_TRIED = 64
+N_TRIED = 32  # texts that the sizes are tried with
 Place = collections.namedtuple("Place", "model_dir models_dir n_threads")
 Prepared = collections.namedtuple("Prepared", "n batches size n_tokens n_padded")
 

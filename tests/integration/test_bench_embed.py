@@ -120,7 +120,7 @@ for line in sys.stdin:
     elif word == "run" and name == "128_tokens":
         print("error it broke")
     elif word == "run":
-        print("ok", " ".join(["9000000:9000000"] + ["3000000:2000000"] * (int(n) - 1)))
+        print("ok", " ".join(["9000000:9000000"] * (n != "1") + ["3000000:2000000"] * max(1, int(n) - 1)))
     elif word == "vectors":
         print("ok 1\\n1.0 0.0")
     elif word == "peak":
