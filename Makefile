@@ -202,11 +202,12 @@ eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
 results: all  ## make docs/results.md from ../shared/data
 	@scripts/results
 
-BENCH_C := $(wildcard bench/*.c)
-$(B)/bench/bench_embed: $(BENCH_C) $(wildcard bench/*.h) $(B)/libragd.a
+$(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
-	@echo "  bench $@"
-	@$(CC) $(CFLAGS) -Ibench $(PKG_C) $(LDFLAGS_$(V)) $(BENCH_C) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
+	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) $(filter %.c,$^) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
+
+EMBED_C := $(addprefix bench/,embed_case.c embed_serve.c peak.c)
+$(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
 # REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
 PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
