@@ -40,7 +40,6 @@ import tables
 from service import shared
 
 BENCH = os.environ.get("RAGD_BENCH_EMBED") or os.path.join(ROOT, "build/release/bench/bench_embed")
-MODELS = os.path.join(ROOT, "build/peers-models")
 TEXT_PEER = "sentence-transformers"  # takes texts; all other peers take token ids
 PEERS = ("OpenVINO int8", "OpenVINO int8, rest bf16", "OpenVINO bf16", "OpenVINO f32", "onnxruntime int8",
          "onnxruntime int8, fused", "onnxruntime f32", "onnxruntime f32, fused", "torch f32", TEXT_PEER)
@@ -131,8 +130,8 @@ def commands(o, n_threads):
              for p in ratios.PRECISIONS}
     if peers_here():
         for name in PEERS:
-            found[name] = [sys.executable, os.path.join(HERE, "serve.py"), name, o.model_dir, MODELS,
-                           str(n_threads)]
+            found[name] = [sys.executable, os.path.join(HERE, "serve.py"), name, o.model_dir,
+                           models_dir(o), str(n_threads)]
     wanted = o.engines.split(",") if o.engines else []
     return {n: c for n, c in found.items() if not wanted or any(n.startswith(w) for w in wanted)}
 
@@ -319,8 +318,12 @@ def options(argv):
     return p.parse_args(argv)
 
 
+def models_dir(o):
+    return os.path.join(ROOT, "build/peers-models", os.path.basename(os.path.abspath(o.model_dir)))
+
+
 def make_models(o):
-    subprocess.run([sys.executable, os.path.join(HERE, "models.py"), o.model_dir, "--out", MODELS,
+    subprocess.run([sys.executable, os.path.join(HERE, "models.py"), o.model_dir, models_dir(o),
                     "--calibration", shared("squad-dev/corpus.jsonl")], check=True)
 
 

@@ -13,7 +13,6 @@ import functools
 import os
 import time
 
-os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy as np
 
 import models
@@ -49,6 +48,7 @@ class Engine:
 
     def __init__(self, place):
         self.words = models.tokenizer(place.model_dir)
+        self.dim = models.config(place.model_dir)["hidden_size"]
 
     def inputs(self, ids, mask):
         return ids, mask
@@ -83,7 +83,7 @@ class Engine:
         return prepared.n_tokens, prepared.n_padded, prepared.size
 
     def run(self, prepared):
-        out = np.empty((prepared.n, 384), np.float32)
+        out = np.empty((prepared.n, self.dim), np.float32)
         for order, (ids, mask) in prepared.batches:
             out[order] = pooled(self.encode(ids, mask), mask)
         return out
@@ -141,7 +141,7 @@ class Torch(Engine):
 
     def run(self, prepared):
         torch = self.torch
-        out = torch.empty((prepared.n, 384))
+        out = torch.empty((prepared.n, self.dim))
         with torch.inference_mode():
             for order, (ids, mask) in prepared.batches:
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -1,4 +1,4 @@
-"""The peers' models, made once from the same checkpoint and kept in build/peers-models.
+"""The peers' models, made once from the same checkpoint and kept in a folder of build/peers-models.
 
     f32.onnx        the encoder's last hidden state, batch and length free
     fused.onnx      the same through onnxruntime's transformer optimizer (BERT)
@@ -6,11 +6,13 @@
     fused-int8.onnx fused.onnx the same way
     openvino-int8   NNCF post-training quantization, calibrated on texts
 
-    models.py MODEL_DIR [--out build/peers-models] [--calibration FILE]
+    models.py MODEL_DIR OUT [--calibration FILE]     FILE: a corpus.jsonl; without it, sentences below
 """
 import argparse
+import json
 import logging
 import os
+import shutil
 import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the model is here; nothing is asked of anyone
@@ -76,15 +78,21 @@ def export_f32(model_dir, path):
                           dynamo=False, opset_version=17)
 
 
-def fuse(source, path):
+def config(model_dir):
+    with open(os.path.join(model_dir, "config.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def fuse(source, path, shape):
     from onnxruntime.transformers import optimizer
     from onnxruntime.transformers.fusion_options import FusionOptions
 
-    made = optimizer.optimize_model(source, model_type="bert", num_heads=12, hidden_size=384,
-                                    optimization_options=FusionOptions("bert"), opt_level=0)
+    made = optimizer.optimize_model(source, model_type="bert", num_heads=shape["num_attention_heads"],
+                                    hidden_size=shape["hidden_size"], optimization_options=FusionOptions("bert"), opt_level=0)
     n_attention = made.get_fused_operator_statistics()["Attention"]
-    if n_attention != 6:
-        raise ValueError("%s: %d of 6 attention blocks were fused" % (path, n_attention))
+    if n_attention != shape["num_hidden_layers"]:
+        raise ValueError("%s: %d of %d attention blocks were fused" % (
+            path, n_attention, shape["num_hidden_layers"]))
     made.save_model_to_file(path)
 
 
@@ -99,8 +107,6 @@ def quantize_onnx(source, path):
 def calibration_texts(file):
     if not file or not os.path.exists(file):
         return SENTENCES
-    import json
-
     texts = []
     with open(file, encoding="utf-8") as f:
         for line in f:
@@ -123,29 +129,33 @@ def quantize_openvino(source, path, texts, words):
     ov.save_model(made, path, compress_to_fp16=False)
 
 
-def make(model_dir, out, calibration=None):
-    """Makes what is not there yet; returns the paths by name."""
-    os.makedirs(out, exist_ok=True)
-    paths = {n: os.path.join(out, n) for n in
-             ("f32.onnx", "fused.onnx", "int8.onnx", "fused-int8.onnx", "openvino-int8.xml")}
+def make_all(model_dir, out, calibration):
+    def at(name):
+        return os.path.join(out, name)
 
-    words = tokenizer(model_dir)
-    for name, maker in (
-            ("f32.onnx", lambda path: export_f32(model_dir, path)),
-            ("fused.onnx", lambda path: fuse(paths["f32.onnx"], path)),
-            ("int8.onnx", lambda path: quantize_onnx(paths["f32.onnx"], path)),
-            ("fused-int8.onnx", lambda path: quantize_onnx(paths["fused.onnx"], path)),
-            ("openvino-int8.xml", lambda path: quantize_openvino(
-                paths["f32.onnx"], path, calibration_texts(calibration), words))):
-        if not os.path.exists(paths[name]):
-            maker(paths[name])
-    return paths
+    export_f32(model_dir, at("f32.onnx"))
+    fuse(at("f32.onnx"), at("fused.onnx"), config(model_dir))
+    quantize_onnx(at("f32.onnx"), at("int8.onnx"))
+    quantize_onnx(at("fused.onnx"), at("fused-int8.onnx"))
+    quantize_openvino(at("f32.onnx"), at("openvino-int8.xml"), calibration_texts(calibration),
+                      tokenizer(model_dir))
+
+
+def make(model_dir, out, calibration=None):
+    """All of them, unless `out` is there; it is only when whole."""
+    if os.path.exists(out):
+        return
+    half = out + ".half"
+    shutil.rmtree(half, ignore_errors=True)
+    os.makedirs(half)
+    make_all(model_dir, half, calibration)
+    os.rename(half, out)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model_dir")
-    p.add_argument("--out", default="build/peers-models")
+    p.add_argument("out")
     p.add_argument("--calibration")
     o = p.parse_args()
     warnings.simplefilter("ignore")
