@@ -124,6 +124,7 @@ TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
 SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
+BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed)
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
@@ -156,8 +157,8 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
-# Scripts use the program and the C example, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so) $(NEON_BIN)
+# Scripts use the program and the C example, one of them the benchmark, so they are built with them.
+test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
@@ -214,14 +215,20 @@ eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
 results: all  ## make docs/results.md from ../shared/data
 	@scripts/results
 
-build/release/bench/%: bench/%.c build/release/libragd.a
+$(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(PKG_C) $< build/release/libragd.a -o $@ $(PKG_L) $(LIBS)
+	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) $(filter %.c,$^) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
 
+EMBED_C := $(addprefix bench/,embed_case.c embed_serve.c peak.c)
+$(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
+
+# REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
+PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
 .PHONY: bench-embed
-bench-embed:  ## the encoder beside this processor's peak
+bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, REPORT)
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
-	@build/release/bench/bench_embed $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
+	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 .PHONY: bench-tokenizer
 bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")
@@ -231,7 +238,7 @@ bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="text
 # ---- looking after the code ----
 
 .PHONY: format tidy shape clean
-CODE := $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] examples/c/*.c)
+CODE := $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] bench/*.[ch] examples/c/*.c)
 format:  ## clang-format in place
 	@clang-format -i $(CODE)
 

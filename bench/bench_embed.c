@@ -1,45 +1,52 @@
 /* bench_embed - how fast the encoder is beside what this processor could do.
  *
- *   bench_embed MODEL_DIR [RUNS]
+ *   bench_embed MODEL_DIR [--precision f32|bf16|int8] [--threads N] [--runs N]
+ *   bench_embed MODEL_DIR --precision P [--threads N] --serve
  *
- * In the order printed: the fused-multiply-add peak of the chosen level (a product that stays in
- * the first-level cache, so loads count too); a question of 12, 32 and 128 tokens on one thread; 64
- * passages of 128 tokens on one thread and on all. The cases take turns, so that a noisy machine
- * disturbs all alike; minimum and median of RUNS turns (default 7).
+ * The first prints a table: a text of 12, 32 and 128 tokens, and 64 passages of 128, with every
+ * precision that the encoder opens (or the one named), beside the floor: the operations of the
+ * case at the peak of one core, measured in the same run. Cases and peaks take turns, so that a
+ * noisy machine disturbs all alike; minimum and median of N turns (default 9). Texts go in, so our
+ * tokenizer's microseconds are in our times.
+ *
+ * The second is for bench/peers/compare.py: embed_serve.h says what it speaks.
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "embed/embedder.h"
+#include "embed_case.h"
+#include "embed_serve.h"
+#include "peak.h"
 #include "simd/simd.h"
-#include "text/wordpiece.h"
 
-#define RUNS_MAX   1000
-#define N_PASSAGES 64
+#define RUNS_MAX 1000
 
-struct bench {
-    struct embedder *e;
-    struct pool *pool;
-    struct arena *mem;
-    char *texts[129]; /* texts[n]: n tokens in all */
-    struct embed_item items[N_PASSAGES];
+struct options {
+    const char *model_dir, *precision;
+    int n_threads, n_runs;
+    bool serve;
 };
 
-/* ---- cases: each does its work once and says how many operations that was ---- */
+static const struct {
+    const char *name;
+    size_t n_texts, n_tokens;
+} shapes[] = {{"12 tokens", 1, 12},
+              {"32 tokens", 1, 32},
+              {"128 tokens", 1, 128},
+              {"64 x 128 tokens", 64, 128}};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
-/* Multiply-adds of a text of n tokens, counted twice. */
-static double operations(const struct bench *b, double n)
-{
-    const struct embedder_info *i = embedder_info(b->e);
-    double h = (double)i->hidden, wide = (double)i->intermediate;
-
-    return (double)i->n_layers * n * (8 * h * h + 4 * h * wide + 4 * n * h);
-}
+struct table {
+    struct encoder en;
+    struct embed_case cases[N_SHAPES];
+    double ms[N_SHAPES][RUNS_MAX];
+    double peaks[PEAK_N];
+};
 
 static void or_stop(int rc)
 {
@@ -48,35 +55,6 @@ static void or_stop(int rc)
     fprintf(stderr, "bench_embed: %s\n", err_text());
     exit(1);
 }
-
-static double do_question(struct bench *b, size_t n)
-{
-    float *v;
-
-    or_stop(embed_query(b->e, NULL, str_of(b->texts[n]), b->mem, &v));
-    arena_reset(b->mem);
-    return operations(b, (double)n);
-}
-
-static double do_passages(struct bench *b, size_t all_threads)
-{
-    or_stop(embed_documents(b->e, all_threads ? b->pool : NULL, b->items, N_PASSAGES));
-    return N_PASSAGES * operations(b, 128);
-}
-
-static const struct {
-    const char *name;
-    double (*run)(struct bench *b, size_t arg);
-    size_t arg;
-    double n_texts;
-} cases[] = {{"question, 12 tokens", do_question, 12, 1},
-             {"question, 32 tokens", do_question, 32, 1},
-             {"question, 128 tokens", do_question, 128, 1},
-             {"64 x 128 tokens, 1 thread", do_passages, 0, N_PASSAGES},
-             {"64 x 128 tokens, all threads", do_passages, 1, N_PASSAGES}};
-enum { N_CASES = sizeof cases / sizeof *cases };
-
-/* ---- set-up and report ---- */
 
 /* A text of n tokens with [CLS] and [SEP]; every word here is one token of an English vocabulary.
  */
@@ -90,34 +68,37 @@ static char *text_of(size_t n)
     return text;
 }
 
-static void open_bench(struct bench *b, const char *model_dir)
+static void make_case(struct table *t, size_t i)
 {
-    uint64_t start = clock_ns();
+    char *text = text_of(shapes[i].n_tokens), *texts[64];
 
-    or_stop(embedder_open(
-        &b->e, &(struct embedder_options){.model_dir = model_dir, .precision = getenv("P")}));
-    printf("model     %s, opened in %.0f ms\n", embedder_info(b->e)->name, clock_ms_since(start));
-    b->pool = pool_new("bench", cpu_count(), 256);
-    b->mem = arena_new(0);
-    for (size_t i = 0; i < N_CASES; i++)
-        if (cases[i].run == do_question)
-            b->texts[cases[i].arg] = text_of(cases[i].arg);
-    for (size_t i = 0; i < N_PASSAGES; i++)
-        b->items[i] = (struct embed_item){
-            .text = str_of(b->texts[128]),
-            .vector = mem_calloc(embedder_info(b->e)->dim, sizeof(float)),
-        };
+    for (size_t j = 0; j < shapes[i].n_texts; j++)
+        texts[j] = text;
+    case_init(&t->cases[i], &t->en, texts, shapes[i].n_texts);
+    mem_free(text);
 }
 
-static void close_bench(struct bench *b)
+static void measure_peaks(struct table *t)
 {
-    for (size_t i = 0; i < N_PASSAGES; i++)
-        mem_free(b->items[i].vector);
-    for (size_t i = 0; i < sizeof b->texts / sizeof *b->texts; i++)
-        mem_free(b->texts[i]);
-    arena_free(b->mem);
-    pool_free(b->pool);
-    embedder_close(b->e);
+    for (int i = 0; i < PEAK_N; i++) {
+        double rate = peak_operations((enum peak_type)i);
+
+        t->peaks[i] = rate > t->peaks[i] ? rate : t->peaks[i];
+    }
+}
+
+static void take_turns(struct table *t, int n_runs)
+{
+    struct nanoseconds took;
+
+    for (int r = -1; r < n_runs; r++) { /* run -1 warms up */
+        measure_peaks(t);
+        for (size_t i = 0; i < N_SHAPES; i++) {
+            or_stop(case_run(&t->cases[i], &t->en, &took));
+            if (r >= 0)
+                t->ms[i][r] = (double)took.wall / 1e6;
+        }
+    }
 }
 
 static int by_size(const void *a, const void *b)
@@ -127,48 +108,115 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void report(double ms[N_CASES][RUNS_MAX], const double *n_operations, int n_runs)
+static void report(struct table *t, int n_runs)
 {
-    double peak = 0;
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        double floor_ms = case_floor_ms(&t->cases[i], t->en.precision, t->peaks), *ms = t->ms[i];
 
-    printf("%-30s %10s %10s %10s %8s %8s\n", "", "min ms", "median ms", "texts/s", "GFLOP/s",
-           "of peak");
-    for (size_t i = 0; i < N_CASES; i++) {
-        double rate;
-
-        qsort(ms[i], (size_t)n_runs, sizeof **ms, by_size);
-        rate = n_operations[i] / ms[i][0] / 1e6;
-        peak = i == 0 ? rate : peak;
-        printf("%-30s %10.3f %10.3f %10.1f %8.1f %7.0f%%\n", cases[i].name, ms[i][0],
-               ms[i][n_runs / 2], 1e3 * cases[i].n_texts / ms[i][0], rate, 100 * rate / peak);
+        qsort(ms, (size_t)n_runs, sizeof *ms, by_size);
+        printf("%-5s %-18s %10.3f %10.3f %10.1f %10.3f %9.2f\n", peak_name(t->en.precision),
+               shapes[i].name, ms[0], ms[n_runs / 2], 1e3 * (double)shapes[i].n_texts / ms[0],
+               floor_ms, ms[0] / floor_ms);
     }
+}
+
+static void print_peaks(const struct table *t)
+{
+    printf("peak of one core, 10^9 operations a second:");
+    for (int i = 0; i < PEAK_N; i++) {
+        if (t->peaks[i] > 0)
+            printf(" %s %.0f", peak_name((enum peak_type)i), t->peaks[i] / 1e9);
+        else
+            printf(" %s none", peak_name((enum peak_type)i));
+    }
+    printf("\n");
+}
+
+/* One precision; false when the encoder does not open with it. */
+static bool run_table(struct table *t, const struct options *o, const char *precision)
+{
+    if (encoder_open(&t->en, o->model_dir, precision, o->n_threads) < 0) {
+        printf("%-5s skipped: %s\n", precision, err_text());
+        return false;
+    }
+    for (size_t i = 0; i < N_SHAPES; i++)
+        make_case(t, i);
+    take_turns(t, o->n_runs);
+    report(t, o->n_runs);
+    for (size_t i = 0; i < N_SHAPES; i++)
+        case_done(&t->cases[i]);
+    encoder_close(&t->en);
+    return true;
+}
+
+static int run_tables(const struct options *o)
+{
+    static struct table t;
+    bool any = false;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("processor %s, level %s, threads %d, runs %d, in turns\n", cpu_model_name(),
+           simd_level_name(simd_get()->level), o->n_threads, o->n_runs);
+    printf("%-5s %-18s %10s %10s %10s %10s %9s\n", "", "", "min ms", "median ms", "texts/s",
+           "floor ms", "x floor");
+    for (int i = 0; i < PEAK_N; i++) {
+        const char *name = peak_name((enum peak_type)i);
+
+        if (!o->precision || strcmp(o->precision, name) == 0)
+            any |= run_table(&t, o, name);
+    }
+    if (any)
+        print_peaks(&t);
+    return any ? 0 : 1;
+}
+
+static int run_serve(const struct options *o)
+{
+    struct encoder en;
+
+    or_stop(encoder_open(&en, o->model_dir, o->precision, o->n_threads));
+    embed_serve(&en, stdin, stdout);
+    encoder_close(&en);
+    return 0;
+}
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+    static const struct option words[] = {{"precision", required_argument, NULL, 'p'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"runs", required_argument, NULL, 'r'},
+                                          {"serve", no_argument, NULL, 's'},
+                                          {0}};
+    int c;
+
+    *o = (struct options){.n_threads = 1, .n_runs = 9};
+    while ((c = getopt_long(argc, argv, "", words, NULL)) != -1) {
+        if (c == 'p')
+            o->precision = optarg;
+        else if (c == 't')
+            o->n_threads = atoi(optarg);
+        else if (c == 'r')
+            o->n_runs = atoi(optarg);
+        else if (c == 's')
+            o->serve = true;
+        else
+            return false;
+    }
+    o->model_dir = optind + 1 == argc ? argv[optind] : NULL;
+    return o->model_dir && o->n_threads >= 1 && o->n_threads <= 256 && o->n_runs >= 1 &&
+           o->n_runs <= RUNS_MAX && (o->precision || !o->serve);
 }
 
 int main(int argc, char **argv)
 {
-    static double ms[N_CASES][RUNS_MAX];
-    double n_operations[N_CASES] = {0};
-    int n_runs = argc > 2 ? atoi(argv[2]) : 7;
-    struct bench b = {0};
+    struct options o;
 
-    if (argc < 2 || n_runs < 1 || n_runs > RUNS_MAX) {
-        fprintf(stderr, "usage: bench_embed MODEL_DIR [RUNS, 1 to %d]\n", RUNS_MAX);
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr,
+                "usage: bench_embed MODEL_DIR [--precision f32|bf16|int8] [--threads 1..256] "
+                "[--runs 1..%d] [--serve, with a precision]\n",
+                RUNS_MAX);
         return 2;
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("processor %s, %d for us\nlevel     %s, f32\nruns      %d, in turns\n", cpu_model_name(),
-           cpu_count(), simd_level_name(simd_get()->level), n_runs);
-    open_bench(&b, argv[1]);
-    for (int r = -1; r < n_runs; r++) { /* run -1 warms up */
-        for (size_t i = 0; i < N_CASES; i++) {
-            uint64_t start = clock_ns();
-
-            n_operations[i] = cases[i].run(&b, cases[i].arg);
-            if (r >= 0)
-                ms[i][r] = clock_ms_since(start);
-        }
-    }
-    report(ms, n_operations, n_runs);
-    close_bench(&b);
-    return 0;
+    return o.serve ? run_serve(&o) : run_tables(&o);
 }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/mem.h"
 
 /* A helper stays this long after its leader has closed: questions one after another find it there
@@ -13,6 +14,9 @@
 
 /* The pool's queue is looked at, and the clock, once in so many turns without work. */
 #define TURNS_BETWEEN_LOOKS 64
+
+/* Steps are of a few units, and one thread more than processors makes all wait for it. */
+#define HELPERS_MAX 3
 
 struct crew {
     /* The step as one word: how many units it has (bits 16..31), and the next one to take (bits
@@ -106,15 +110,16 @@ static void help(void *arg, int i_worker)
 
 bool crew_open(struct crew *c, struct pool *pool)
 {
-    int n_idle;
+    int n_wanted, n_idle;
     bool any;
 
     if (!pool) /* a helper of the last time may still be here, and look at the pool it knows */
         return false;
+    n_wanted = cpu_count() - 1 < HELPERS_MAX ? cpu_count() - 1 : HELPERS_MAX;
     n_idle = pool_idle(pool);
     atomic_store(&c->pool, pool);
     atomic_store(&c->open, true);
-    for (int i = atomic_load(&c->n_helpers); i < n_idle; i++) {
+    for (int i = atomic_load(&c->n_helpers); i < n_wanted && i < n_idle; i++) {
         atomic_fetch_add(&c->n_helpers, 1);
         if (pool_submit(pool, QUEUE_BULK, help, c) < 0) {
             atomic_fetch_sub(&c->n_helpers, 1);
