@@ -96,7 +96,7 @@ $(B)/ragd: $(OBJ_CLI) $(B)/libragd.a
 .PHONY: help setup model demo serve
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | \
-	    awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	    awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 setup:  ## install the Debian packages that are missing
 	@scripts/setup
@@ -215,6 +215,11 @@ build/release/bench/%: bench/%.c build/release/libragd.a
 bench-embed:  ## the encoder beside this processor's peak
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
 	@build/release/bench/bench_embed $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+
+.PHONY: bench-tokenizer
+bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_tokenizer
+	@build/release/bench/bench_tokenizer $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) 15 $(F)
 
 # ---- looking after the code ----
 

@@ -41,10 +41,19 @@ static int32_t find_token(const struct vocab *v, struct str name)
     return -1;
 }
 
+static size_t line_of(struct str text, size_t at)
+{
+    size_t line = 1;
+
+    for (size_t i = 0; i < at; i++)
+        line += text.p[i] == '\n';
+    return line;
+}
+
 static int read_lines(struct vocab *v, const char *path)
 {
     const char *p, *end;
-    size_t line = 0;
+    size_t line = 0, n_valid;
     int rc = file_read(path, VOCAB_FILE_MAX, &v->text);
 
     if (rc < 0)
@@ -53,16 +62,17 @@ static int read_lines(struct vocab *v, const char *path)
     end = p + v->text.n;
     if (p == end)
         return FAIL(ERR_FORMAT, "vocabulary '%s' is empty", path);
+    n_valid = utf8_valid_prefix(p, v->text.n);
+    if (n_valid < v->text.n)
+        return FAIL(ERR_FORMAT, "vocabulary '%s', line %zu: not UTF-8", path,
+                    line_of(buf_view(&v->text), n_valid));
     while (p < end) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         struct str token = {p, (size_t)((stop ? stop : end) - p)};
 
         if (token.n && token.p[token.n - 1] == '\r')
             token.n--;
-        line++;
-        if (!utf8_valid(token.p, token.n))
-            return FAIL(ERR_FORMAT, "vocabulary '%s', line %zu: not UTF-8", path, line);
-        rc = set_token(v, line - 1, token);
+        rc = set_token(v, line++, token);
         if (rc < 0)
             return err_context(rc, "vocabulary '%s', line %zu", path, line);
         p = stop ? stop + 1 : end;

@@ -22,13 +22,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/frozen_vocab.h"
 #include "text/trie.h"
 #include "text/vocab.h"
 #include "text/wordpiece_table.h"
 
 #define BYTES          256
 #define WORD_BYTES_MAX (4 * VOCAB_WORD_CHARS)
-#define DIGEST_VERSION 1 /* changes when the same vocabulary would give other tokens */
 
 enum byte_kind {
     BYTE_WORD,
@@ -40,57 +40,18 @@ enum byte_kind {
 struct wordpiece {
     uint8_t kind[BYTES]; /* enum byte_kind */
     uint8_t fold[BYTES]; /* A-Z to a-z, unless case is kept */
-    struct trie trie;
-    uint32_t words, suffixes; /* its roots: tokens that begin a word; "##" tokens, without it */
-    struct special_token *specials;
-    size_t n_specials;
-    int32_t unk, cls, sep;
-    bool lower_case;
-    size_t vocab_size;
-    struct digest digest;
+    struct frozen_vocab vocab;
+    struct str own; /* the vocabulary's bytes, where they are ours */
 };
 
 /* ---- opening ---- */
 
-static int build_trie(struct wordpiece *w, const struct vocab *v)
-{
-    int rc = ERR_OK;
-    struct trie_key *words = mem_alloc(v->n_tokens * sizeof(*words));
-    struct trie_key *suffixes = mem_alloc(v->n_tokens * sizeof(*suffixes));
-    size_t n_words = 0, n_suffixes = 0;
-
-    for (size_t id = 0; id < v->n_tokens; id++) {
-        struct str token = v->tokens[id];
-
-        if (token.n > 2 && str_starts(token, STR_LIT("##")))
-            suffixes[n_suffixes++] = (struct trie_key){str_sub(token, 2, token.n), (int32_t)id};
-        else if (token.n > 0)
-            words[n_words++] = (struct trie_key){token, (int32_t)id};
-    }
-    TRY(trie_add(&w->trie, words, n_words, &w->words));
-    TRY(trie_add(&w->trie, suffixes, n_suffixes, &w->suffixes));
-    trie_seal(&w->trie);
-out:
-    mem_free(words);
-    mem_free(suffixes);
-    return rc;
-}
-
-static void copy_specials(struct wordpiece *w, const struct vocab *v)
-{
-    w->specials = mem_alloc(v->n_specials * sizeof(*w->specials) + 1);
-    for (size_t i = 0; i < v->n_specials; i++) {
-        const struct special_token *s = &v->specials[i];
-
-        w->specials[i] = (struct special_token){{mem_dup(s->text.p, s->text.n), s->text.n}, s->id};
-    }
-    w->n_specials = v->n_specials;
-}
-
 static void fill_byte_tables(struct wordpiece *w)
 {
+    bool lower_case = w->vocab.lower_case;
+
     for (unsigned c = 0; c < BYTES; c++) {
-        w->fold[c] = (uint8_t)(w->lower_case && c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+        w->fold[c] = (uint8_t)(lower_case && c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
         w->kind[c] = BYTE_OTHER;
         if (c >= 0x80)
             continue;
@@ -101,60 +62,45 @@ static void fill_byte_tables(struct wordpiece *w)
         default: break;
         }
     }
-    for (size_t i = 0; i < w->n_specials; i++)
-        w->kind[(uint8_t)w->specials[i].text.p[0]] = BYTE_OTHER;
+    for (size_t i = 0; i < w->vocab.n_specials; i++)
+        w->kind[(uint8_t)*frozen_special_text(&w->vocab, i).p] = BYTE_OTHER;
 }
 
-static void add_field(struct buf *b, const void *p, size_t n)
+int wordpiece_thaw(struct wordpiece **out, struct str bytes)
 {
-    uint64_t len = n;
+    struct frozen_vocab vocab;
+    struct wordpiece *w;
+    int rc = frozen_vocab_view(&vocab, bytes);
 
-    buf_add(b, &len, sizeof(len));
-    buf_add(b, p, n);
-}
-
-static struct digest vocab_digest(const struct vocab *v)
-{
-    struct buf b;
-    struct digest d;
-    int32_t head[] = {DIGEST_VERSION, v->lower_case, v->unk, v->cls, v->sep};
-
-    buf_init(&b);
-    add_field(&b, head, sizeof(head));
-    for (size_t i = 0; i < v->n_specials; i++) {
-        add_field(&b, &v->specials[i].id, sizeof(v->specials[i].id));
-        add_field(&b, v->specials[i].text.p, v->specials[i].text.n);
-    }
-    add_field(&b, "", 0);
-    for (size_t id = 0; id < v->n_tokens; id++)
-        add_field(&b, v->tokens[id].p, v->tokens[id].n);
-    d = digest_of(b.p, b.n);
-    buf_done(&b);
-    return d;
-}
-
-int wordpiece_open(struct wordpiece **out, const char *model_dir)
-{
-    int rc = ERR_OK;
-    struct wordpiece *w = NULL;
-    struct vocab v;
-
-    rc = vocab_open(&v, model_dir);
     if (rc < 0)
         return rc;
     w = mem_calloc(1, sizeof(*w));
-    trie_init(&w->trie);
-    w->unk = v.unk, w->cls = v.cls, w->sep = v.sep;
-    w->lower_case = v.lower_case;
-    w->vocab_size = v.n_tokens;
-    w->digest = vocab_digest(&v);
-    copy_specials(w, &v);
+    w->vocab = vocab;
     fill_byte_tables(w);
-    TRY(build_trie(w, &v));
     *out = w;
-    w = NULL; /* handed over */
+    return ERR_OK;
+}
+
+void wordpiece_freeze(const struct wordpiece *w, struct buf *out)
+{
+    buf_add_view(out, w->vocab.bytes);
+}
+
+/* There is one form to look up in; opening is freezing for ourselves. */
+int wordpiece_open(struct wordpiece **out, const char *model_dir)
+{
+    struct vocab v;
+    struct str bytes = {0};
+    int rc = vocab_open(&v, model_dir);
+
+    if (rc < 0)
+        return rc;
+    TRY(frozen_vocab_make(&v, &bytes));
+    TRY(wordpiece_thaw(out, bytes));
+    (*out)->own = bytes;
+    bytes = (struct str){0}; /* handed over */
 out:
-    wordpiece_close(w);
+    mem_free((char *)bytes.p);
     vocab_done(&v);
     return rc;
 }
@@ -163,21 +109,18 @@ void wordpiece_close(struct wordpiece *w)
 {
     if (!w)
         return;
-    for (size_t i = 0; i < w->n_specials; i++)
-        mem_free((char *)w->specials[i].text.p);
-    mem_free(w->specials);
-    trie_done(&w->trie);
+    mem_free((char *)w->own.p);
     mem_free(w);
 }
 
 size_t wordpiece_vocab_size(const struct wordpiece *w)
 {
-    return w->vocab_size;
+    return w->vocab.n_ids;
 }
 
 struct digest wordpiece_digest(const struct wordpiece *w)
 {
-    return w->digest;
+    return w->vocab.digest;
 }
 
 /* ---- one pass over a text ---- */
@@ -232,29 +175,29 @@ static void put(struct pass *p, int32_t id, uint32_t start, uint32_t end)
     p->n++;
 }
 
-/* Cuts a word into pieces, the longest first; 0 when some part of it is in no token. */
-static size_t cut_word(const struct wordpiece *w, const char *word, size_t n,
-                       struct piece out[VOCAB_WORD_CHARS])
+/* Cuts a word into pieces, the longest first; 0 when some part of it is in no token.
+ *   out   [n], though a vocabulary of whole characters needs no more than one a character */
+static size_t cut_word(const struct wordpiece *w, const char *word, size_t n, struct piece *out)
 {
     const uint8_t *s = (const uint8_t *)word;
-    uint32_t base = w->words;
+    const struct trie_node *nodes = w->vocab.nodes;
+    uint32_t base = w->vocab.words;
     size_t n_pieces = 0, at = 0;
 
     while (at < n) {
         const struct trie_node *node;
         struct piece best = {.end = 0};
 
-        for (size_t i = at; i < n && (node = trie_step(&w->trie, base, w->fold[s[i]])); i++) {
+        for (size_t i = at; i < n && (node = trie_step(nodes, base, w->fold[s[i]])); i++) {
             base = node->base;
             if (node->value != TRIE_NONE)
                 best = (struct piece){node->value, (uint32_t)i + 1};
         }
         if (best.end == 0)
             return 0;
-        DCHECK(n_pieces < VOCAB_WORD_CHARS);
         out[n_pieces++] = best;
         at = best.end;
-        base = w->suffixes;
+        base = w->vocab.suffixes;
     }
     return n_pieces;
 }
@@ -269,7 +212,7 @@ static void put_plain_word(struct pass *p, size_t start, size_t end)
     if (end - start <= VOCAB_WORD_CHARS)
         n = cut_word(p->w, p->text.p + start, end - start, pieces);
     if (n == 0)
-        put(p, p->w->unk, (uint32_t)start, (uint32_t)end);
+        put(p, p->w->vocab.unk, (uint32_t)start, (uint32_t)end);
     for (size_t i = 0; i < n; i++) {
         put(p, pieces[i].id, from, (uint32_t)start + pieces[i].end);
         from = (uint32_t)start + pieces[i].end;
@@ -292,7 +235,7 @@ static void put_piece(struct pass *p, int32_t id, size_t from, size_t to)
 
 static void flush_word(struct pass *p)
 {
-    struct piece pieces[VOCAB_WORD_CHARS];
+    struct piece pieces[WORD_BYTES_MAX];
     struct word *word = &p->word;
     size_t n = 0, from = 0;
 
@@ -301,7 +244,7 @@ static void flush_word(struct pass *p)
     if (word->n_chars <= VOCAB_WORD_CHARS)
         n = cut_word(p->w, word->text, word->n, pieces);
     if (n == 0)
-        put(p, p->w->unk, word->start, word->end);
+        put(p, p->w->vocab.unk, word->start, word->end);
     for (size_t i = 0; i < n; i++) {
         put_piece(p, pieces[i].id, from, pieces[i].end);
         from = pieces[i].end;
@@ -370,7 +313,7 @@ static void add_normalized(struct pass *p, uint32_t cp, struct origin origin)
         flush_word(p);
         break;
     case CHAR_ORDERED:
-        if (p->w->lower_case) {
+        if (p->w->vocab.lower_case) {
             add_ordered(word, cp, origin);
             break;
         }
@@ -396,7 +339,7 @@ static void add_mapped(struct pass *p, uint32_t cp, unsigned mapping, struct ori
     const char *text = (const char *)wordpiece_map_text;
     size_t at, end;
 
-    if (mapping == 0 || !p->w->lower_case) {
+    if (mapping == 0 || !p->w->vocab.lower_case) {
         add_normalized(p, cp, origin);
         return;
     }
@@ -412,15 +355,16 @@ static void add_mapped(struct pass *p, uint32_t cp, unsigned mapping, struct ori
 }
 
 /* The longest special token that stands at p->at, or NULL. */
-static const struct special_token *special_here(const struct pass *p)
+static const struct frozen_special *special_here(const struct pass *p)
 {
-    const struct special_token *best = NULL;
+    const struct frozen_vocab *v = &p->w->vocab;
+    const struct frozen_special *best = NULL;
     struct str rest = str_sub(p->text, p->at, p->text.n);
 
-    for (size_t i = 0; i < p->w->n_specials; i++) {
-        const struct special_token *s = &p->w->specials[i];
+    for (size_t i = 0; i < v->n_specials; i++) {
+        const struct frozen_special *s = &v->specials[i];
 
-        if (str_starts(rest, s->text) && (!best || s->text.n > best->text.n))
+        if (str_starts(rest, frozen_special_text(v, i)) && (!best || s->n > best->n))
             best = s;
     }
     return best;
@@ -439,11 +383,11 @@ static bool take_char(struct pass *p)
     case CHAR_GONE: return true;
     case CHAR_SPACE: flush_word(p); return false;
     case CHAR_MARK:
-        if (p->w->lower_case)
+        if (p->w->vocab.lower_case)
             return true;
         break;
     case CHAR_MARK_FIXED:
-        if (p->w->lower_case) {
+        if (p->w->vocab.lower_case) {
             p->word.fixed = p->word.n;
             return true;
         }
@@ -464,14 +408,14 @@ static void take_careful(struct pass *p)
 {
     while (p->at < p->text.n) {
         uint8_t byte = (uint8_t)p->text.p[p->at];
-        const struct special_token *s = NULL;
+        const struct frozen_special *s = NULL;
 
         if (byte < 0x80 && p->w->kind[byte] == BYTE_OTHER)
             s = special_here(p);
         if (s) {
             flush_word(p);
-            put(p, s->id, (uint32_t)p->at, (uint32_t)(p->at + s->text.n));
-            p->at += s->text.n;
+            put(p, s->id, (uint32_t)p->at, (uint32_t)(p->at + s->n));
+            p->at += s->n;
             return;
         }
         if (!take_char(p))
@@ -534,8 +478,8 @@ size_t wordpiece_encode(const struct wordpiece *w, struct str text, struct token
     p.out = out + 1;
     p.room = cap - 2;
     run(&p);
-    out[0] = (struct token){w->cls, 0, 0};
-    out[p.n + 1] = (struct token){w->sep, (uint32_t)text.n, (uint32_t)text.n};
+    out[0] = (struct token){w->vocab.cls, 0, 0};
+    out[p.n + 1] = (struct token){w->vocab.sep, (uint32_t)text.n, (uint32_t)text.n};
     if (cut)
         *cut = p.full;
     return p.n + 2;

@@ -15,7 +15,7 @@ static int32_t longest(const struct trie *t, uint32_t root, const char *text, si
     const struct trie_node *node;
 
     *len = 0;
-    for (size_t i = 0; text[i] && (node = trie_step(t, base, (uint8_t)text[i])); i++) {
+    for (size_t i = 0; text[i] && (node = trie_step(t->nodes, base, (uint8_t)text[i])); i++) {
         base = node->base;
         if (node->value != TRIE_NONE) {
             best = node->value;
@@ -34,7 +34,6 @@ Test(trie, finds_the_longest_key)
 
     trie_init(&t);
     cr_assert_eq(trie_add(&t, keys, 4, &root), ERR_OK);
-    trie_seal(&t);
     cr_expect_eq(longest(&t, root, "abcdx", &n), 2);
     cr_expect_eq(n, 3);
     cr_expect_eq(longest(&t, root, "abcde", &n), 3);
@@ -56,7 +55,6 @@ Test(trie, keeps_lists_apart)
     cr_assert_eq(trie_add(&t, words, 2, &a), ERR_OK);
     cr_assert_eq(trie_add(&t, suffixes, 2, &b), ERR_OK);
     cr_assert_eq(trie_add(&t, NULL, 0, &none), ERR_OK);
-    trie_seal(&t);
     cr_expect_eq(longest(&t, a, "ing", &n), 1);
     cr_expect_eq(longest(&t, b, "ing", &n), 3);
     cr_expect_eq(longest(&t, b, "in", &n), TRIE_NONE);
@@ -65,7 +63,7 @@ Test(trie, keeps_lists_apart)
     trie_done(&t);
 }
 
-Test(trie, lets_the_last_of_equal_keys_count)
+Test(trie, lets_the_largest_of_equal_keys_count)
 {
     struct trie_key keys[] = {KEY("same", 7), KEY("same", 9), KEY("same", 8)};
     struct trie t;
@@ -111,7 +109,6 @@ Test(trie, agrees_with_a_plain_search)
     }
     trie_init(&t);
     cr_assert_eq(trie_add(&t, sorted, N_KEYS, &root), ERR_OK);
-    trie_seal(&t);
     for (int i = 0; i < N_TEXTS; i++) {
         int32_t best = TRIE_NONE;
         size_t best_n = 0, n;
@@ -127,4 +124,52 @@ Test(trie, agrees_with_a_plain_search)
         cr_assert_eq(n, best_n);
     }
     trie_done(&t);
+}
+
+Test(trie, refuses_nodes_that_lead_outside)
+{
+    enum { N = 300 };
+    struct trie_node nodes[N] = {{.base = N - 256, .value = TRIE_NONE}};
+
+    cr_expect(trie_valid(nodes, N, 1));
+    cr_expect_not(trie_valid(nodes, N - 1, 1));
+    nodes[N - 1].base = N - 255;
+    cr_expect_not(trie_valid(nodes, N, 1));
+    cr_expect_not(trie_valid(nodes, 255, 1), "even base 0 reaches 256 places");
+    cr_expect_not(trie_valid(NULL, 0, 1));
+}
+
+Test(trie, refuses_nodes_with_values_that_there_are_not)
+{
+    struct trie_node nodes[256] = {{.value = 0}};
+
+    cr_expect(trie_valid(nodes, 256, 1));
+    nodes[7].value = 1;
+    cr_expect_not(trie_valid(nodes, 256, 1));
+    nodes[7].value = TRIE_NONE;
+    cr_expect(trie_valid(nodes, 256, 1));
+    nodes[7].value = TRIE_NONE - 1;
+    cr_expect_not(trie_valid(nodes, 256, 1));
+    nodes[7].value = INT32_MAX;
+    cr_expect_not(trie_valid(nodes, 256, 1));
+}
+
+Test(trie, finds_what_it_holds_wherever_its_nodes_lie)
+{
+    struct trie_key keys[] = {KEY("one", 1), KEY("once", 2)};
+    struct trie t, copy;
+    uint32_t root;
+    size_t n;
+
+    trie_init(&t);
+    cr_assert_eq(trie_add(&t, keys, 2, &root), ERR_OK);
+    cr_expect(trie_base_fits(root, t.n));
+    cr_expect(trie_valid(t.nodes, t.n, 3));
+    cr_expect_not(trie_valid(t.nodes, t.n, 2));
+    copy = (struct trie){.nodes = malloc(t.n * sizeof(*t.nodes))};
+    memcpy(copy.nodes, t.nodes, t.n * sizeof(*t.nodes));
+    trie_done(&t);
+    cr_expect_eq(longest(&copy, root, "once", &n), 2);
+    cr_expect_eq(longest(&copy, root, "on\xFF\xFF", &n), TRIE_NONE);
+    free(copy.nodes);
 }

@@ -225,6 +225,219 @@ Test(wordpiece, fails_with_a_reason)
     wordpiece_close(NULL);
 }
 
+/* ---- frozen ---- */
+
+/* Bytes aligned as wanted, with nothing behind them that may be read. */
+static struct str aligned_copy(const char *p, size_t n)
+{
+    void *copy = NULL;
+
+    cr_assert_eq(posix_memalign(&copy, 64, n ? n : 1), 0);
+    if (n)
+        memcpy(copy, p, n);
+    return (struct str){copy, n};
+}
+
+static struct str freeze(const struct wordpiece *w)
+{
+    struct buf b;
+    struct str bytes;
+
+    buf_init(&b);
+    wordpiece_freeze(w, &b);
+    bytes = aligned_copy(b.p, b.n);
+    buf_done(&b);
+    return bytes;
+}
+
+static struct wordpiece *thaw(struct str bytes)
+{
+    struct wordpiece *w;
+
+    cr_assert_eq(wordpiece_thaw(&w, bytes), ERR_OK, "%s", err_text());
+    return w;
+}
+
+static const char small_vocabulary[] =
+    "[UNK]\n[CLS]\n[SEP]\na\nab\nabc\n##b\n##bc\n##c\n##d\n\u00e9\n##\u00e9\n\u4e2d\n.\n";
+static const char mixed_text[] = "abcd ab.bcd\u4e2d\u00e9\u0301b [SEP][UNK] abdcbabcbdc a\n\u00e9"
+                                 "\u4e2d\u00e9bcd [CLS";
+
+Test(wordpiece, is_the_same_after_freezing_and_thawing)
+{
+    struct wordpiece *w = open_small(small_vocabulary, "{\"do_lower_case\":false}"), *again;
+    struct digest a = wordpiece_digest(w), b;
+    struct str bytes = freeze(w), twice;
+    char *before = mem_strdup(show(w, STR_LIT(mixed_text)));
+
+    wordpiece_close(w); /* the bytes stand alone */
+    again = thaw(bytes);
+    b = wordpiece_digest(again);
+    cr_expect(digest_eq(&a, &b));
+    cr_expect_eq(wordpiece_vocab_size(again), 14);
+    cr_expect_str_eq(show(again, STR_LIT(mixed_text)), before);
+    cr_expect(strstr(before, "12["), "%s", before);
+    twice = freeze(again);
+    cr_expect(str_eq(bytes, twice));
+    wordpiece_close(again);
+    mem_free(before);
+    free((char *)bytes.p);
+    free((char *)twice.p);
+}
+
+Test(wordpiece, thaws_from_a_file_mapped_for_reading)
+{
+    struct wordpiece *w = open_small(small_vocabulary, "{}");
+    char path[] = "/tmp/ragd-frozen-XXXXXX";
+    struct str bytes = freeze(w);
+    struct file_map map;
+
+    cr_assert_geq(mkstemp(path), 0);
+    cr_assert_eq(file_write_atomic(path, bytes.p, bytes.n), ERR_OK);
+    cr_assert_eq(file_map_open(&map, path), ERR_OK);
+    unlink(path);
+    wordpiece_close(w);
+    free((char *)bytes.p);
+    w = thaw((struct str){(const char *)map.p, map.n});
+    EXPECT(w, "ABC ab", "5[0,3) 4[4,6)");
+    wordpiece_close(w);
+    file_map_close(&map);
+}
+
+/* Whatever the bytes say: tokens that exist, at places of the text. */
+static void expect_in_bounds(const struct wordpiece *w, struct str text)
+{
+    struct tokens t = {0};
+
+    wordpiece_encode_all(w, text, &t);
+    for (size_t i = 0; i < t.n; i++) {
+        cr_assert(t.v[i].id >= 0 && (size_t)t.v[i].id < wordpiece_vocab_size(w));
+        cr_assert(t.v[i].start <= t.v[i].end && t.v[i].end <= text.n);
+    }
+    cr_assert_eq(wordpiece_count(w, text), t.n);
+    mem_free(t.v);
+}
+
+/* True when the bytes were refused. */
+static bool survives(struct str bytes, struct str text)
+{
+    struct wordpiece *w = NULL;
+    int rc = wordpiece_thaw(&w, bytes);
+
+    if (rc < 0) {
+        cr_assert_eq(rc, ERR_FORMAT);
+        cr_assert_null(w);
+        return true;
+    }
+    expect_in_bounds(w, text);
+    wordpiece_close(w);
+    return false;
+}
+
+Test(wordpiece, refuses_frozen_bytes_cut_anywhere)
+{
+    struct wordpiece *w = open_small(small_vocabulary, "{}");
+    struct str bytes = freeze(w);
+
+    for (size_t n = 0; n < bytes.n; n++) {
+        struct str cut = aligned_copy(bytes.p, n);
+
+        cr_assert(survives(cut, STR_LIT(mixed_text)), "cut at %zu", n);
+        free((char *)cut.p);
+    }
+    wordpiece_close(w);
+    free((char *)bytes.p);
+}
+
+Test(wordpiece, stays_in_bounds_with_every_byte_of_the_head_altered)
+{
+    enum { HEAD = 128 };
+    struct wordpiece *w = open_small(small_vocabulary, "{}");
+    struct str bytes = freeze(w);
+    char *p = (char *)bytes.p;
+    unsigned n_refused = 0;
+
+    for (size_t at = 0; at < HEAD; at++) {
+        char was = p[at];
+
+        for (int c = 0; c < 256; c++) {
+            p[at] = (char)c;
+            n_refused += survives(bytes, STR_LIT(mixed_text));
+        }
+        p[at] = was;
+    }
+    cr_expect_gt(n_refused, 40 * 200, "most of the first 52 bytes must be right");
+    wordpiece_close(w);
+    free(p);
+}
+
+Test(wordpiece, stays_in_bounds_with_altered_bytes)
+{
+    enum { N_TIMES = 30000 };
+    struct wordpiece *w = open_small(small_vocabulary, "{}");
+    struct str bytes = freeze(w);
+    char *p = (char *)bytes.p, *right = mem_dup(bytes.p, bytes.n);
+    unsigned seed = 20240613, n_refused = 0;
+
+    for (int i = 0; i < N_TIMES; i++) {
+        for (int k = rand_r(&seed) % 4; k >= 0; k--)
+            p[(size_t)rand_r(&seed) % bytes.n] ^= (char)(1 << rand_r(&seed) % 8);
+        n_refused += survives(bytes, STR_LIT(mixed_text));
+        memcpy(p, right, bytes.n);
+    }
+    cr_expect(n_refused > 0 && n_refused < N_TIMES, "%u refused", n_refused);
+    mem_free(right);
+    wordpiece_close(w);
+    free(p);
+}
+
+/* Nodes of an allowed kind in any order: pieces may end inside a character. */
+Test(wordpiece, stays_in_bounds_with_a_trie_of_noise)
+{
+    enum { N_TIMES = 300, NODES_AT = 128, N_NODES_AT = 12 };
+    struct wordpiece *w = open_small(small_vocabulary, "{}");
+    struct str bytes = freeze(w);
+    char *p = (char *)bytes.p, text[600];
+    unsigned seed = 7, n_taken = 0;
+    uint32_t n_nodes;
+
+    memcpy(&n_nodes, p + N_NODES_AT, sizeof(n_nodes));
+    for (size_t i = 0; i < sizeof(text); i += 2)
+        memcpy(text + i, i % 198 ? "\u00fe" : " .", 2); /* words of 98 letters, two bytes each */
+    for (int i = 0; i < N_TIMES; i++) {
+        for (uint32_t k = 0; k < n_nodes; k++) {
+            uint32_t base = (uint32_t)rand_r(&seed) % (n_nodes - 255);
+            uint32_t node[2] = {base | (uint32_t)(rand_r(&seed) % 2 ? 0xC3 : 0xBE) << 24,
+                                (uint32_t)rand_r(&seed) % 14};
+
+            memcpy(p + NODES_AT + 8 * k, node, sizeof(node));
+        }
+        n_taken += !survives(bytes, (struct str){text, sizeof(text)});
+    }
+    cr_expect_eq(n_taken, N_TIMES);
+    wordpiece_close(w);
+    free(p);
+}
+
+Test(wordpiece, refuses_frozen_bytes_of_another_version_or_place)
+{
+    struct wordpiece *w = open_small(small_vocabulary, "{}"), *none = NULL;
+    struct str bytes = freeze(w);
+    void *shifted = NULL;
+
+    cr_assert_eq(posix_memalign(&shifted, 64, bytes.n + 8), 0);
+    memcpy((char *)shifted + 8, bytes.p, bytes.n);
+    cr_expect_eq(wordpiece_thaw(&none, (struct str){(char *)shifted + 8, bytes.n}), ERR_FORMAT);
+    cr_expect(strstr(err_text(), "aligned"), "%s", err_text());
+    ((char *)bytes.p)[8]++;
+    cr_expect_eq(wordpiece_thaw(&none, bytes), ERR_FORMAT);
+    cr_expect(strstr(err_text(), "version 0x10002"), "%s", err_text());
+    cr_expect_null(none);
+    wordpiece_close(w);
+    free((char *)bytes.p);
+    free(shifted);
+}
+
 /* ---- against the reference ---- */
 
 static void add_ids(struct buf *out, const struct tokens *t)
@@ -373,9 +586,9 @@ Test(wordpiece, sorts_combining_characters_as_the_reference_does)
     wordpiece_close(w);
 }
 
-Test(wordpiece, agrees_on_our_own_texts)
+/* Every text of ours; returns how many. */
+static size_t compare_own_texts(const struct wordpiece *w)
 {
-    struct wordpiece *w = open_model();
     struct token *out = mem_alloc(2048 * sizeof(*out));
     struct buf file;
     const char *line, *end;
@@ -398,10 +611,32 @@ Test(wordpiece, agrees_on_our_own_texts)
                          n_texts);
         json_decref(row);
     }
-    cr_expect_geq(n_texts, 520);
     buf_done(&file);
     mem_free(out);
+    return n_texts;
+}
+
+Test(wordpiece, agrees_on_our_own_texts)
+{
+    struct wordpiece *w = open_model();
+
+    cr_expect_geq(compare_own_texts(w), 520);
     wordpiece_close(w);
+}
+
+Test(wordpiece, agrees_on_our_own_texts_when_thawed)
+{
+    struct wordpiece *w = open_model();
+    struct digest a = wordpiece_digest(w), b;
+    struct str bytes = freeze(w);
+
+    wordpiece_close(w);
+    w = thaw(bytes);
+    b = wordpiece_digest(w);
+    cr_expect(digest_eq(&a, &b));
+    cr_expect_geq(compare_own_texts(w), 520);
+    wordpiece_close(w);
+    free((char *)bytes.p);
 }
 
 static void compare_record(struct comparison *c, struct str line)
