@@ -90,7 +90,7 @@ static int info(const struct command_call *call, const struct model_options *o)
     struct embedder *e = NULL;
     const struct config *c = &o->common.config;
     struct embedder_options how = {c->model.path, c->model.query_prefix, c->model.document_prefix,
-                                   c->model.precision};
+                                   c->model.precision, c->model.pack};
     struct digest fingerprint;
     char hex[DIGEST_HEX];
     enum simd_level level;

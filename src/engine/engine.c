@@ -21,6 +21,7 @@ static int open_embedder(struct engine *e)
         .query_prefix = e->config.model.query_prefix,
         .document_prefix = e->config.model.document_prefix,
         .precision = e->config.model.precision,
+        .pack = e->config.model.pack,
     };
 
     return embedder_open(&e->embedder, &o);
