@@ -52,6 +52,7 @@ all: $(B)/ragd $(B)/libragd.a $(B)/libragd.so  ## build build/release/ragd and t
 
 # The name of a kernel file is all that decides which instructions it may use.
 AVX2_C   := -mavx2 -mfma -mf16c -O3
+DOT_C    := -O3 -march=armv8.2-a+dotprod
 AVX512_C := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -O3
 $(B)/obj/%_avx2.o: SIMD_C := $(AVX2_C)
 $(B)/obj/%_avxvnni.o: SIMD_C := $(AVX2_C) -mavxvnni
@@ -59,7 +60,7 @@ $(B)/obj/%_avx512.o: SIMD_C := $(AVX512_C)
 $(B)/obj/%_avx512vnni.o: SIMD_C := $(AVX512_C) -mavx512vnni
 $(B)/obj/%_avx512bf16.o: SIMD_C := $(AVX512_C) -mavx512vnni -mavx512bf16
 $(B)/obj/%_neon.o: SIMD_C := -O3
-$(B)/obj/%_neondot.o: SIMD_C := -O3 -march=armv8.2-a+dotprod
+$(B)/obj/%_neondot.o: SIMD_C := $(DOT_C)
 
 $(B)/obj/%.o: src/%.c $(B)/flags | $(NEED)
 	@mkdir -p $(@D)
@@ -182,14 +183,19 @@ torture:  ## the long tests of tests/torture
 
 # The ARM kernels: built by the cross compiler, linked statically, run by the emulator.
 NEON_CC  := aarch64-linux-gnu-gcc
-NEON_SRC := $(filter-out %_avx2.c %_avx512.c,$(wildcard src/simd/*.c)) \
+NEON_SRC := $(filter-out %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_avx512bf16.c, \
+                         $(wildcard src/simd/*.c)) \
             src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
+NEON_OBJ := $(patsubst %.c,build/neon/%.o,$(NEON_SRC) tests/neon/test_kernels.c)
 
-build/neon/test_kernels: tests/neon/test_kernels.c $(NEON_SRC) $(wildcard src/simd/*.h) \
-                         tests/unit/simd/compare.h
+build/neon/%_neondot.o: SIMD_C := $(DOT_C)
+build/neon/%.o: %.c $(wildcard src/simd/*.h tests/unit/simd/*.h)
 	@mkdir -p $(@D)
 	@echo "  neon  $<"
-	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) -static $< $(NEON_SRC) -o $@ -lm -lpthread
+	@$(NEON_CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Isrc -Itests $(WARN) $(SIMD_C) -c $< -o $@
+
+build/neon/test_kernels: $(NEON_OBJ)
+	@$(NEON_CC) -static $^ -o $@ -lm -lpthread
 
 .PHONY: test-neon
 test-neon: build/neon/test_kernels  ## the 64-bit ARM kernels under qemu-user

@@ -26,7 +26,7 @@ struct bench {
     struct embedder *e;
     struct pool *pool;
     struct arena *mem;
-    char *texts[129];                   /* texts[n]: n tokens in all */
+    char *texts[129]; /* texts[n]: n tokens in all */
     struct embed_item items[N_PASSAGES];
 };
 
@@ -94,7 +94,8 @@ static void open_bench(struct bench *b, const char *model_dir)
 {
     uint64_t start = clock_ns();
 
-    or_stop(embedder_open(&b->e, &(struct embedder_options){.model_dir = model_dir, .precision = getenv("P")}));
+    or_stop(embedder_open(
+        &b->e, &(struct embedder_options){.model_dir = model_dir, .precision = getenv("P")}));
     printf("model     %s, opened in %.0f ms\n", embedder_info(b->e)->name, clock_ms_since(start));
     b->pool = pool_new("bench", cpu_count(), 256);
     b->mem = arena_new(0);

@@ -107,6 +107,7 @@ static void help(void *arg, int i_worker)
 bool crew_open(struct crew *c, struct pool *pool)
 {
     int n_idle = pool ? pool_idle(pool) : 0;
+    bool any;
 
     atomic_store(&c->pool, pool);
     atomic_store(&c->open, true);
@@ -117,9 +118,10 @@ bool crew_open(struct crew *c, struct pool *pool)
             break;
         }
     }
-    if (atomic_load(&c->n_helpers) == 0)
+    any = atomic_load(&c->n_helpers) > 0; /* asked once: one may be leaving */
+    if (!any)
         atomic_store(&c->open, false);
-    return atomic_load(&c->n_helpers) > 0;
+    return any;
 }
 
 void crew_close(struct crew *c)

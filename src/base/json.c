@@ -34,7 +34,7 @@ static int check_depth(struct str text, const char *what)
     return ERR_OK;
 }
 
-int json_parse(json_t **out, struct str text, const char *what)
+static int parse(json_t **out, struct str text, const char *what, size_t flags)
 {
     json_error_t e;
     json_t *root;
@@ -46,13 +46,23 @@ int json_parse(json_t **out, struct str text, const char *what)
     rc = check_depth(text, what);
     if (rc < 0)
         return rc;
-    root =
-        json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    flags |= JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    root = json_loadb(text.p, text.n, flags, &e);
     if (!root)
         return FAIL(ERR_FORMAT, "%s: not valid JSON at line %d, column %d: %s", what, e.line,
                     e.column, e.text);
     *out = root;
     return ERR_OK;
+}
+
+int json_parse(json_t **out, struct str text, const char *what)
+{
+    return parse(out, text, what, 0);
+}
+
+int json_parse_reals(json_t **out, struct str text, const char *what)
+{
+    return parse(out, text, what, JSON_DECODE_INT_AS_REAL);
 }
 
 static const char *type_name(const json_t *v)

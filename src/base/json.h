@@ -20,6 +20,10 @@
 /* `what` names the source in messages ("request", "metadata of 'a.md'"). */
 int json_parse(json_t **out, struct str text, const char *what);
 
+/* The same with every number as a real: for files of others that hold integers beyond 64 bits,
+ * such as the "no limit" of 10^30 in a tokenizer_config.json. */
+int json_parse_reals(json_t **out, struct str text, const char *what);
+
 /* Each leaves *out alone when the member is absent (returns ERR_OK), and fails with ERR_ARGUMENT,
  * naming the member and the type wanted, when it has another type. null counts as absent.
  * Strings are borrowed from the tree. */

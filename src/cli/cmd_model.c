@@ -54,34 +54,55 @@ static void info_json(FILE *out, const struct embedder_info *m, const char *leve
     jsonw_open(&w, '{');
     jsonw_key(&w, "name"), jsonw_cstr(&w, m->name);
     jsonw_key(&w, "path"), jsonw_cstr(&w, m->model_dir);
+    jsonw_key(&w, "class"), jsonw_cstr(&w, "bert");
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)m->dim);
     jsonw_key(&w, "layers"), jsonw_int(&w, (int64_t)m->n_layers);
     jsonw_key(&w, "heads"), jsonw_int(&w, (int64_t)m->n_heads);
+    jsonw_key(&w, "hidden"), jsonw_int(&w, (int64_t)m->hidden);
+    jsonw_key(&w, "intermediate"), jsonw_int(&w, (int64_t)m->intermediate);
     jsonw_key(&w, "vocabulary"), jsonw_int(&w, (int64_t)m->vocab_size);
     jsonw_key(&w, "max_tokens"), jsonw_int(&w, (int64_t)m->max_tokens);
     jsonw_key(&w, "pooling"), jsonw_cstr(&w, m->pooling);
+    jsonw_key(&w, "query_prefix"), jsonw_cstr(&w, m->query_prefix);
+    jsonw_key(&w, "document_prefix"), jsonw_cstr(&w, m->document_prefix);
     jsonw_key(&w, "precision"), jsonw_cstr(&w, m->precision);
     jsonw_key(&w, "simd"), jsonw_cstr(&w, level);
     jsonw_key(&w, "weight_bytes"), jsonw_int(&w, (int64_t)m->weight_bytes);
+    jsonw_key(&w, "memory_bytes"), jsonw_int(&w, (int64_t)m->memory_bytes);
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
 }
 
+/* Quoted: a prefix mostly ends in a space, which nobody would see. */
+static void prefix_text(FILE *out, const char *what, const char *prefix)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+
+    buf_init(&b);
+    jsonw_cstr(&w, prefix);
+    fprintf(out, "%s%s\n", what, *prefix ? b.p : "none");
+    buf_done(&b);
+}
+
 static void info_text(FILE *out, const struct embedder_info *m, const char *level,
                       const char *fingerprint)
 {
-    fprintf(out, "model        %s\n", m->name);
-    fprintf(out, "path         %s\n", m->model_dir);
-    fprintf(out, "shape        %zu layers, %zu heads, %zu wide, %zu inside\n", m->n_layers,
-            m->n_heads, m->hidden, m->intermediate);
-    fprintf(out, "vectors      %zu dimensions, %s pooling\n", m->dim, m->pooling);
-    fprintf(out, "vocabulary   %zu\n", m->vocab_size);
-    fprintf(out, "longest text %zu tokens\n", m->max_tokens);
-    fprintf(out, "arithmetic   %s, %s\n", m->precision, level);
-    fprintf(out, "weights      %.1f MB\n", (double)m->weight_bytes / 1e6);
-    fprintf(out, "fingerprint  %s\n", fingerprint);
+    fprintf(out, "model           %s\n", m->name);
+    fprintf(out, "path            %s\n", m->model_dir);
+    fprintf(out, "class           BERT: %zu layers, %zu heads, hidden %zu, intermediate %zu\n",
+            m->n_layers, m->n_heads, m->hidden, m->intermediate);
+    fprintf(out, "vectors         %zu dimensions, %s pooling\n", m->dim, m->pooling);
+    fprintf(out, "vocabulary      %zu tokens\n", m->vocab_size);
+    fprintf(out, "longest text    %zu tokens\n", m->max_tokens);
+    prefix_text(out, "query prefix    ", m->query_prefix);
+    prefix_text(out, "passage prefix  ", m->document_prefix);
+    fprintf(out, "arithmetic      %s, %s\n", m->precision, level);
+    fprintf(out, "weights         %.1f MB on disk, %.1f MB in memory\n",
+            (double)m->weight_bytes / 1e6, (double)m->memory_bytes / 1e6);
+    fprintf(out, "fingerprint     %s\n", fingerprint);
 }
 
 static int info(const struct command_call *call, const struct model_options *o)

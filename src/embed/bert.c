@@ -35,11 +35,12 @@ int bert_open(struct bert **out, const char *model_dir, enum precision precision
     struct safetensors *file = NULL;
     struct bert_config config = {0};
     struct pack pack = {0};
+    struct stat st;
     struct buf path;
 
     buf_init(&path);
-    buf_addf(&path, "%s/model.safetensors", model_dir);
     TRY(bert_config_read(&config, model_dir));
+    TRY(bert_find_weights(model_dir, &path, &st));
     TRY(safetensors_open(&file, path.p));
     rc = bert_load(&pack, file, &config, precision, (struct str){0});
     if (rc < 0) {
@@ -248,7 +249,9 @@ static void attention_unit(void *arg, size_t i)
     const struct attention_step *s = arg;
     const struct bert_config *c = bert_config(s->p->b);
     const struct scratch *scratch = &s->p->s;
-    struct heads heads = {.dim = c->hidden / c->n_heads, .n = c->n_heads};
+    struct heads heads = {.dim = c->hidden / c->n_heads,
+                          .n = c->n_heads,
+                          .exact = s->p->b->pack.facts.precision == PRECISION_F32};
 
     part(c->n_heads, s->n_units, i, &heads.first, &heads.count);
     s->p->k->attention(s->qkv, s->out, s->length, &heads,

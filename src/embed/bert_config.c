@@ -5,10 +5,17 @@
 #include "base/json.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
+#define WORD_BYTES_SHOWN 80
 
-/* The member must be there, and be this word. */
+/* Ends every refusal of another class: what may be given instead. */
+#define WHAT_WORKS                                                                                 \
+    "BERT sentence models are supported (model_type \"bert\": all-MiniLM, bge, and those of e5 "   \
+    "and gte that are built on BERT)"
+
+/* The member must be this word, or that other name of the same thing (may be NULL). Without a
+ * fallback it must be there. */
 static int require_word(const json_t *root, const char *key, const char *fallback,
-                        const char *wanted)
+                        const char *wanted, const char *alias)
 {
     struct str got = str_of(fallback);
     int rc = json_get_str(root, key, &got);
@@ -16,10 +23,40 @@ static int require_word(const json_t *root, const char *key, const char *fallbac
     if (rc < 0)
         return rc;
     if (!got.p)
-        return FAIL(ERR_FORMAT, "'%s' is missing; it must be \"%s\"", key, wanted);
-    if (!str_eq(got, str_of(wanted)))
-        return FAIL(ERR_UNSUPPORTED, "'%s' is \"%.*s\"; only \"%s\" is supported", key,
-                    (int)(got.n < 80 ? got.n : 80), got.p, wanted);
+        return FAIL(ERR_FORMAT, "'%s' is missing; it must be \"%s\"; " WHAT_WORKS, key, wanted);
+    if (!str_eq(got, str_of(wanted)) && !(alias && str_eq(got, str_of(alias))))
+        return FAIL(ERR_UNSUPPORTED, "'%s' is \"%.*s\", and must be \"%s\"; " WHAT_WORKS, key,
+                    (int)(got.n < WORD_BYTES_SHOWN ? got.n : WORD_BYTES_SHOWN), got.p, wanted);
+    return ERR_OK;
+}
+
+/* Members that a BERT encoder does not have, or has as false or null. Each would make other
+ * vectors of the same tensors, without any error. */
+static int refuse_members_of_others(const json_t *root)
+{
+    static const struct {
+        const char *key, *reason;
+    } others[] = {
+        {"is_decoder", "decoders look at the tokens before only"},
+        {"is_encoder_decoder", "an encoder alone is wanted"},
+        {"add_cross_attention", "an encoder has no cross-attention"},
+        {"quantization_config", "give the model's weights as F32, F16 or BF16"},
+        {"rope_theta", "rotary positions are not those of BERT"},
+        {"rope_parameters", "rotary positions are not those of BERT"},
+        {"rope_scaling", "rotary positions are not those of BERT"},
+        {"rotary_emb_base", "rotary positions are not those of BERT"},
+        {"rotary_emb_fraction", "rotary positions are not those of BERT"},
+        {"alibi_starting_size", "ALiBi positions are not those of BERT"},
+        {"auto_map", "the model is computed by code of its own"},
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const json_t *v = json_object_get(root, others[i].key);
+
+        if (v && !json_is_null(v) && !json_is_false(v))
+            return FAIL(ERR_UNSUPPORTED, "'%s' is set; %s; " WHAT_WORKS, others[i].key,
+                        others[i].reason);
+    }
     return ERR_OK;
 }
 
@@ -39,15 +76,12 @@ static int require_size(const json_t *root, const char *key, int64_t max, size_t
 static int read_config(const json_t *root, struct bert_config *c)
 {
     int rc = ERR_OK;
-    bool is_decoder = false;
     double epsilon = 1e-12;
 
-    TRY(require_word(root, "model_type", NULL, "bert"));
-    TRY(require_word(root, "hidden_act", NULL, "gelu"));
-    TRY(require_word(root, "position_embedding_type", "absolute", "absolute"));
-    TRY(json_get_bool(root, "is_decoder", &is_decoder));
-    if (is_decoder)
-        return FAIL(ERR_UNSUPPORTED, "'is_decoder' is true; only encoders are supported");
+    TRY(require_word(root, "model_type", NULL, "bert", NULL));
+    TRY(require_word(root, "hidden_act", "gelu", "gelu", "gelu_python"));
+    TRY(require_word(root, "position_embedding_type", "absolute", "absolute", NULL));
+    TRY(refuse_members_of_others(root));
     TRY(require_size(root, "hidden_size", BERT_MAX_HIDDEN, &c->hidden));
     TRY(require_size(root, "num_hidden_layers", BERT_MAX_LAYERS, &c->n_layers));
     TRY(require_size(root, "num_attention_heads", BERT_MAX_HIDDEN, &c->n_heads));

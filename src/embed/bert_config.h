@@ -1,8 +1,9 @@
 /* bert_config.h - the sizes of a BERT-class encoder, read from config.json and bounded.
  *
- * Refused with the reason (ERR_UNSUPPORTED): another model_type, another activation than the
- * erf GELU, other than absolute positions, a decoder. Refused with ERR_FORMAT: sizes missing or
- * that do not fit together; the largest sizes are below.
+ * Refused with the reason and what is supported (ERR_UNSUPPORTED): another model_type, another
+ * activation than the GELU by erf, other than absolute positions, a decoder, quantized weights,
+ * code of the model's own. Refused with ERR_FORMAT: sizes missing or that do not fit together; the
+ * largest sizes are below.
  */
 #pragma once
 #include <stddef.h>

@@ -1,14 +1,17 @@
 #include "embed/bert_load.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 
 #define NAME_MAX_BYTES 160
+#define SHAPE_BYTES    (SAFETENSORS_RANK_MAX * 22 + 1) /* a size_t, ", ", and the brackets */
 
 /* What the steps below share: where each part goes, and a buffer for matrices that the file does
  * not hold as aligned floats. */
@@ -26,24 +29,35 @@ static void *writable(const void *p)
     return (void *)(uintptr_t)p;
 }
 
+/* "[384, 128]" */
+static void write_shape(const size_t *shape, size_t rank, char *out, size_t size)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < rank && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, i ? ", %zu" : "[%zu", shape[i]);
+    if (at < size)
+        snprintf(out + at, size - at, rank ? "]" : "[]");
+}
+
 /* The tensor of that name (after the prefix), which must have the shape [rows, cols], or [rows]
  * when cols is 0. */
 static int find(const struct loader *l, const char *name, size_t rows, size_t cols,
                 const struct tensor **out)
 {
-    char full[NAME_MAX_BYTES], wanted[64];
+    const size_t shape[] = {rows, cols}, rank = cols ? 2 : 1;
+    char full[NAME_MAX_BYTES], wanted[SHAPE_BYTES], found[SHAPE_BYTES];
     const struct tensor *t;
 
     snprintf(full, sizeof full, "%s%s", l->prefix, name);
     t = safetensors_find(l->file, full);
     if (!t)
         return FAIL(ERR_FORMAT, "weights lack the tensor '%s'", full);
-    if (t->rank != (cols ? 2 : 1) || t->shape[0] != rows || (cols && t->shape[1] != cols)) {
-        snprintf(wanted, sizeof wanted, cols ? "[%zu, %zu]" : "[%zu]", rows, cols);
-        return FAIL(
-            ERR_FORMAT,
-            "tensor '%s' has %zu dimensions and %zu elements; the configuration asks for %s", full,
-            t->rank, t->n, wanted);
+    if (t->rank != rank || memcmp(t->shape, shape, rank * sizeof *shape) != 0) {
+        write_shape(t->shape, t->rank, found, sizeof found);
+        write_shape(shape, rank, wanted, sizeof wanted);
+        return FAIL(ERR_FORMAT, "tensor '%s' is %s; the configuration asks for %s", full, found,
+                    wanted);
     }
     *out = t;
     return ERR_OK;
@@ -206,6 +220,43 @@ static int load_all(struct loader *l)
         TRY(load_layer(l, i));
 out:
     return rc;
+}
+
+/* Other forms of the weights than the one file that is read. */
+static const char *const other_weights[] = {"model.safetensors.index.json", "pytorch_model.bin",
+                                            "pytorch_model.bin.index.json", "tf_model.h5"};
+
+/* Why model.safetensors is missing, when the folder tells, and how to make it. */
+static int no_weights(const char *model_dir)
+{
+    struct buf path;
+    const char *found = NULL;
+
+    buf_init(&path);
+    for (size_t i = 0; !found && i < sizeof other_weights / sizeof *other_weights; i++) {
+        buf_clear(&path);
+        buf_addf(&path, "%s/%s", model_dir, other_weights[i]);
+        if (access(path.p, F_OK) == 0)
+            found = other_weights[i];
+    }
+    buf_done(&path);
+    if (!found)
+        return FAIL(ERR_NOT_FOUND, "model '%s' has no model.safetensors", model_dir);
+    return FAIL(
+        ERR_NOT_FOUND,
+        "model '%s' has no model.safetensors, only '%s', which is not read; make one, where "
+        "Python has transformers: python3 -c 'from transformers import AutoModel as m; "
+        "m.from_pretrained(\"%s\").save_pretrained(\"%s\")'",
+        model_dir, found, model_dir, model_dir);
+}
+
+int bert_find_weights(const char *model_dir, struct buf *path, struct stat *st)
+{
+    buf_addf(path, "%s/model.safetensors", model_dir);
+    if (stat(path->p, st) == 0)
+        return ERR_OK;
+    return errno == ENOENT ? no_weights(model_dir)
+                           : FAIL(ERR_IO, "cannot open '%s': %s", path->p, strerror(errno));
 }
 
 int bert_load(struct pack *out, const struct safetensors *file, const struct bert_config *c,

@@ -4,6 +4,8 @@
  * configuration's sizes are believed only once the file has shown tensors of these shapes.
  */
 #pragma once
+#include <sys/stat.h>
+
 #include "embed/bert_layout.h"
 #include "embed/pack.h"
 #include "embed/safetensors.h"
@@ -14,3 +16,7 @@
  * Errors name the tensor and what would be right. */
 int bert_load(struct pack *out, const struct safetensors *file, const struct bert_config *c,
               enum precision precision, struct str tokenizer);
+
+/* The path and state of the folder's model.safetensors. ERR_NOT_FOUND says which other form of
+ * weights is there, and how to make this one of it. */
+int bert_find_weights(const char *model_dir, struct buf *path, struct stat *st);

@@ -142,6 +142,8 @@ static void fill_info(struct embedder *e, const struct model_files *m)
         .max_tokens = limit < c->n_positions ? limit : c->n_positions,
         .pooling = m->cls_pooling ? "cls" : "mean",
         .precision = precision_name(f->precision),
+        .query_prefix = e->query_prefix,
+        .document_prefix = e->document_prefix,
         .weight_bytes = f->source.size,
         .pack = e->model.pack_path,
         .pack_bytes = pack_bytes(pack),
@@ -153,18 +155,24 @@ static void fill_info(struct embedder *e, const struct model_files *m)
     e->batch_tokens = e->info.max_tokens > BATCH_TOKENS ? e->info.max_tokens : BATCH_TOKENS;
 }
 
+/* What is given, else the model's own, else nothing. */
+static char *choose_prefix(const char *given, const char *prompt)
+{
+    return mem_strdup(given && *given ? given : prompt ? prompt : "");
+}
+
 /* The first of the precisions whose quality will do; a forced one does whatever it is. */
 static int open_model(struct embedder *e, const struct embedder_options *o,
-                      const struct model_files *files)
+                      const struct bert_config *config, const struct model_files *files)
 {
     int rc = ERR_OK, n;
-    struct model_place place = {e->model_dir, o->pack};
+    struct model_folder folder = {e->model_dir, o->pack, config, files};
     enum precision candidates[N_PRECISIONS];
 
     TRY(n = precision_candidates(o->precision, e->kernels->level, candidates));
     for (int i = 0; i < n; i++) {
         model_close(&e->model);
-        TRY(model_open(&e->model, &place, files, candidates[i]));
+        TRY(model_open(&e->model, &folder, candidates[i]));
         if (precision_is_good(candidates[i], &e->model.facts.quality))
             break;
     }
@@ -176,21 +184,24 @@ int embedder_open(struct embedder **out, const struct embedder_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = mem_calloc(1, sizeof *e);
+    struct bert_config config;
     struct model_files files = {0};
 
     pthread_mutex_init(&e->mu, NULL);
     e->model_dir = mem_strdup(o->model_dir);
     e->name = last_part(o->model_dir);
-    e->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
-    e->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
     e->kernels = simd_get();
+    TRY(bert_config_read(&config, e->model_dir)); /* first: it tells a model of another class */
     TRY(model_files_read(&files, e->model_dir));
-    TRY(open_model(e, o, &files));
+    e->query_prefix = choose_prefix(o->query_prefix, files.query_prompt);
+    e->document_prefix = choose_prefix(o->document_prefix, files.document_prompt);
+    TRY(open_model(e, o, &config, &files));
     fill_info(e, &files);
     e->fingerprint = fingerprint_of(e);
     *out = e;
     e = NULL; /* handed over */
 out:
+    model_files_done(&files);
     embedder_close(e);
     return rc;
 }

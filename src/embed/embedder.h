@@ -1,7 +1,7 @@
 /* embedder.h - texts in, unit vectors out: the encoder, its tokenizer, its name.
  *
  * Model    a folder with config.json (BERT class), model.safetensors, vocab.txt or tokenizer.json,
- *          and sentence-transformers' 1_Pooling/config.json and sentence_bert_config.json.
+ *          and what sentence-transformers adds: see embed/model_files.h.
  * Sentence vectors come from the same forward pass as the document's: the mean over the token
  *          outputs inside each span ("late chunking", Günther et al. 2024), so they cost nothing.
  * Memory   the model's pack (embed/model.h): of the default model 24 MB in int8, 47 MB in bf16, at
@@ -23,8 +23,8 @@ struct wordpiece;
 
 struct embedder_options {
     const char *model_dir;
-    const char *query_prefix;    /* NULL: "" */
-    const char *document_prefix; /* NULL: "" */
+    const char *query_prefix;    /* NULL or "": the prompt that the model's files give, if any */
+    const char *document_prefix; /* the same */
     const char *precision; /* "f32", "bf16", "int8"; "auto" or NULL: the fastest that is good */
     const char *pack;      /* a folder for packs, "off"; "auto" or NULL: beside the model */
 };
@@ -33,12 +33,13 @@ struct embedder_info {
     const char *name; /* the folder's last part */
     const char *model_dir;
     size_t dim, n_layers, n_heads, hidden, intermediate, vocab_size;
-    size_t max_tokens;                     /* with [CLS] and [SEP]; text beyond is cut */
-    const char *pooling;                   /* "mean" or "cls" */
-    const char *precision;                 /* "f32", "bf16", "int8" */
-    size_t weight_bytes;                   /* of the checkpoint */
-    const char *pack;                      /* the pack's file; NULL: in memory only */
-    size_t pack_bytes;                     /* its size */
+    size_t max_tokens;                          /* with [CLS] and [SEP]; text beyond is cut */
+    const char *pooling;                        /* "mean" or "cls" */
+    const char *precision;                      /* "f32", "bf16", "int8" */
+    const char *query_prefix, *document_prefix; /* "": none */
+    size_t weight_bytes;                        /* of the checkpoint */
+    const char *pack;                           /* the pack's file; NULL: in memory only */
+    size_t pack_bytes;                          /* its size */
     size_t memory_bytes;                   /* what it keeps resident once every row has been used */
     size_t n_quality_texts;                /* measured when the pack was made; 0: f32, exact */
     double quality_mean, quality_smallest; /* cosine to f32 */

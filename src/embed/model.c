@@ -20,16 +20,14 @@
 
 /* All but the weights that a pack depends on; one that is missing counts too. */
 static const char *const small_files[] = {"config.json", "vocab.txt", "tokenizer.json",
-                                          "tokenizer_config.json", "1_Pooling/config.json"};
+                                          "tokenizer_config.json"};
 
 /* What one opening needs to know. */
 struct opening {
-    const struct model_place *place;
-    const struct model_files *files;
+    const struct model_folder *folder;
     enum precision precision;
-    struct bert_config config;
     struct pack_source source; /* the weights' hash: once it is needed */
-    char *weights_path;
+    struct buf weights_path;
     char *pack_path; /* NULL: off */
     mode_t mode;     /* of the weights' file, and so of the pack */
 };
@@ -57,7 +55,8 @@ static void hash_file(XXH3_state_t *hash, const char *path)
     file_map_close(&map);
 }
 
-static struct hash128 hash_small_files(const char *dir)
+/* And the pooling, which the measured quality depends on. */
+static struct hash128 hash_small_files(const struct model_folder *folder)
 {
     XXH3_state_t *hash = XXH3_createState();
     XXH128_canonical_t c;
@@ -65,8 +64,9 @@ static struct hash128 hash_small_files(const char *dir)
 
     CHECK(hash != NULL);
     XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, &folder->files->cls_pooling, sizeof folder->files->cls_pooling);
     for (size_t i = 0; i < sizeof small_files / sizeof *small_files; i++) {
-        char *path = path_in(dir, small_files[i]);
+        char *path = path_in(folder->dir, small_files[i]);
 
         hash_file(hash, path);
         mem_free(path);
@@ -79,42 +79,42 @@ static struct hash128 hash_small_files(const char *dir)
 
 static int look_at_folder(struct opening *o)
 {
+    int rc = ERR_OK;
     struct stat st;
     uint64_t now = (uint64_t)clock_wall_ms() * 1000000, changed;
 
-    if (stat(o->weights_path, &st) < 0)
-        return FAIL(errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open '%s': %s",
-                    o->weights_path, strerror(errno));
+    TRY(bert_find_weights(o->folder->dir, &o->weights_path, &st));
     changed = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
-    o->source.small_files = hash_small_files(o->place->dir);
+    o->source.small_files = hash_small_files(o->folder);
     o->source.size = (uint64_t)st.st_size;
     if (changed + SETTLED_NS < now) {
         o->source.changed_ns = changed;
         o->source.inode = st.st_ino;
     }
     o->mode = st.st_mode;
-    return ERR_OK;
+out:
+    return rc;
 }
 
-static char *pack_path_of(const struct model_place *place, enum precision p)
+static char *pack_path_of(const struct model_folder *folder, enum precision p)
 {
-    const char *name = strrchr(place->dir, '/');
+    const char *name = strrchr(folder->dir, '/');
     struct buf b;
 
     buf_init(&b);
-    if (!place->packs || strcmp(place->packs, "auto") == 0)
-        buf_addf(&b, "%s/ragd-%s.pack", place->dir, precision_name(p));
-    else if (strcmp(place->packs, "off") == 0)
+    if (!folder->packs || strcmp(folder->packs, "auto") == 0)
+        buf_addf(&b, "%s/ragd-%s.pack", folder->dir, precision_name(p));
+    else if (strcmp(folder->packs, "off") == 0)
         return NULL;
     else
-        buf_addf(&b, "%s/%s-%s.pack", place->packs, name ? name + 1 : place->dir,
+        buf_addf(&b, "%s/%s-%s.pack", folder->packs, name ? name + 1 : folder->dir,
                  precision_name(p));
     return buf_take(&b);
 }
 
 /* ---- encoder and tokenizer over a pack ---- */
 
-static int check_fit(const struct model *m, const char *dir)
+static int check_fit(const struct model *m, const struct model_folder *folder)
 {
     const struct bert_config *c = bert_config(m->bert);
     size_t words = wordpiece_vocab_size(m->tokenizer);
@@ -123,15 +123,20 @@ static int check_fit(const struct model *m, const char *dir)
         return FAIL(ERR_FORMAT,
                     "model '%s': the tokenizer knows %zu tokens, the encoder only %zu; they belong "
                     "to different models",
-                    dir, words, c->vocab_size);
+                    folder->dir, words, c->vocab_size);
+    if (folder->files->lower_case && !wordpiece_lower_case(m->tokenizer))
+        return FAIL(ERR_UNSUPPORTED,
+                    "model '%s': 'do_lower_case' in sentence_bert_config.json is true and the "
+                    "tokenizer keeps case; only a tokenizer that lowers case is supported then",
+                    folder->dir);
     if (c->n_positions < 3)
-        return FAIL(ERR_FORMAT, "model '%s': %zu positions leave no room for a text", dir,
+        return FAIL(ERR_FORMAT, "model '%s': %zu positions leave no room for a text", folder->dir,
                     c->n_positions);
     return ERR_OK;
 }
 
 /* `pack` is taken when it succeeds. */
-static int open_over(struct model *out, struct pack *pack, const char *dir)
+static int open_over(struct model *out, struct pack *pack, const struct model_folder *folder)
 {
     int rc = ERR_OK;
     struct model m = {0};
@@ -139,7 +144,7 @@ static int open_over(struct model *out, struct pack *pack, const char *dir)
     m.facts = pack->facts;
     TRY(wordpiece_thaw(&m.tokenizer, pack->tokenizer));
     TRY(bert_open_pack(&m.bert, pack));
-    TRY(check_fit(&m, dir));
+    TRY(check_fit(&m, folder));
     *out = m;
     m = (struct model){0}; /* handed over */
 out:
@@ -186,7 +191,7 @@ static bool is_same_after_all(struct opening *o, struct pack *pack)
     struct file_map file = {0};
     bool same;
 
-    if (file_map_open(&file, o->weights_path) < 0)
+    if (file_map_open(&file, o->weights_path.p) < 0)
         return false;
     o->source.weights = hash128_of(file.p, file.n);
     file_map_close(&file);
@@ -206,7 +211,7 @@ static int open_pack_file(struct opening *o, struct pack *out)
     const struct pack_facts *f = &pack.facts;
 
     TRY(pack_open(&pack, o->pack_path));
-    if (f->precision != o->precision || !same_config(&f->config, &o->config) ||
+    if (f->precision != o->precision || !same_config(&f->config, o->folder->config) ||
         !hash128_eq(&f->source.small_files, &o->source.small_files) ||
         (!looks_the_same(&f->source, &o->source) && !is_same_after_all(o, &pack))) {
         rc = FAIL(ERR_NOT_FOUND, "model pack '%s' is of other files", o->pack_path);
@@ -225,7 +230,7 @@ static int open_kept(struct opening *o, struct model *out)
     struct pack pack = {0};
 
     TRY(open_pack_file(o, &pack));
-    TRY(open_over(out, &pack, o->place->dir));
+    TRY(open_over(out, &pack, o->folder));
     out->pack_path = mem_strdup(o->pack_path);
 out:
     pack_close(&pack);
@@ -245,9 +250,9 @@ static int measure(const struct opening *o, const struct safetensors *file, cons
     *out = (struct quality){0, 1, 1};
     if (o->precision == PRECISION_F32)
         return ERR_OK;
-    TRY(bert_load(&pack, file, &o->config, PRECISION_F32, (struct str){0}));
+    TRY(bert_load(&pack, file, o->folder->config, PRECISION_F32, (struct str){0}));
     TRY(bert_open_pack(&exact, &pack));
-    TRY(quality_measure(out, exact, m->bert, m->tokenizer, o->files->cls_pooling));
+    TRY(quality_measure(out, exact, m->bert, m->tokenizer, o->folder->files->cls_pooling));
 out:
     bert_close(exact);
     pack_close(&pack);
@@ -274,16 +279,16 @@ static int make(struct opening *o, struct model *out)
     struct buf tokenizer;
 
     buf_init(&tokenizer);
-    TRY(freeze_tokenizer(o->place->dir, &tokenizer));
-    TRY(safetensors_open(&file, o->weights_path));
-    rc = bert_load(&pack, file, &o->config, o->precision, buf_view(&tokenizer));
+    TRY(freeze_tokenizer(o->folder->dir, &tokenizer));
+    TRY(safetensors_open(&file, o->weights_path.p));
+    rc = bert_load(&pack, file, o->folder->config, o->precision, buf_view(&tokenizer));
     if (rc < 0) {
-        err_context(rc, "model '%s'", o->weights_path);
+        err_context(rc, "model '%s'", o->weights_path.p);
         goto out;
     }
     o->source.weights = pack.facts.source.weights;
     pack.facts.source = o->source;
-    TRY(open_over(out, &pack, o->place->dir));
+    TRY(open_over(out, &pack, o->folder));
     TRY(measure(o, file, out, &out->facts.quality));
 out:
     if (rc < 0)
@@ -310,17 +315,15 @@ static void keep(struct opening *o, struct model *m)
     *m = kept;
 }
 
-int model_open(struct model *out, const struct model_place *place, const struct model_files *files,
-               enum precision precision)
+int model_open(struct model *out, const struct model_folder *folder, enum precision precision)
 {
     int rc = ERR_OK;
-    struct opening o = {.place = place, .files = files, .precision = precision};
+    struct opening o = {.folder = folder, .precision = precision};
     struct model m = {0};
     uint64_t start = clock_ns();
 
-    o.weights_path = path_in(place->dir, "model.safetensors");
-    o.pack_path = pack_path_of(place, precision);
-    TRY(bert_config_read(&o.config, place->dir));
+    buf_init(&o.weights_path);
+    o.pack_path = pack_path_of(folder, precision);
     TRY(look_at_folder(&o));
     rc = o.pack_path ? open_kept(&o, &m) : ERR_NOT_FOUND;
     if (rc < 0) {
@@ -330,12 +333,12 @@ int model_open(struct model *out, const struct model_place *place, const struct 
         TRY(rc = make(&o, &m));
         if (o.pack_path)
             keep(&o, &m);
-        log_event(LOG_INFO, "model packed", LOG_S("model", place->dir),
+        log_event(LOG_INFO, "model packed", LOG_S("model", folder->dir),
                   LOG_S("precision", precision_name(precision)), LOG_MS("ms", clock_ns() - start));
     }
     *out = m;
 out:
-    mem_free(o.weights_path);
+    buf_done(&o.weights_path);
     mem_free(o.pack_path);
     return rc;
 }

@@ -26,14 +26,15 @@ struct model {
     char *pack_path; /* NULL: in memory only */
 };
 
-struct model_place {
+/* What was found in a folder before, all borrowed. */
+struct model_folder {
     const char *dir;
     const char *packs; /* "auto" or NULL: beside the model; "off": in memory; else a folder */
+    const struct bert_config *config;
+    const struct model_files *files;
 };
 
-/*   files  what model_files_read gave
- * Errors name the file and what would be right: those of bert_load, wordpiece_open and
+/* Errors name the file and what would be right: those of bert_load, wordpiece_open and
  * quality_measure; ERR_FORMAT when encoder and tokenizer do not belong together. */
-int model_open(struct model *out, const struct model_place *place, const struct model_files *files,
-               enum precision precision);
+int model_open(struct model *out, const struct model_folder *folder, enum precision precision);
 void model_close(struct model *m);

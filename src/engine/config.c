@@ -83,8 +83,8 @@ static const struct setting settings[] = {
          "arithmetic of the encoder"),
     TEXT("model.pack", model.pack, "auto",
          "folder for packed weights; auto: beside the model; off: in memory"),
-    TEXT("model.query_prefix", model.query_prefix, "", "put before each question"),
-    TEXT("model.document_prefix", model.document_prefix, "", "put before each passage"),
+    TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
+    TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
 
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),

@@ -120,7 +120,7 @@ static bool pack_rows(const struct matrix *m, const float *w, size_t n_rows, flo
 
         if (!isfinite(most))
             return false;
-        inverse[row] = most > 0 ? 127 / most : 0;
+        inverse[row] = most > RANGE_MIN ? 127 / most : 0;
         if (m->precision == PRECISION_INT8)
             scale[row] = factor * most / 127;
     }

@@ -20,6 +20,10 @@
 #define MATRIX_PANEL      32
 #define MATRIX_INPUTS_MAX 65536 /* 255 * 127 * 65536 < 2^31 */
 
+/* Inputs of a row, or weights of an output, that lie closer than this are zero as bytes: beside
+ * them 255 / range is no number. */
+#define RANGE_MIN 1e-36f
+
 enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8 };
 #define N_PRECISIONS 3
 

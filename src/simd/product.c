@@ -13,7 +13,7 @@ static void prepare_int8_row(const float *x, size_t k, uint8_t *q, float *scale,
         low = fminf(low, x[i]);
         high = fmaxf(high, x[i]);
     }
-    inverse = high > low ? 255 / (high - low) : 0;
+    inverse = high - low > RANGE_MIN ? 255 / (high - low) : 0;
     *scale = (high - low) / 255;
     *zero = rintf(-low * inverse);
     memset(q, 0, rows_stride(k));

@@ -41,13 +41,12 @@ const struct simd *simd_level(enum simd_level level)
     }
 }
 
-/* For each head its packed keys and values, and the scores of one block of query rows. */
+/* Sums, scores, queries, values and keys of one head (vec_attention.h). */
 size_t simd_attention_scratch(size_t t, size_t head_dim)
 {
-    size_t padded_t = (t + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL;
     size_t padded_dim = (head_dim + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL;
 
-    return padded_t * head_dim + padded_dim * t + TILE_ROWS_MAX * padded_t;
+    return MATRIX_PANEL * (1 + t + head_dim) + padded_dim * t + rows_stride(head_dim) * t / 2;
 }
 
 static const struct simd *chosen;

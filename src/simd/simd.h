@@ -27,6 +27,7 @@ enum after { AFTER_NOTHING, AFTER_GELU };
 struct heads {
     size_t n, dim;
     size_t first, count;
+    bool exact; /* f32 products; else a level may use bf16 for them */
 };
 
 struct simd {
@@ -46,6 +47,7 @@ struct simd {
     void (*add)(float *sum, const float *x, size_t n);
 
     /* Rows first .. first+m-1 of x [.., k] as rows of `out`, in its precision (f32: nothing to do).
+     * Every level gives the same, but in bf16 numbers below 1.2e-38 may be zero (vcvtneps2bf16).
      */
     void (*prepare)(const float *x, size_t first, size_t m, const struct rows *out);
 

@@ -356,7 +356,7 @@ VEC_INLINE vf vf_max(vf a, vf b)
 
 VEC_INLINE vf vf_fma(vf a, vf b, vf c)
 {
-    return a * b + c;
+    return fmaf(a, b, c); /* rounded once, like the others */
 }
 
 VEC_INLINE vf vf_abs(vf a)

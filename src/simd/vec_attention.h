@@ -1,13 +1,16 @@
-/* vec_attention.h - multi-head attention of one sequence over vec.h, as two matrix products.
+/* vec_attention.h - multi-head attention of one sequence over vec.h, as two products a head.
  *
- * For each head its keys and values are packed like weights, and then for each block of TILE_ROWS
- * query rows:
+ * For each head, and for each 32 of its queries, which lie side by side in the lanes:
  *
- *   scores[rows, t] = q x keys         keys   packed [t/32 panels][head_dim][32]
- *   softmax, the sum kept aside
- *   out = scores x values / sum        values packed [head_dim/32 panels][t][32]
+ *   scores [t, 32] = keys [t, dim] x queries [dim, 32]
+ *   softmax down the columns: maximum, exp and sum without ever adding up a vector's lanes
+ *   out [32, dim] = columns of scores x values [t, dim], divided by the sums
  *
- * so scratch grows with t, never with t*t, and both products run in the tile of vec_tile.h.
+ * so scratch grows with t, never with t*t, and both products run in the tiles of vec_tile.h. The
+ * second one reads the scores column by column where they lie.
+ *
+ * Where there is an instruction for pairs of bf16 and exactness is not asked for, both products are
+ * of bf16 (half the time); the softmax is in f32 always.
  */
 #pragma once
 #include <float.h>
@@ -16,127 +19,272 @@
 #include "simd/vec_rows.h"
 #include "simd/vec_tile.h"
 
+#define QUERIES MATRIX_PANEL
+
 static const float no_bias[MATRIX_PANEL];
+
+/* One head of a sequence, and its scratch. What may be pairs is told apart by who uses it. */
+struct head {
+    const float *q, *k, *v; /* first rows; the next are `stride` on */
+    float *out;             /* likewise `out_stride` on */
+    size_t stride, out_stride, t, dim;
+
+    float *queries; /* [dim][32] or pairs [dim/2][32][2] */
+    uint16_t *keys; /* pairs: [t, rows_stride(dim)]; else read where they are */
+    float *values;  /* of each 32 numbers: [t][32] or pairs [t/2][32][2] */
+    float *scores;  /* [t][32], which become pairs [t/2][32][2] */
+    float *sums;    /* [32] */
+};
 
 VEC_INLINE size_t panels_of(size_t n)
 {
     return (n + MATRIX_PANEL - 1) / MATRIX_PANEL;
 }
 
-/* y[rows, n_cols] = x[rows, k] panel for the first n_cols columns of a panel; rows up to TILE_ROWS.
- */
-VEC_INLINE void panel_product(size_t rows, const float *x, size_t ldx, size_t k, const float *panel,
-                              float *y, size_t ldy, size_t n_cols)
-{
-    float whole[TILE_ROWS * MATRIX_PANEL]; /* where the panel is wider than the result */
-    float *to = n_cols == MATRIX_PANEL ? y : whole;
-    size_t ld = n_cols == MATRIX_PANEL ? ldy : MATRIX_PANEL;
+/* ---- packing ---- */
 
-    for (size_t col = 0; col < MATRIX_PANEL; col += TILE_COLS)
-        tile_rows_f32(rows, x, ldx, k, panel + col, no_bias, to + col, ld);
-    if (to == y)
-        return;
-    for (size_t r = 0; r < rows; r++)
-        memcpy(y + r * ldy, whole + r * MATRIX_PANEL, n_cols * sizeof *y);
+/* to[.., 32] = the n columns that begin at x, each the next `stride` on; then zeros. */
+VEC_INLINE void turn(const float *x, size_t stride, size_t n, size_t dim, float *to)
+{
+    for (size_t d = 0; d < dim; d++)
+        for (size_t j = n; j < QUERIES; j++)
+            to[d * QUERIES + j] = 0;
+    for (size_t j = 0; j < n; j++)
+        for (size_t d = 0; d < dim; d++)
+            to[d * QUERIES + j] = x[j * stride + d];
 }
 
-/* A key is a column: panel j/32 holds [head_dim][32]. Columns from t on are zero. */
-VEC_INLINE void pack_keys(const float *k, size_t stride, size_t t, size_t head_dim, float *packed)
+/* The same of bf16, two numbers of a column side by side. */
+VEC_INLINE void turn_pairs(const float *x, size_t stride, size_t n, size_t dim, float *to)
 {
-    for (size_t first = 0; first < t; first += MATRIX_PANEL, packed += head_dim * MATRIX_PANEL) {
-        size_t n = at_most(MATRIX_PANEL, t - first);
+    for (size_t j = 0; j < QUERIES; j++) {
+        uint16_t small[MATRIX_PANEL] = {0};
 
-        if (n < MATRIX_PANEL)
-            memset(packed, 0, head_dim * MATRIX_PANEL * sizeof *packed);
-        for (size_t j = 0; j < n; j++)
-            for (size_t d = 0; d < head_dim; d++)
-                packed[d * MATRIX_PANEL + j] = k[(first + j) * stride + d];
-    }
-}
+        for (size_t d = 0; d < dim; d += MATRIX_PANEL) {
+            size_t n_here = at_most(MATRIX_PANEL, dim - d);
 
-/* A value is a row: panel d/32 holds [t][32]. Columns from head_dim on are zero. */
-VEC_INLINE void pack_values(const float *v, size_t stride, size_t t, size_t head_dim, float *packed)
-{
-    for (size_t first = 0; first < head_dim; first += MATRIX_PANEL) {
-        size_t n = at_most(MATRIX_PANEL, head_dim - first);
-
-        for (size_t j = 0; j < t; j++, packed += MATRIX_PANEL) {
-            memcpy(packed, v + j * stride + first, n * sizeof *packed);
-            memset(packed + n, 0, (MATRIX_PANEL - n) * sizeof *packed);
+            if (j < n)
+                prepare_bf16(x + j * stride + d, n_here, small);
+            for (size_t i = 0; i < n_here; i += 2)
+                memcpy(to + (d + i) / 2 * QUERIES + j, small + i, sizeof *to);
         }
     }
 }
 
-/* scores[0..t) become exp(score - max); returns their sum. The row is padded to whole panels; what
- * lies behind t is set so low that its exp adds nothing to a sum of at least 1. */
-VEC_INLINE float exp_row(float *scores, size_t t)
+VEC_INLINE void pack_keys(const struct head *h)
 {
-    size_t padded = panels_of(t) * MATRIX_PANEL;
-    vf most = vf_all(-FLT_MAX), sum = vf_zero();
-
-    for (size_t j = t; j < padded; j++)
-        scores[j] = -FLT_MAX;
-    for (size_t j = 0; j < padded; j += VF_LANES)
-        most = vf_max(most, vf_load(scores + j));
-    most = vf_all(vf_most(most));
-    for (size_t j = 0; j < padded; j += VF_LANES) {
-        vf e = vec_exp(vf_sub(vf_load(scores + j), most));
-
-        vf_store(scores + j, e);
-        sum = vf_add(sum, e);
-    }
-    return vf_sum(sum);
+    for (size_t j = 0; j < h->t; j++)
+        prepare_bf16(h->k + j * h->stride, h->dim, h->keys + j * rows_stride(h->dim));
 }
 
-VEC_INLINE void scale_row(float *x, size_t n, float factor)
+/* n floats of x, then zeros up to a panel's width. */
+VEC_INLINE void copy_padded(float *to, const float *x, size_t n)
 {
     size_t i = 0;
 
     for (; i + VF_LANES <= n; i += VF_LANES)
-        vf_store(x + i, vf_mul(vf_load(x + i), vf_all(factor)));
+        vf_store(to + i, vf_load(x + i));
     for (; i < n; i++)
-        x[i] *= factor;
+        to[i] = x[i];
+    for (; i < MATRIX_PANEL; i++)
+        to[i] = 0;
 }
 
-/* One head's packed keys and values, and room for a block's scores. */
-struct head {
-    float *keys, *values, *scores;
-    size_t t, dim;
-    size_t qkv_stride, out_stride;
-};
-
-VEC_INLINE void attend_block(const struct head *h, size_t rows, const float *q, float *out)
+VEC_INLINE void pack_values(const struct head *h)
 {
-    size_t padded = panels_of(h->t) * MATRIX_PANEL;
-    float sum[TILE_ROWS];
+    float *to = h->values;
 
-    for (size_t p = 0; p < padded; p += MATRIX_PANEL)
-        panel_product(rows, q, h->qkv_stride, h->dim, h->keys + p * h->dim, h->scores + p, padded,
-                      MATRIX_PANEL);
-    for (size_t r = 0; r < rows; r++)
-        sum[r] = exp_row(h->scores + r * padded, h->t);
     for (size_t d = 0; d < h->dim; d += MATRIX_PANEL)
-        panel_product(rows, h->scores, padded, h->t, h->values + d * h->t, out + d, h->out_stride,
-                      at_most(MATRIX_PANEL, h->dim - d));
-    for (size_t r = 0; r < rows; r++)
-        scale_row(out + r * h->out_stride, h->dim, 1 / sum[r]);
+        for (size_t j = 0; j < h->t; j++, to += MATRIX_PANEL)
+            copy_padded(to, h->v + j * h->stride + d, at_most(MATRIX_PANEL, h->dim - d));
+}
+
+VEC_INLINE void pack_value_pairs(const struct head *h)
+{
+    float two[2][MATRIX_PANEL] = {{0}}, *to = h->values;
+
+    for (size_t d = 0; d < h->dim; d += MATRIX_PANEL) {
+        size_t n = at_most(MATRIX_PANEL, h->dim - d);
+
+        for (size_t j = 0; j < h->t; j += 2, to += MATRIX_PANEL) {
+            const float *row = h->v + j * h->stride + d;
+
+            copy_padded(two[0], row, n);
+            copy_padded(two[1], row + h->stride, j + 1 < h->t ? n : 0);
+            for (size_t i = 0; i < MATRIX_PANEL; i += VF_LANES)
+                vf_store_pairs((uint16_t *)(to + i), vf_load(two[0] + i), vf_load(two[1] + i));
+        }
+    }
+}
+
+/* ---- the products and what is between ---- */
+
+/* scores = keys x queries for the first n_vecs vectors of lanes, at least */
+VEC_INLINE void score(const struct head *h, size_t n, bool pairs)
+{
+    size_t step = block_rows(h->t, pairs ? PAIR_ROWS : TILE_ROWS), dim = h->dim;
+
+    for (size_t j = 0; j < h->t; j += step) {
+        size_t rows = at_most(step, h->t - j);
+
+        for (size_t col = 0; col < n; col += TILE_COLS) {
+            float *y = h->scores + j * QUERIES + col;
+
+            if (pairs)
+                tile_rows_bf16(rows, h->keys + j * rows_stride(dim), rows_stride(dim), 2,
+                               (dim + 1) / 2, (uint16_t *)(h->queries + col), no_bias, y, QUERIES);
+            else
+                tile_rows_f32(rows, h->k + j * h->stride, h->stride, 1, dim, h->queries + col,
+                              no_bias, y, QUERIES);
+        }
+    }
+}
+
+/* The largest score of each of VF_LANES columns; two at a time, as each waits for the one before.
+ */
+VEC_INLINE vf column_most(const float *scores, size_t t)
+{
+    vf even = vf_all(-FLT_MAX), odd = even;
+    size_t j = 0;
+
+    for (; j + 1 < t; j += 2) {
+        even = vf_max(even, vf_load(scores + j * QUERIES));
+        odd = vf_max(odd, vf_load(scores + (j + 1) * QUERIES));
+    }
+    if (j < t)
+        even = vf_max(even, vf_load(scores + j * QUERIES));
+    return vf_max(even, odd);
+}
+
+/* VF_LANES columns of scores become exp(score - the column's largest); their sums are kept. */
+VEC_INLINE void soften(float *scores, size_t t, float *sums)
+{
+    vf most = column_most(scores, t), sum = vf_zero();
+
+    for (size_t j = 0; j < t; j++) {
+        vf e = vec_exp(vf_sub(vf_load(scores + j * QUERIES), most));
+
+        vf_store(scores + j * QUERIES, e);
+        sum = vf_add(sum, e);
+    }
+    vf_store(sums, sum);
+}
+
+/* The same into pairs: what scores 2i and 2i+1 of a column become lies where score i was. */
+VEC_INLINE void soften_pairs(float *scores, size_t t, float *sums)
+{
+    vf most = column_most(scores, t), sum = vf_zero();
+
+    for (size_t j = 0; j < t; j += 2) {
+        vf low = exp_near(vf_sub(vf_load(scores + j * QUERIES), most)), high = vf_zero();
+
+        if (j + 1 < t)
+            high = exp_near(vf_sub(vf_load(scores + (j + 1) * QUERIES), most));
+        vf_store_pairs((uint16_t *)(scores + j / 2 * QUERIES), low, high);
+        sum = vf_add(sum, vf_add(low, high));
+    }
+    vf_store(sums, sum);
+}
+
+/* y[rows, 32] = columns r .. r+rows-1 of the scores x 32 numbers of the values, from d on */
+VEC_INLINE void weigh(const struct head *h, size_t r, size_t rows, size_t d, bool pairs, float *y,
+                      size_t ldy)
+{
+    size_t n_pairs = (h->t + 1) / 2;
+
+    for (size_t col = 0; col < MATRIX_PANEL; col += TILE_COLS) {
+        if (pairs)
+            tile_rows_bf16(rows, (uint16_t *)(h->scores + r), 2, 2 * QUERIES, n_pairs,
+                           (uint16_t *)(h->values + d * n_pairs + col), no_bias, y + col, ldy);
+        else
+            tile_rows_f32(rows, h->scores + r, 1, QUERIES, h->t, h->values + d * h->t + col,
+                          no_bias, y + col, ldy);
+    }
+}
+
+VEC_INLINE void divide(float *x, size_t n, float sum)
+{
+    vf factor = vf_all(1 / sum);
+    size_t i = 0;
+
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(x + i, vf_mul(vf_load(x + i), factor));
+    for (; i < n; i++)
+        x[i] *= 1 / sum;
+}
+
+/* out of queries first+r .. , for one panel of the values */
+VEC_INLINE void finish(const struct head *h, size_t first, size_t r, size_t rows, size_t d,
+                       bool pairs)
+{
+    float whole[TILE_ROWS_MAX * MATRIX_PANEL]; /* where the panel is wider than the head */
+    size_t n = at_most(MATRIX_PANEL, h->dim - d);
+    float *out = h->out + (first + r) * h->out_stride + d;
+
+    if (n == MATRIX_PANEL)
+        weigh(h, r, rows, d, pairs, out, h->out_stride);
+    else
+        weigh(h, r, rows, d, pairs, whole, MATRIX_PANEL);
+    for (size_t i = 0; i < rows; i++) {
+        if (n < MATRIX_PANEL)
+            memcpy(out + i * h->out_stride, whole + i * MATRIX_PANEL, n * sizeof *out);
+        divide(out + i * h->out_stride, n, h->sums[r + i]);
+    }
+}
+
+/* n queries of a head, from `first` on; `pairs` known when compiled. */
+VEC_INLINE void attend_queries(const struct head *h, size_t first, size_t n, bool pairs)
+{
+    const float *q = h->q + first * h->stride;
+    size_t step = block_rows(n, pairs ? PAIR_ROWS : TILE_ROWS);
+
+    if (pairs)
+        turn_pairs(q, h->stride, n, h->dim, h->queries);
+    else
+        turn(q, h->stride, n, h->dim, h->queries);
+    score(h, n, pairs);
+    for (size_t lane = 0; lane < n; lane += VF_LANES) {
+        if (pairs)
+            soften_pairs(h->scores + lane, h->t, h->sums + lane);
+        else
+            soften(h->scores + lane, h->t, h->sums + lane);
+    }
+    for (size_t d = 0; d < h->dim; d += MATRIX_PANEL)
+        for (size_t r = 0; r < n; r += step)
+            finish(h, first, r, at_most(step, n - r), d, pairs);
+}
+
+VEC_INLINE void attend_head(const struct head *h, bool pairs)
+{
+    if (pairs) {
+        pack_keys(h);
+        pack_value_pairs(h);
+    } else {
+        pack_values(h);
+    }
+    for (size_t first = 0; first < h->t; first += QUERIES)
+        attend_queries(h, first, at_most(QUERIES, h->t - first), pairs);
 }
 
 VEC_INLINE void vec_attention(const float *qkv, float *out, size_t t, const struct heads *heads,
                               float *scratch)
 {
-    size_t dim = heads->dim, width = heads->n * dim, step = block_rows(t, TILE_ROWS);
-    struct head h = {.t = t, .dim = dim, .qkv_stride = 3 * width, .out_stride = width};
+    size_t dim = heads->dim, width = heads->n * dim;
+    struct head h = {.t = t, .dim = dim, .stride = 3 * width, .out_stride = width};
 
-    h.keys = scratch;
-    h.values = h.keys + panels_of(t) * MATRIX_PANEL * dim;
-    h.scores = h.values + panels_of(dim) * MATRIX_PANEL * t;
+    h.sums = scratch;
+    h.scores = h.sums + QUERIES;
+    h.queries = h.scores + t * QUERIES;
+    h.values = h.queries + dim * QUERIES;
+    h.keys = (uint16_t *)(h.values + panels_of(dim) * t * MATRIX_PANEL);
     for (size_t i = heads->first; i < heads->first + heads->count; i++) {
-        const float *q = qkv + i * dim;
-
-        pack_keys(q + width, 3 * width, t, dim, h.keys);
-        pack_values(q + 2 * width, 3 * width, t, dim, h.values);
-        for (size_t r = 0; r < t; r += step)
-            attend_block(&h, at_most(step, t - r), q + r * 3 * width, out + r * width + i * dim);
+        h.q = qkv + i * dim;
+        h.k = h.q + width;
+        h.v = h.k + width;
+        h.out = out + i * dim;
+        if (PAIRS_ARE_FAST && !heads->exact)
+            attend_head(&h, true);
+        else
+            attend_head(&h, false);
     }
 }

@@ -21,7 +21,7 @@ VEC_INLINE void block_f32(const struct panel *p, size_t r, size_t rows, float *y
     size_t k = p->x->k;
 
     for (size_t col = 0; col < MATRIX_PANEL; col += TILE_COLS)
-        tile_rows_f32(rows, p->x->x + r * k, k, k, (const float *)p->w + col, p->bias + col,
+        tile_rows_f32(rows, p->x->x + r * k, k, 1, k, (const float *)p->w + col, p->bias + col,
                       y + col, ldy);
 }
 
@@ -31,7 +31,7 @@ VEC_INLINE void block_bf16(const struct panel *p, size_t r, size_t rows, float *
     const uint16_t *x = (const uint16_t *)p->x->v + r * stride;
 
     for (size_t col = 0; col < MATRIX_PANEL; col += TILE_COLS)
-        tile_rows_bf16(rows, x, stride, n_pairs, (const uint16_t *)p->w + 2 * col, p->bias + col,
+        tile_rows_bf16(rows, x, stride, 2, n_pairs, (const uint16_t *)p->w + 2 * col, p->bias + col,
                        y + col, ldy);
 }
 

@@ -10,6 +10,8 @@
  * QUAD_ROWS, PAIR_ROWS  rows of the innermost block, TILE_VECS vectors wide: fewer where a
  *             product is made of several instructions with operands of their own.
  *
+ * PAIRS_ARE_FAST  there is an instruction for pairs.
+ *
  * gcc 12 moves accumulators to memory and back around its own builtins of the dot products (12
  * tokens took twice as long), so those three instructions are written out.
  */
@@ -127,6 +129,7 @@ VEC_INLINE vi vquad_dot(vi sum, vquad_x x, vquad_w w)
 #if defined(__AVX512BF16__)
 
 typedef __m512i vpair;
+#define PAIRS_ARE_FAST true
 
 VEC_INLINE vpair vpair_all(const uint16_t *p)
 {
@@ -448,3 +451,27 @@ VEC_INLINE vf vpair_dot(vf sum, vpair x, vpair w)
 }
 
 #endif
+
+#ifndef PAIRS_ARE_FAST
+#define PAIRS_ARE_FAST false
+#endif
+
+/* VF_LANES pairs of low[i], high[i] */
+VEC_INLINE void vf_store_pairs(uint16_t *p, vf low, vf high)
+{
+#if defined(__AVX512BF16__)
+    __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low));
+    __m512i h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
+
+    _mm512_storeu_si512(p, _mm512_or_si512(l, _mm512_slli_epi32(h, 16)));
+#else
+    uint16_t halves[2][VF_LANES];
+
+    vf_store_bf16(halves[0], low);
+    vf_store_bf16(halves[1], high);
+    for (size_t i = 0; i < VF_LANES; i++) {
+        p[2 * i] = halves[0][i];
+        p[2 * i + 1] = halves[1][i];
+    }
+#endif
+}

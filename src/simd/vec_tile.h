@@ -35,8 +35,9 @@ VEC_INLINE void prefetch_panel(const char *w, size_t panel_bytes, size_t unit)
         __builtin_prefetch(w + panel_bytes + b, 0, 2);
 }
 
-/* y[rows, TILE_COLS] = start + x[rows, k] w[k, TILE_COLS]; `rows` known when compiled. */
-UNCHECKED VEC_INLINE void tile_f32(size_t rows, const float *x, size_t ldx, size_t k,
+/* y[rows, TILE_COLS] = start + x[rows, k] w[k, TILE_COLS]; `rows` known when compiled. Element i of
+ * row r of x is at x[r * ldx + i * step]. */
+UNCHECKED VEC_INLINE void tile_f32(size_t rows, const float *x, size_t ldx, size_t step, size_t k,
                                    const float *w, const float *start, float *y, size_t ldy)
 {
     vf sum[TILE_ROWS][TILE_VECS];
@@ -57,7 +58,7 @@ UNCHECKED VEC_INLINE void tile_f32(size_t rows, const float *x, size_t ldx, size
         prefetch_panel((const char *)w, k * MATRIX_PANEL * sizeof *w, sizeof *w);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
-            vf one = vf_all(x[r * ldx + i]);
+            vf one = vf_all(x[r * ldx + i * step]);
 
             UNROLL
             for (size_t v = 0; v < TILE_VECS; v++)
@@ -73,9 +74,10 @@ UNCHECKED VEC_INLINE void tile_f32(size_t rows, const float *x, size_t ldx, size
     }
 }
 
-/* The same over pairs of bf16; n_pairs steps. */
-UNCHECKED VEC_INLINE void tile_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t n_pairs,
-                                    const uint16_t *w, const float *start, float *y, size_t ldy)
+/* The same over pairs of bf16: pair i of row r is at x[r * ldx + i * step]. */
+UNCHECKED VEC_INLINE void tile_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t step,
+                                    size_t n_pairs, const uint16_t *w, const float *start, float *y,
+                                    size_t ldy)
 {
     vf sum[PAIR_ROWS][TILE_VECS];
 
@@ -95,7 +97,7 @@ UNCHECKED VEC_INLINE void tile_bf16(size_t rows, const uint16_t *x, size_t ldx, 
         prefetch_panel((const char *)w, n_pairs * 2 * MATRIX_PANEL * sizeof *w, 2 * sizeof *w);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
-            vpair two = vpair_all(x + r * ldx + 2 * i);
+            vpair two = vpair_all(x + r * ldx + i * step);
 
             UNROLL
             for (size_t v = 0; v < TILE_VECS; v++)
@@ -187,13 +189,14 @@ UNCHECKED VEC_INLINE void tile_int8(size_t rows, const uint8_t *x, size_t ldx, s
     }
 #define TILE_FUNCTION UNCHECKED static __attribute__((noinline)) void
 
-TILE_FUNCTION tile_rows_f32(size_t rows, const float *x, size_t ldx, size_t k, const float *w,
-                            const float *start, float *y, size_t ldy){
-    TILE_SWITCH(rows, TILE_ROWS, tile_f32, x, ldx, k, w, start, y, ldy)}
+TILE_FUNCTION tile_rows_f32(size_t rows, const float *x, size_t ldx, size_t step, size_t k,
+                            const float *w, const float *start, float *y, size_t ldy){
+    TILE_SWITCH(rows, TILE_ROWS, tile_f32, x, ldx, step, k, w, start, y, ldy)}
 
-TILE_FUNCTION tile_rows_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t n_pairs,
-                             const uint16_t *w, const float *start, float *y, size_t ldy){
-    TILE_SWITCH(rows, PAIR_ROWS, tile_bf16, x, ldx, n_pairs, w, start, y, ldy)}
+TILE_FUNCTION
+    tile_rows_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t step, size_t n_pairs,
+                   const uint16_t *w, const float *start, float *y, size_t ldy){
+        TILE_SWITCH(rows, PAIR_ROWS, tile_bf16, x, ldx, step, n_pairs, w, start, y, ldy)}
 
 TILE_FUNCTION tile_rows_int8(size_t rows, const uint8_t *x, size_t ldx, size_t n_quads,
                              const int8_t *w, const struct byte_ends *ends, float *y, size_t ldy){

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/trie.h"
@@ -61,33 +59,20 @@ out:
     return rc;
 }
 
-static void add_field(struct buf *b, const void *p, size_t n)
-{
-    uint64_t len = n;
-
-    buf_add(b, &len, sizeof(len));
-    buf_add(b, p, n);
-}
-
 static struct digest vocab_digest(const struct vocab *v)
 {
-    struct buf b;
-    struct digest d;
+    struct digester *d = digester_new();
     int32_t head[] = {DIGEST_VERSION, v->lower_case, v->unk, v->cls, v->sep};
 
-    buf_init(&b);
-    buf_reserve(&b, v->text.n + v->n_tokens * sizeof(uint64_t)); /* nearly all of it */
-    add_field(&b, head, sizeof(head));
+    digester_add(d, head, sizeof(head));
     for (size_t i = 0; i < v->n_specials; i++) {
-        add_field(&b, &v->specials[i].id, sizeof(v->specials[i].id));
-        add_field(&b, v->specials[i].text.p, v->specials[i].text.n);
+        digester_add(d, &v->specials[i].id, sizeof(v->specials[i].id));
+        digester_add(d, v->specials[i].text.p, v->specials[i].text.n);
     }
-    add_field(&b, "", 0);
+    digester_add(d, "", 0);
     for (size_t id = 0; id < v->n_tokens; id++)
-        add_field(&b, v->tokens[id].p, v->tokens[id].n);
-    d = digest_of(b.p, b.n);
-    buf_done(&b);
-    return d;
+        digester_add(d, v->tokens[id].p, v->tokens[id].n);
+    return digester_finish(d);
 }
 
 static size_t size_of(const struct head *h)

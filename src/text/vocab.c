@@ -364,7 +364,7 @@ static int read_plain_settings(struct vocab *v, const char *path)
     }
     if (access(path, F_OK) == 0) {
         TRY(file_read(path, VOCAB_FILE_MAX, &text));
-        TRY(json_parse(&root, buf_view(&text), path));
+        TRY(json_parse_reals(&root, buf_view(&text), path));
         TRY(read_bool(root, "do_lower_case", &v->lower_case, path));
     }
 out:

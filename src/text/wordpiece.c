@@ -118,6 +118,11 @@ size_t wordpiece_vocab_size(const struct wordpiece *w)
     return w->vocab.n_ids;
 }
 
+bool wordpiece_lower_case(const struct wordpiece *w)
+{
+    return w->vocab.lower_case;
+}
+
 struct digest wordpiece_digest(const struct wordpiece *w)
 {
     return w->vocab.digest;

@@ -13,7 +13,7 @@
  *          sentences can be counted and pooled without tokenizing again. Several tokens may come
  *          from one character (Hangul); what was dropped (accents, controls) belongs to none.
  * Limits   texts of 4 GiB (offsets are 32 bits), vocabularies of VOCAB_TOKENS_MAX tokens.
- * Memory   opened, about 600 KB for BERT's 30,522 tokens; thawed, 1 KB beside the borrowed bytes.
+ * Memory   opened, about 520 KB for BERT's 30,522 tokens; thawed, 1 KB beside the borrowed bytes.
  *          Encoding allocates nothing but what `struct tokens` grows by.
  * Threads  immutable once opened or thawed.
  */
@@ -44,11 +44,11 @@ void wordpiece_freeze(const struct wordpiece *w, struct buf *out);
 
 /* A tokenizer over frozen bytes; it gives the same tokens and digest as the one that was frozen.
  * Each byte is looked at once (bounds), next to nothing is copied.
- *   bytes   all that wordpiece_freeze gave, aligned to 64 bytes, borrowed until wordpiece_close
- * ERR_FORMAT for another version, for bytes that are not aligned, and for those that are cut or do
- * not hang together. Whoever keeps such bytes checks them against a checksum: altered ones that
- * still hang together give other tokens, though never a read out of bounds or an id beyond
- * wordpiece_vocab_size. */
+ *   bytes   all that wordpiece_freeze gave, aligned to 64 bytes, borrowed and unchanged until
+ * wordpiece_close ERR_FORMAT for another version, for bytes that are not aligned, and for those
+ * that are cut or do not hang together. Whoever keeps such bytes checks them against a checksum:
+ * altered ones that still hang together give other tokens, though never a read out of bounds or an
+ * id beyond wordpiece_vocab_size. */
 int wordpiece_thaw(struct wordpiece **out, struct str bytes);
 
 /* Tokens of a text between [CLS] and [SEP], cut so that they are at most `cap` with both.
@@ -70,6 +70,9 @@ size_t wordpiece_count(const struct wordpiece *w, struct str text);
 
 /* Every id is below this; added tokens count. */
 size_t wordpiece_vocab_size(const struct wordpiece *w);
+
+/* Whether case is lowered (and accents are stripped). */
+bool wordpiece_lower_case(const struct wordpiece *w);
 
 /* Part of the embedding's fingerprint. */
 struct digest wordpiece_digest(const struct wordpiece *w);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """make_gelu.py - the coefficients of gelu_near in src/simd/vec_rows.h.
 
-Prints c[i] for which x * (1/2 + z * sum c[i] z^(2i)), z = x held within -END .. END, comes nearest
-to x * P(X < x) (standard normal) over all x, with the sum exactly 1/2 at END; and its error.
+Prints c[i] for which x * (1/2 + h) with h = x * sum c[i] min(x, END)^(2i), held within -1/2 .. 1/2,
+comes nearest to x * P(X < x) (standard normal) over all x, h being 1/2 at END; and its error.
 Weighted least squares, the weights raised where the error is largest (Lawson 1961). Needs numpy.
 """
 from math import erf, sqrt
@@ -38,11 +38,11 @@ def fit():
 def main():
     c = np.float32(fit())
     x = np.linspace(-10, 10, 400001).astype(np.float32)
-    z = np.clip(x, np.float32(-END), np.float32(END))
+    square = np.minimum(x * x, np.float32(END * END))
     p = np.full_like(x, c[-1])
     for one in c[-2::-1]:
-        p = p * (z * z) + one
-    got = x * (z * p + np.float32(0.5))
+        p = p * square + one
+    got = x * (np.clip(x * p, np.float32(-0.5), np.float32(0.5)) + np.float32(0.5))
     print(", ".join(f"{v:.9g}f" for v in c))
     print(f"largest error {np.abs(got - x * (0.5 + half_distribution(x))).max():.2g}")
 

@@ -6,11 +6,12 @@
 
 int main(void)
 {
-    const enum simd_level levels[] = {SIMD_SCALAR, SIMD_NEON};
+    const enum simd_level levels[] = {SIMD_SCALAR, SIMD_NEON, SIMD_NEONDOT};
+    const size_t n_levels = sizeof levels / sizeof *levels;
     int n_failed = 0, n = 0;
 
-    printf("1..%zu\n", 2 * N_KERNEL_CHECKS);
-    for (size_t l = 0; l < 2; l++) {
+    printf("1..%zu\n", n_levels * N_KERNEL_CHECKS);
+    for (size_t l = 0; l < n_levels; l++) {
         const struct simd *k = simd_level(levels[l]);
 
         for (size_t i = 0; i < N_KERNEL_CHECKS; i++) {

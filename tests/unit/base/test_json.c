@@ -32,6 +32,20 @@ Test(json, says_where_it_is_wrong)
     cr_expect_eq(refuse(STR_LIT("{} x")), ERR_FORMAT);
 }
 
+Test(json, numbers_beyond_64_bits_are_read_as_reals_only)
+{
+    struct str big = STR_LIT("{\"limit\":1000000000000000019884624838656,\"n\":7}");
+    json_t *v = NULL;
+    double limit = 0, n = 0;
+
+    cr_expect_eq(refuse(big), ERR_FORMAT);
+    cr_assert_eq(json_parse_reals(&v, big, "test"), ERR_OK, "%s", err_text());
+    cr_expect_eq(json_get_real(v, "limit", 0, 1e31, &limit), ERR_OK);
+    cr_expect_eq(json_get_real(v, "n", 0, 10, &n), ERR_OK);
+    cr_expect(limit == 1e30 && n == 7);
+    json_decref(v);
+}
+
 Test(json, members_may_stand_once)
 {
     cr_expect_eq(refuse(STR_LIT("{\"a\":1,\"a\":2}")), ERR_FORMAT);

@@ -1,4 +1,5 @@
 #include "unit/cli/cli_fixture.h"
+#include "unit/embed/tiny_model.h"
 
 Test(cmd_model, info_tells_shape_and_fingerprint)
 {
@@ -13,6 +14,43 @@ Test(cmd_model, info_tells_shape_and_fingerprint)
     cr_expect_eq(strlen(json_string_value(json_object_get(v, "fingerprint"))), 64);
     json_decref(v);
     expect_run(NULL, "model|info", EXIT_DONE, "384 dimensions", "");
+}
+
+Test(cmd_model, info_tells_all_that_vectors_depend_on)
+{
+    struct tiny_model m;
+    char line[128];
+    json_t *v;
+
+    tiny_open(&m);
+    tiny_write_text(&m, "config_sentence_transformers.json", "{\"prompts\":{\"query\":\"ask: \"}}");
+    snprintf(line, sizeof line, "model|info|--model|%s", m.dir);
+    expect_run(NULL, line, EXIT_DONE, "BERT: 2 layers, 3 heads, hidden 24, intermediate 40\n", "");
+    expect_run(NULL, line, EXIT_DONE, "24 dimensions, mean pooling\n", "");
+    expect_run(NULL, line, EXIT_DONE, "longest text    64 tokens\n", "");
+    expect_run(NULL, line, EXIT_DONE, "query prefix    \"ask: \"\npassage prefix  none\n", "");
+    strcat(line, "|--json");
+    v = run_json(NULL, line, EXIT_DONE);
+    cr_expect_str_eq(json_string_value(json_object_get(v, "class")), "bert");
+    cr_expect_str_eq(json_string_value(json_object_get(v, "query_prefix")), "ask: ");
+    cr_expect_eq(json_integer_value(json_object_get(v, "intermediate")), 40);
+    cr_expect_gt(json_integer_value(json_object_get(v, "memory_bytes")), 0);
+    json_decref(v);
+    tiny_close(&m);
+}
+
+/* What another model's folder comes to, as a user sees it. */
+Test(cmd_model, a_model_of_another_class_is_refused_with_the_reason)
+{
+    struct tiny_model m;
+    char line[128];
+
+    tiny_open(&m);
+    tiny_write_text(&m, "config.json", "{\"model_type\":\"xlm-roberta\"}");
+    snprintf(line, sizeof line, "model|info|--model|%s", m.dir);
+    expect_run(NULL, line, EXIT_USAGE, "", "'model_type' is \"xlm-roberta\"");
+    expect_run(NULL, line, EXIT_USAGE, "", "BERT sentence models are supported");
+    tiny_close(&m);
 }
 
 Test(cmd_model, a_folder_without_a_model_is_named)

@@ -264,7 +264,9 @@ Test(bert, refuses_a_tensor_of_another_shape)
     t->rows = m.hidden; /* transposed */
     t->cols = m.wide;
     tiny_write_weights(&m, "F32");
-    expect_refused(&m, ERR_FORMAT, "encoder.layer.0.intermediate.dense.weight");
+    expect_refused(&m, ERR_FORMAT,
+                   "tensor 'encoder.layer.0.intermediate.dense.weight' is [24, 40]; the "
+                   "configuration asks for [40, 24]");
     tiny_close(&m);
 }
 
@@ -283,6 +285,19 @@ Test(bert, refuses_weights_that_are_not_floats)
     cr_assert_eq(file_write_atomic(path, b.p, b.n), ERR_OK);
     expect_refused(&m, ERR_UNSUPPORTED, "I32");
     buf_done(&b);
+    tiny_close(&m);
+}
+
+Test(bert, refuses_a_tensor_with_another_number_of_dimensions)
+{
+    struct tiny_model m;
+
+    tiny_open(&m);
+    tiny_find(&m, "encoder.layer.1.output.dense.bias")->cols = 1;
+    tiny_write_weights(&m, "F32");
+    expect_refused(&m, ERR_FORMAT,
+                   "tensor 'encoder.layer.1.output.dense.bias' is [24, 1]; the configuration asks "
+                   "for [24]");
     tiny_close(&m);
 }
 
@@ -331,4 +346,31 @@ Test(bert, says_where_it_looked)
     unlink(path);
     expect_refused(&m, ERR_NOT_FOUND, path);
     tiny_close(&m);
+}
+
+/* What is there instead, and the way from it to what is read. */
+static void expect_advice(const char *other)
+{
+    struct tiny_model m;
+    char path[256];
+
+    tiny_open(&m);
+    snprintf(path, sizeof path, "%s/model.safetensors", m.dir);
+    unlink(path);
+    tiny_write_text(&m, other, "?");
+    expect_refused(&m, ERR_NOT_FOUND, other);
+    cr_expect(strstr(err_text(), "has no model.safetensors"), "%s", err_text());
+    snprintf(path, sizeof path, "m.from_pretrained(\"%s\").save_pretrained(\"%s\")", m.dir, m.dir);
+    cr_expect(strstr(err_text(), path), "'%s' lacks '%s'", err_text(), path);
+    tiny_close(&m);
+}
+
+Test(bert, says_how_to_make_the_weights_from_a_pickle)
+{
+    expect_advice("pytorch_model.bin");
+}
+
+Test(bert, says_how_to_make_one_file_of_weights_in_parts)
+{
+    expect_advice("model.safetensors.index.json");
 }

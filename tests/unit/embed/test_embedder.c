@@ -313,6 +313,25 @@ Test(embed, limit_and_pooling_come_from_the_folder)
     embedder_close(e);
 }
 
+Test(embed, prompts_of_the_model_are_used_unless_a_prefix_is_given)
+{
+    struct embedder *plain = open_with(NULL, NULL), *own, *given;
+
+    tiny_write_text(&m, "config_sentence_transformers.json",
+                    "{\"prompts\":{\"query\":\"q \",\"document\":\"d \"}}");
+    own = open_with(NULL, "");
+    given = open_with("x ", NULL);
+    cr_expect_str_eq(embedder_info(own)->query_prefix, "q ");
+    cr_expect_str_eq(embedder_info(own)->document_prefix, "d ");
+    cr_expect(same(query(own, "a b"), query(plain, "q a b")));
+    cr_expect(same(passage(own, "a b"), passage(plain, "d a b")));
+    cr_expect(same(query(given, "a b"), query(plain, "x a b")));
+    cr_expect(same(passage(given, "a b"), passage(plain, "d a b")));
+    embedder_close(plain);
+    embedder_close(own);
+    embedder_close(given);
+}
+
 /* The fingerprint of the model as it lies there now. */
 static struct digest print_of(const char *query_prefix, const char *document_prefix)
 {
@@ -364,6 +383,23 @@ Test(embed, refuses_a_tokenizer_of_another_model)
     tiny_write_weights(&m, "F32");
     tiny_write_config(&m);
     expect_refused("57 tokens");
+}
+
+/* sentence-transformers would lower the text before a tokenizer that does not. */
+Test(embed, refuses_to_keep_case_where_the_model_says_to_lower_it)
+{
+    tiny_write_text(&m, "sentence_bert_config.json", "{\"do_lower_case\":true}");
+    embedder_close(open_with(NULL, NULL)); /* this tokenizer does */
+    tiny_write_text(&m, "tokenizer_config.json", "{\"do_lower_case\":false}");
+    expect_refused("'do_lower_case'");
+}
+
+/* A model of another class has its own modules too; its class is the reason to give. */
+Test(embed, says_the_class_before_anything_else)
+{
+    tiny_write_text(&m, "config.json", "{\"model_type\":\"t5\"}");
+    tiny_write_text(&m, "modules.json", "[{\"type\":\"x.Dense\"}]");
+    expect_refused("\"t5\"");
 }
 
 Test(embed, refuses_folders_that_lack_a_part)

@@ -15,11 +15,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define TINY_TENSORS_MAX 64
+#define TINY_TENSORS_MAX 256
 
 struct tiny_tensor {
     char name[96];
     size_t rows, cols; /* cols 0: one dimension */
+    const char *dtype; /* NULL: that of the others */
     float *v;
 };
 
@@ -103,13 +104,15 @@ static inline void tiny_put(struct buf *out, float f, const char *dtype)
         buf_add(out, &f, 4);
     } else if (strcmp(dtype, "F16") == 0) {
         buf_add(out, &half, 2);
-    } else {
-        bits >>= 16;
+    } else if (strcmp(dtype, "BF16") == 0) {
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16; /* to the nearest, to even between two */
         buf_add(out, &bits, 2);
+    } else {
+        buf_add(out, &(int64_t){(int64_t)f}, 8);
     }
 }
 
-/* model.safetensors with all tensors in one dtype. */
+/* model.safetensors with all tensors in one dtype, but those that have their own. */
 static inline void tiny_write_weights(struct tiny_model *m, const char *dtype)
 {
     struct buf header, data, file;
@@ -122,11 +125,12 @@ static inline void tiny_write_weights(struct tiny_model *m, const char *dtype)
     buf_add_str(&header, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < m->n_tensors; i++) {
         struct tiny_tensor *t = &m->tensors[i];
+        const char *kind = t->dtype ? t->dtype : dtype;
         size_t from = data.n;
 
         for (size_t j = 0; j < tiny_size(t); j++)
-            tiny_put(&data, t->v[j], dtype);
-        buf_addf(&header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu", t->name, dtype, t->rows);
+            tiny_put(&data, t->v[j], kind);
+        buf_addf(&header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu", t->name, kind, t->rows);
         if (t->cols)
             buf_addf(&header, ",%zu", t->cols);
         buf_addf(&header, "],\"data_offsets\":[%zu,%zu]}", from, data.n);

@@ -5,49 +5,7 @@
  * alone stays under its tolerance: for sums of products relative to the sum of their sizes.
  */
 #pragma once
-#include <math.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "base/mem.h"
-#include "simd/simd.h"
-
-/* The same numbers everywhere, -1..1. */
-static inline float next_random(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return (float)(int32_t)*state / 2147483648.0f;
-}
-
-static inline float *random_floats(size_t n, uint32_t seed)
-{
-    float *p = mem_alloc((n ? n : 1) * sizeof *p);
-
-    for (size_t i = 0; i < n; i++)
-        p[i] = next_random(&seed);
-    return p;
-}
-
-static inline double largest_gap(const float *a, const float *b, size_t n)
-{
-    double gap = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)a[i] - (double)b[i]);
-
-        gap = d > gap || isnan(d) ? d : gap;
-        if (isnan(d))
-            return HUGE_VAL;
-    }
-    return gap;
-}
-
-static const size_t odd_lengths[] = {0,  1,  2,  3,  4,   5,   7,   8,   15,  16,  17,  31,
-                                     32, 33, 63, 64, 100, 127, 129, 383, 384, 385, 1000};
-#define N_LENGTHS (sizeof odd_lengths / sizeof *odd_lengths)
+#include "unit/simd/compare_product.h"
 
 static inline double gap_dot(const struct simd *k)
 {
@@ -112,51 +70,6 @@ static inline double gap_dot_rows_i8(const struct simd *k)
         }
     }
     return worst;
-}
-
-/* One product of a shape, into a c that is wider than n, whose other columns must stay. */
-static inline double gap_of_product(const struct simd *k, size_t m, size_t n, size_t depth)
-{
-    size_t ldc = n + 3;
-    float *a = random_floats(m * depth, 7), *w = random_floats(n * depth, 8);
-    float *bias = random_floats(n, 9), *got = random_floats(m * ldc, 10);
-    float *packed = mem_alloc_aligned(simd_packed_floats(n, depth) * sizeof *packed);
-    uint32_t seed = 10;
-    double worst = 0;
-
-    simd_pack(w, n, depth, 1, 0, packed);
-    k->gemm(a, m, depth, packed, bias, n, got, ldc);
-    for (size_t r = 0; r < m; r++) {
-        for (size_t col = 0; col < ldc; col++) {
-            float before = next_random(&seed);
-            double sum = col < n ? bias[col] : before, size = fabs(sum);
-
-            for (size_t i = 0; i < depth && col < n; i++) {
-                sum += (double)a[r * depth + i] * w[col * depth + i];
-                size += fabs((double)a[r * depth + i] * w[col * depth + i]);
-            }
-            worst = fmax(worst, fabs(got[r * ldc + col] - sum) / (size + 1e-9));
-        }
-    }
-    mem_free(a);
-    mem_free(w);
-    mem_free(bias);
-    mem_free(got);
-    mem_free(packed);
-    return worst;
-}
-
-static inline double gap_gemm(const struct simd *k)
-{
-    static const size_t wide[] = {1, 16, 31, 32, 33, 48, 95, 96};
-    static const size_t deep[] = {0, 1, 2, 7, 32, 129};
-    double worst = 0;
-
-    for (size_t m = 0; m <= 26; m++)
-        for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
-            for (size_t j = 0; j < sizeof deep / sizeof *deep; j++)
-                worst = fmax(worst, gap_of_product(k, m, wide[i], deep[j]));
-    return fmax(worst, gap_of_product(k, 13, 64, 1536));
 }
 
 static inline double gap_add(const struct simd *k)
@@ -226,9 +139,31 @@ static inline double gap_add_norm(const struct simd *k)
     return worst;
 }
 
-static inline double gap_of_sequence(const struct simd *k, size_t t, size_t heads, size_t head_dim)
+/* The columns of `heads` are as in `all`, bit for bit, and the others random as before. */
+static inline bool only_those_heads(const float *all, const float *got, size_t t,
+                                    const struct heads *heads)
 {
-    size_t width = heads * head_dim;
+    size_t width = heads->n * heads->dim;
+    uint32_t seed = 21;
+
+    for (size_t i = 0; i < t * width; i++) {
+        size_t head = i % width / heads->dim;
+        float before = next_random(&seed);
+        bool in = head >= heads->first && head < heads->first + heads->count;
+
+        if (got[i] != (in ? all[i] : before))
+            return false;
+    }
+    return true;
+}
+
+/* All heads at once against plain C; then some of them, which must give the same bits and leave
+ * the others' outputs alone. */
+static inline double gap_of_sequence(const struct simd *k, size_t t, size_t n_heads,
+                                     size_t head_dim)
+{
+    struct heads all = {.n = n_heads, .dim = head_dim, .count = n_heads};
+    size_t width = n_heads * head_dim;
     float *qkv = random_floats(t * 3 * width, 18);
     float *got = random_floats(t * width, 19), *want = random_floats(t * width, 20);
     float *scratch = mem_alloc_aligned(simd_attention_scratch(t, head_dim) * sizeof *scratch);
@@ -236,9 +171,18 @@ static inline double gap_of_sequence(const struct simd *k, size_t t, size_t head
 
     for (size_t i = 0; i < t * 3 * width; i++)
         qkv[i] *= 3; /* scores from -50 to 50: a softmax that is not flat */
-    k->attention(qkv, got, t, heads, head_dim, scratch);
-    simd_level(SIMD_SCALAR)->attention(qkv, want, t, heads, head_dim, scratch);
+    k->attention(qkv, got, t, &all, scratch);
+    simd_level(SIMD_SCALAR)->attention(qkv, want, t, &all, scratch);
     gap = largest_gap(got, want, t * width);
+    for (size_t first = 0; first < n_heads; first++)
+        for (size_t count = 0; first + count <= n_heads; count++) {
+            struct heads some = {n_heads, head_dim, first, count};
+
+            fill_random(want, t * width, 21);
+            k->attention(qkv, want, t, &some, scratch);
+            if (!only_those_heads(got, want, t, &some))
+                gap = HUGE_VAL;
+        }
     mem_free(qkv);
     mem_free(got);
     mem_free(want);
@@ -258,71 +202,55 @@ static inline double gap_attention(const struct simd *k)
     return worst;
 }
 
-/* n floats whose last one ends at a page that may not be touched. */
-struct fenced {
-    float *v;
-    char *map;
-    size_t n_bytes;
-};
-
-static inline struct fenced fenced_floats(size_t n)
+/* Attention in memory without a byte to spare: a touch beside it ends the process. */
+static inline void attention_in_fences(const struct simd *k, size_t t, size_t dim, bool at_start)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE),
-           bytes = (n * sizeof(float) + page - 1) / page * page;
-    struct fenced f = {.n_bytes = bytes + page};
+    struct heads heads = {.n = 2, .dim = dim, .first = 0, .count = 2};
+    struct fenced f[] = {fenced_bytes(t * 6 * dim * 4, at_start),
+                         fenced_bytes(t * 2 * dim * 4, at_start),
+                         fenced_bytes(simd_attention_scratch(t, dim) * 4, at_start)};
 
-    f.map = mmap(NULL, f.n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (f.map == MAP_FAILED || mprotect(f.map + bytes, page, PROT_NONE) < 0)
-        abort();
-    f.v = (float *)(void *)(f.map + bytes) - n;
-    return f;
+    k->attention(f[0].v, f[1].v, t, &heads, f[2].v);
+    unfence(f, sizeof f / sizeof *f);
 }
 
-/* Products and attention in memory without a byte to spare: a touch behind it ends the process. */
-static inline double gap_fenced(const struct simd *k)
+static inline double gap_attention_fenced(const struct simd *k)
 {
-    static const size_t rows[] = {1, 5, 6, 12, 13};
+    static const size_t lengths[] = {1, 2, 5, 6, 12, 13, 31, 32, 33}, dims[] = {1, 31, 32, 33};
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        for (size_t n = 31; n <= 33; n++) {
-            size_t m = rows[i], t = rows[i], depth = 7, dim = n,
-                   packed = simd_packed_floats(n, depth);
-            struct fenced f[] = {fenced_floats(m * depth),
-                                 fenced_floats(packed),
-                                 fenced_floats(n),
-                                 fenced_floats(m * n),
-                                 fenced_floats(t * 3 * dim),
-                                 fenced_floats(t * dim),
-                                 fenced_floats(simd_attention_scratch(t, dim))};
-
-            k->gemm(f[0].v, m, depth, f[1].v, f[2].v, n, f[3].v, n);
-            k->attention(f[4].v, f[5].v, t, 1, dim, f[6].v);
-            for (size_t j = 0; j < sizeof f / sizeof *f; j++)
-                munmap(f[j].map, f[j].n_bytes);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (size_t j = 0; j < sizeof dims / sizeof *dims; j++) {
+            attention_in_fences(k, lengths[i], dims[j], false);
+            attention_in_fences(k, lengths[i], dims[j], true);
         }
-    }
     return 0;
 }
 
-/* A row alone and the same row among others give the same bits. */
-static inline double gap_row_alone(const struct simd *k)
+/* The others likewise, on n numbers and n rows of 3. */
+static inline void rows_in_fences(const struct simd *k, size_t n, bool at_start)
 {
-    enum { M = 29, N = 40, K = 50 };
-    float *a = random_floats(M * K, 21), *w = random_floats(N * K, 22), bias[N] = {0};
-    float *packed = mem_alloc_aligned(simd_packed_floats(N, K) * sizeof *packed);
-    float together[M * N], alone[N];
-    double worst = 0;
+    enum { ROWS = 5 };
+    struct fenced f[] = {fenced_bytes(n * 4, at_start), fenced_bytes(n * ROWS * 4, at_start),
+                         fenced_bytes(n * ROWS * 4, at_start), fenced_bytes(n * ROWS, at_start),
+                         fenced_bytes(n * 4, at_start)};
+    float out[ROWS];
 
-    simd_pack(w, N, K, 1, 0, packed);
-    k->gemm(a, M, K, packed, bias, N, together, N);
-    for (size_t r = 0; r < M; r++) {
-        k->gemm(a + r * K, 1, K, packed, bias, N, alone, N);
-        worst = fmax(worst, largest_gap(alone, together + r * N, N));
+    k->dot(f[0].v, f[4].v, n);
+    k->dot_rows(f[0].v, f[1].v, ROWS, n, out);
+    k->dot_rows_i8(f[0].v, f[3].v, ROWS, n, 1, out);
+    k->add(f[1].v, f[2].v, n * ROWS);
+    k->gelu(f[1].v, n * ROWS);
+    k->add_norm(f[1].v, f[2].v, n ? ROWS : 0, n, f[0].v, f[4].v, 1e-6f);
+    unfence(f, sizeof f / sizeof *f);
+}
+
+static inline double gap_rows_fenced(const struct simd *k)
+{
+    for (size_t i = 0; i < N_LENGTHS; i++) {
+        rows_in_fences(k, odd_lengths[i], false);
+        rows_in_fences(k, odd_lengths[i], true);
     }
-    mem_free(a);
-    mem_free(w);
-    mem_free(packed);
-    return worst;
+    return 0;
 }
 
 static const struct kernel_check {
@@ -333,9 +261,18 @@ static const struct kernel_check {
     {"dot", gap_dot, 1e-6},
     {"dot_rows", gap_dot_rows, 1e-6},
     {"dot_rows_i8", gap_dot_rows_i8, 1e-6},
-    {"gemm", gap_gemm, 1e-6},
-    {"gemm gives a row alone the bits it has among others", gap_row_alone, 0},
-    {"gemm and attention stay in their memory", gap_fenced, 0},
+    {"product in f32", gap_product_f32, 1e-6},
+    {"product in bf16", gap_product_bf16, 1e-6},
+    {"product in int8", gap_product_int8, 5e-7},
+    {"product of the largest bytes", gap_int8_ends, 5e-7},
+    {"prepare has the bits of plain C", gap_prepare, 0},
+    {"prepare to bytes keeps every kind of row", gap_bytes, 5e-7},
+    {"GELU behind a product in f32", gap_gelu_exact, 1e-6},
+    {"GELU behind a product in bf16 and int8", gap_gelu_near, GELU_NEAR_ERROR},
+    {"product gives a row alone the bits it has among others", gap_row_alone, 0},
+    {"prepare and product stay in their memory", gap_product_fenced, 0},
+    {"attention stays in its memory", gap_attention_fenced, 0},
+    {"the others stay in theirs", gap_rows_fenced, 0},
     {"add", gap_add, 0},
     {"gelu", gap_gelu, 1e-6},
     {"add_norm", gap_add_norm, 1e-5},

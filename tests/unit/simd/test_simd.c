@@ -4,10 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "simd/vec_attention.h"
-#include "simd/vec_dot.h"
-#include "simd/vec_gemm.h"
-#include "simd/vec_rows.h"
+#include "simd/vec_table.h"
 #include "unit/simd/compare.h"
 
 static void check_table(const struct simd *k, const char *name)
@@ -20,35 +17,82 @@ static void check_table(const struct simd *k, const char *name)
     }
 }
 
-Test(simd, every_level_agrees_with_plain_c)
+static void check_level(enum simd_level level)
 {
-    for (int l = SIMD_SCALAR; l <= SIMD_AVX512; l++)
-        if (simd_level((enum simd_level)l))
-            check_table(simd_level((enum simd_level)l), simd_level_name((enum simd_level)l));
+    if (!simd_level(level))
+        cr_skip_test("needs a processor with %s", simd_level_name(level));
+    check_table(simd_level(level), simd_level_name(level));
+}
+
+Test(simd, plain_c_is_what_the_headers_say)
+{
+    check_level(SIMD_SCALAR);
+}
+
+Test(simd, neon_agrees)
+{
+    check_level(SIMD_NEON);
+}
+
+Test(simd, neondot_agrees)
+{
+    check_level(SIMD_NEONDOT);
+}
+
+Test(simd, avx2_agrees)
+{
+    check_level(SIMD_AVX2);
+}
+
+Test(simd, avxvnni_agrees)
+{
+    check_level(SIMD_AVXVNNI);
+}
+
+Test(simd, avx512_agrees)
+{
+    check_level(SIMD_AVX512);
+}
+
+Test(simd, avx512vnni_agrees)
+{
+    check_level(SIMD_AVX512VNNI);
+}
+
+Test(simd, avx512bf16_agrees)
+{
+    check_level(SIMD_AVX512BF16);
+}
+
+/* Built, although this processor may not run them. */
+Test(simd, every_level_of_this_architecture_is_compiled_in)
+{
+#if defined(__x86_64__)
+    cr_expect_eq(simd_avx2.level, SIMD_AVX2);
+    cr_expect_eq(simd_avxvnni.level, SIMD_AVXVNNI);
+    cr_expect_eq(simd_avx512.level, SIMD_AVX512);
+    cr_expect_eq(simd_avx512vnni.level, SIMD_AVX512VNNI);
+    cr_expect_eq(simd_avx512bf16.level, SIMD_AVX512BF16);
+#elif defined(__aarch64__)
+    cr_expect_eq(simd_neon.level, SIMD_NEON);
+    cr_expect_eq(simd_neondot.level, SIMD_NEONDOT);
+#endif
     cr_expect_not_null(simd_level(SIMD_SCALAR));
 }
 
 /* The vector kernels as this file is compiled: one float wide on a plain x86-64. */
 Test(simd, vector_kernels_agree_without_vector_instructions)
 {
-    static const struct simd one_float = {
-        .dot = vec_dot,
-        .dot_rows = vec_dot_rows,
-        .dot_rows_i8 = vec_dot_rows_i8,
-        .add = vec_add,
-        .gemm = vec_gemm,
-        .gelu = vec_gelu,
-        .add_norm = vec_add_norm,
-        .attention = vec_attention,
-    };
+    static const struct simd one_float = VEC_TABLE(SIMD_SCALAR);
 
     check_table(&one_float, "one float");
-    cr_expect_leq(TILE_COLS, SIMD_PANEL);
+    cr_expect_leq(TILE_COLS, MATRIX_PANEL);
+    cr_expect_leq(TILE_ROWS, TILE_ROWS_MAX);
 }
 
 Test(simd, a_level_knows_its_name)
 {
-    for (int l = SIMD_SCALAR; l <= SIMD_AVX512; l++) {
+    for (int l = SIMD_SCALAR; l < N_SIMD_LEVELS; l++) {
         const struct simd *k = simd_level((enum simd_level)l);
 
         cr_expect(!k || (int)k->level == l);

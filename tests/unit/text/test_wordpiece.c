@@ -213,6 +213,10 @@ Test(wordpiece, keeps_case_and_accents_where_the_model_does)
     EXPECT(w, "Caf\u00e9,cafe", "3[0,5) 6[5,6) 4[6,10)");
     EXPECT(w, "caf\u00e9", "0[0,5)");
     EXPECT(w, "cafe\u4e2dcafe\u0301", "4[0,4) 5[4,7) 0[7,13)");
+    cr_expect_not(wordpiece_lower_case(w));
+    wordpiece_close(w);
+    w = open_small("[UNK]\n[CLS]\n[SEP]\nx\n", "{}");
+    cr_expect(wordpiece_lower_case(w));
     wordpiece_close(w);
 }
 
@@ -438,7 +442,24 @@ Test(wordpiece, refuses_frozen_bytes_of_another_version_or_place)
     free(shifted);
 }
 
-/* ---- against the reference ---- */
+/* ---- against the reference ----
+ *
+ * Whole sets of texts are tokenized thawed, which is opened and one step more. */
+
+static struct wordpiece *open_thawed(struct str *bytes)
+{
+    struct wordpiece *w = open_model();
+
+    *bytes = freeze(w);
+    wordpiece_close(w);
+    return thaw(*bytes);
+}
+
+static void close_thawed(struct wordpiece *w, struct str bytes)
+{
+    wordpiece_close(w);
+    free((char *)bytes.p);
+}
 
 static void add_ids(struct buf *out, const struct tokens *t)
 {
@@ -484,7 +505,8 @@ static void compare_done(struct comparison *c)
 /* Every code point, with what stands around it. */
 static void compare_code_points(const char *kind, const char *before, const char *after)
 {
-    struct wordpiece *w = open_model();
+    struct str bytes;
+    struct wordpiece *w = open_thawed(&bytes);
     struct comparison c = {.w = w};
     struct golden g;
     FILE *f = fopen(GOLDEN_TOKENS, "r");
@@ -511,7 +533,7 @@ static void compare_code_points(const char *kind, const char *before, const char
     cr_expect_eq(n_blocks, 0x110000 / GOLDEN_BLOCK);
     fclose(f);
     compare_done(&c);
-    wordpiece_close(w);
+    close_thawed(w, bytes);
 }
 
 Test(wordpiece, agrees_on_every_code_point_alone)
@@ -626,17 +648,16 @@ Test(wordpiece, agrees_on_our_own_texts)
 
 Test(wordpiece, agrees_on_our_own_texts_when_thawed)
 {
-    struct wordpiece *w = open_model();
-    struct digest a = wordpiece_digest(w), b;
-    struct str bytes = freeze(w);
+    struct wordpiece *opened = open_model(), *w;
+    struct digest a = wordpiece_digest(opened), b;
+    struct str bytes;
 
-    wordpiece_close(w);
-    w = thaw(bytes);
+    w = open_thawed(&bytes);
     b = wordpiece_digest(w);
     cr_expect(digest_eq(&a, &b));
     cr_expect_geq(compare_own_texts(w), 520);
-    wordpiece_close(w);
-    free((char *)bytes.p);
+    wordpiece_close(opened);
+    close_thawed(w, bytes);
 }
 
 static void compare_record(struct comparison *c, struct str line)
@@ -660,6 +681,7 @@ static void compare_shared(const char *kind)
     const char *shared = golden_shared();
     struct comparison c = {0};
     struct wordpiece *w;
+    struct str bytes;
     struct golden g;
     struct buf file;
     char path[1024];
@@ -668,7 +690,7 @@ static void compare_shared(const char *kind)
 
     if (!shared)
         cr_skip_test("needs ../shared/data");
-    c.w = w = open_model();
+    c.w = w = open_thawed(&bytes);
     f = fopen(GOLDEN_TOKENS, "r");
     cr_assert_not_null(f);
     buf_init(&file);
@@ -691,7 +713,7 @@ static void compare_shared(const char *kind)
     fclose(f);
     buf_done(&file);
     compare_done(&c);
-    wordpiece_close(w);
+    close_thawed(w, bytes);
 }
 
 Test(wordpiece, agrees_on_all_records_of_the_shared_data)
