@@ -44,7 +44,7 @@ Test(word_rows, bf16_is_off_by_half_of_its_last_bit)
     float v[N * DIM];
 
     fill(v);
-    cr_expect_leq(error_of(PRECISION_BF16, v), 7.0 / 512);
+    cr_expect_leq(error_of(PRECISION_BF16, v), 1.0 / 64);
     cr_expect_gt(error_of(PRECISION_BF16, v), 0);
 }
 
