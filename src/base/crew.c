@@ -106,9 +106,12 @@ static void help(void *arg, int i_worker)
 
 bool crew_open(struct crew *c, struct pool *pool)
 {
-    int n_idle = pool ? pool_idle(pool) : 0;
+    int n_idle;
     bool any;
 
+    if (!pool) /* a helper of the last time may still be here, and look at the pool it knows */
+        return false;
+    n_idle = pool_idle(pool);
     atomic_store(&c->pool, pool);
     atomic_store(&c->open, true);
     for (int i = atomic_load(&c->n_helpers); i < n_idle; i++) {

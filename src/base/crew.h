@@ -10,7 +10,8 @@
  * the one unit that a helper is at. Called only where a worker is idle and nothing waits: with all
  * of them busy one computation a thread is faster.
  *
- * Threads  confined to one leader at a time; helpers are the pool's. The pool goes before the crew.
+ * Threads  confined to one leader at a time; helpers are the pool's. The pool goes before the
+ *          crew, and is always the same one.
  */
 #pragma once
 #include <stdbool.h>

@@ -68,6 +68,11 @@ const struct bert_config *bert_config(const struct bert *b)
     return &b->pack.facts.config;
 }
 
+enum precision bert_precision(const struct bert *b)
+{
+    return b->pack.facts.precision;
+}
+
 const struct pack *bert_pack(const struct bert *b)
 {
     return &b->pack;
@@ -123,10 +128,10 @@ static uintptr_t lay_out(const struct bert *b, size_t n, size_t longest, uintptr
     s->x = take(&next, n * row);
     s->qkv = take(&next, n * 3 * row);
     s->attended = take(&next, n * row);
-    s->rows = rows_at(b->pack.facts.precision, n, c->hidden, take(&next, rows_bytes(n, c->hidden)));
+    s->rows = rows_at(bert_precision(b), n, c->hidden, take(&next, rows_bytes(n, c->hidden)));
     s->y = take(&next, group * row);
     s->wide = take(&next, group * c->intermediate * sizeof(float));
-    s->wide_rows = rows_at(b->pack.facts.precision, group, c->intermediate,
+    s->wide_rows = rows_at(bert_precision(b), group, c->intermediate,
                            take(&next, rows_bytes(group, c->intermediate)));
     s->heads_floats = (simd_attention_scratch(longest, c->hidden / c->n_heads) + 15) & ~(size_t)15;
     s->heads = take(&next, STEP_UNITS * s->heads_floats * sizeof(float));
@@ -251,7 +256,7 @@ static void attention_unit(void *arg, size_t i)
     const struct scratch *scratch = &s->p->s;
     struct heads heads = {.dim = c->hidden / c->n_heads,
                           .n = c->n_heads,
-                          .exact = s->p->b->pack.facts.precision == PRECISION_F32};
+                          .exact = bert_precision(s->p->b) == PRECISION_F32};
 
     part(c->n_heads, s->n_units, i, &heads.first, &heads.count);
     s->p->k->attention(s->qkv, s->out, s->length, &heads,

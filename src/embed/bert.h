@@ -30,6 +30,7 @@ int bert_open(struct bert **out, const char *model_dir, enum precision precision
 void bert_close(struct bert *b);
 
 const struct bert_config *bert_config(const struct bert *b);
+enum precision bert_precision(const struct bert *b);
 const struct pack *bert_pack(const struct bert *b);
 
 /* Bytes of scratch for n_tokens in all, none of the sequences longer than `longest`. */

@@ -241,7 +241,7 @@ static int no_weights(const char *model_dir)
     }
     buf_done(&path);
     if (!found)
-        return FAIL(ERR_NOT_FOUND, "model '%s' has no model.safetensors", model_dir);
+        return FAIL(ERR_NOT_FOUND, "cannot open '%s/model.safetensors': there is none", model_dir);
     return FAIL(
         ERR_NOT_FOUND,
         "model '%s' has no model.safetensors, only '%s', which is not read; make one, where "

@@ -289,7 +289,9 @@ static int make(struct opening *o, struct model *out)
     o->source.weights = pack.facts.source.weights;
     pack.facts.source = o->source;
     TRY(open_over(out, &pack, o->folder));
-    TRY(measure(o, file, out, &out->facts.quality));
+    rc = measure(o, file, out, &out->facts.quality);
+    if (rc < 0)
+        err_context(rc, "model '%s'", o->folder->dir);
 out:
     if (rc < 0)
         model_close(out);
