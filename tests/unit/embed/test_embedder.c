@@ -570,13 +570,29 @@ Test(embed, damaged_weights_are_refused_in_smaller_precisions)
     }
 }
 
-/* Rounding costs a random model of 24 dimensions more than the bar allows. */
-Test(embed, auto_takes_f32_where_the_others_are_not_good_enough)
+/* A weight a thousand times the others, of an input that is always 0: it changes no vector, but as
+ * bytes the others of its row become 0. */
+Test(embed, auto_does_not_take_bytes_where_the_model_does_not_stand_them)
 {
-    struct embedder *e = open_in("auto", NULL, NULL);
+    struct embedder *chosen, *bytes;
 
-    cr_expect_str_eq(embedder_info(e)->precision, "f32");
-    embedder_close(e);
+    for (size_t i = 0; i < m.layers; i++) {
+        char name[96];
+
+        snprintf(name, sizeof name, "encoder.layer.%zu.intermediate.dense.bias", i);
+        tiny_find(&m, name)->v[0] = -1000;
+        snprintf(name, sizeof name, "encoder.layer.%zu.output.dense.weight", i);
+        for (size_t row = 0; row < m.hidden; row++)
+            tiny_find(&m, name)->v[row * m.wide] = 500;
+    }
+    tiny_write_weights(&m, "F32");
+    chosen = open_in("auto", NULL, NULL);
+    bytes = open_in("int8", NULL, NULL);
+    cr_expect_str_neq(embedder_info(chosen)->precision, "int8");
+    cr_expect_str_eq(embedder_info(bytes)->precision, "int8", "a forced one is used regardless");
+    cr_expect_lt(embedder_info(bytes)->quality_mean, 0.99);
+    embedder_close(chosen);
+    embedder_close(bytes);
 }
 
 Test(embed, the_precision_is_not_part_of_the_fingerprint)
