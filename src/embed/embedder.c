@@ -166,7 +166,7 @@ static int open_model(struct embedder *e, const struct embedder_options *o,
                       const struct bert_config *config, const struct model_files *files)
 {
     int rc = ERR_OK, n;
-    struct model_folder folder = {e->model_dir, o->pack, config, files};
+    struct model_folder folder = {e->model_dir, e->name, o->pack, config, files};
     enum precision candidates[N_PRECISIONS];
 
     TRY(n = precision_candidates(o->precision, e->kernels->level, candidates));

@@ -98,7 +98,6 @@ out:
 
 static char *pack_path_of(const struct model_folder *folder, enum precision p)
 {
-    const char *name = strrchr(folder->dir, '/');
     struct buf b;
 
     buf_init(&b);
@@ -107,8 +106,7 @@ static char *pack_path_of(const struct model_folder *folder, enum precision p)
     else if (strcmp(folder->packs, "off") == 0)
         return NULL;
     else
-        buf_addf(&b, "%s/%s-%s.pack", folder->packs, name ? name + 1 : folder->dir,
-                 precision_name(p));
+        buf_addf(&b, "%s/%s-%s.pack", folder->packs, folder->name, precision_name(p));
     return buf_take(&b);
 }
 

@@ -1,8 +1,7 @@
 /* model.h - a model folder opened: encoder and tokenizer, out of its pack where that is valid.
  *
- *   DIR/model.safetensors --\
- *   DIR/config.json, vocab.txt, ...  -- pack, once --> DIR/ragd-int8.pack --map--> encoder,
- * tokenizer
+ *   model.safetensors, config.json, vocab.txt, ... --packed once--> ragd-int8.pack
+ *   ragd-int8.pack --mapped at each start--> encoder and tokenizer
  *
  * Valid    The small files are hashed at every start. model.safetensors is known by size, time of
  *          change and inode; if one differs it is hashed, and an equal hash makes the pack valid
@@ -28,8 +27,10 @@ struct model {
 
 /* What was found in a folder before, all borrowed. */
 struct model_folder {
-    const char *dir;
-    const char *packs; /* "auto" or NULL: beside the model; "off": in memory; else a folder */
+    const char *dir, *name; /* the last part of dir */
+    /* "auto" or NULL: beside the model; "off": in memory; else a folder, which must be there: its
+     * packs have the model's name, and models of one name would replace each other's */
+    const char *packs;
     const struct bert_config *config;
     const struct model_files *files;
 };

@@ -7,25 +7,34 @@
  *   offset  size  meaning
  *   0       8     "ragdpack"
  *   8       4     0x01020304 in the byte order of the machine that wrote it
- *   12      4     PACK_VERSION: of this table, of the parts' order (bert_layout.c) and of the
- * panels (simd/matrix.h) 16      16    XXH3-128 (canonical) of everything behind this field 32 4
- * precision: 0 f32, 1 bf16, 2 int8 36      4x7   hidden, layers, heads, intermediate, vocabulary,
- * positions, token types 64      4     epsilon of the layer norms, float 68      4     n_texts of
- * the quality measured when the pack was made (0: f32, exact) 72      4, 4  mean and smallest
- * cosine to f32, float 80      8x3   model.safetensors: size, time of change in ns, inode; all 0
- * when it was so new that it could have changed again unseen 104     16    XXH3-128 of
- * model.safetensors 120     16    XXH3-128 of the small files (embed/model.c) 136     8x3   bytes
- * of the parts: cold, hot, tokenizer 160     96    0 256           cold: word vectors and
- * positions, of which a text needs few rows hot: norms and matrices, all of which every text needs
+ *   12      4     PACK_VERSION
+ *   16      16    XXH3-128 (canonical) of everything behind this field
+ *   32      4     precision: 0 f32, 1 bf16, 2 int8
+ *   36      4x7   hidden, layers, heads, intermediate, vocabulary, positions, token types
+ *   64      4     epsilon of the layer norms, float
+ *   68      4     n_texts of the quality measured when the pack was made (0: f32, exact)
+ *   72      4x2   mean and smallest cosine to f32, float
+ *   80      8x3   model.safetensors: size, time of change in ns, inode; the last two are 0 when
+ *                 it was so new that it could have changed again unseen
+ *   104     16    XXH3-128 of model.safetensors
+ *   120     16    XXH3-128 of the small files (embed/model.c)
+ *   136     8x3   bytes of the parts: cold, hot, tokenizer
+ *   160     96    0
+ *   256           cold: word vectors and positions, of which a text needs few rows
+ *                 hot: norms and matrices, all of which every text needs
  *                 tokenizer: wordpiece_freeze
  *
- * Each part begins on a 64-byte line; what is between them is 0.
+ * Each part begins on a 64-byte line; what is between them is 0. embed/bert_layout.h has the order
+ * within cold and hot, simd/matrix.h that within a matrix.
  *
- * Memory   an opened pack: hot on large pages, copied while the checksum is made, because through
- *          the mapped file's small ones a question of 12 tokens takes longer; cold and tokenizer
- * mapped, so only the rows in use are resident. A new one: all of it on large pages. Threads
- * immutable once opened or filled. Errors   of pack_open: ERR_NOT_FOUND; ERR_UNSUPPORTED for
- * another version or machine; ERR_FORMAT for any damage.
+ * Memory   opened: cold and tokenizer are mapped, so that only rows in use are resident; hot is
+ *          read onto large pages, because through small ones a question of 12 tokens takes a fifth
+ *          longer. New: all of it on large pages.
+ * Files    are replaced, never changed in place: whoever cuts one that is mapped stops the process
+ *          that reads it there.
+ * Threads  immutable once opened or filled.
+ * Errors   of pack_open: ERR_NOT_FOUND; ERR_UNSUPPORTED for another version or machine;
+ *          ERR_FORMAT for any damage.
  */
 #pragma once
 #include <stddef.h>
@@ -37,6 +46,8 @@
 #include "embed/pages.h"
 #include "simd/matrix.h"
 
+/* A new one with every change of the table, of the order within the parts, of the panels, and of
+ * what the quality is measured with (embed/quality.c, the kernels). */
 #define PACK_VERSION 1
 
 /* XXH3-128 in its canonical order. It guards against damage, not against somebody who may write

@@ -47,7 +47,7 @@ TestSuite(model, .init = start, .fini = stop);
 
 static struct model_folder folder(void)
 {
-    return (struct model_folder){.dir = m.dir, .config = &config, .files = &files};
+    return (struct model_folder){.dir = m.dir, .name = "tiny", .config = &config, .files = &files};
 }
 
 static struct model open_as(enum precision p)
@@ -294,7 +294,7 @@ Test(model, off_writes_nothing_and_a_folder_is_used)
     cr_assert_eq(mkdir(other, 0700), 0);
     f.packs = other;
     cr_assert_eq(model_open(&opened, &f, PRECISION_INT8), ERR_OK, "%s", err_text());
-    snprintf(path, sizeof path, "%s%s-int8.pack", other, strrchr(m.dir, '/'));
+    snprintf(path, sizeof path, "%s/tiny-int8.pack", other);
     cr_assert_not_null(opened.pack_path);
     cr_expect_str_eq(opened.pack_path, path);
     cr_expect_eq(access(path, R_OK), 0);
