@@ -44,6 +44,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- info ---- */
 
+/* null: in memory only */
+static void pack_json(struct jsonw *w, const struct embedder_info *m)
+{
+    if (!m->pack) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "path"), jsonw_cstr(w, m->pack);
+    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)m->pack_bytes);
+    jsonw_close(w, '}');
+}
+
+/* null: f32, which the others are compared with */
+static void quality_json(struct jsonw *w, const struct embedder_info *m)
+{
+    if (m->n_quality_texts == 0) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "texts"), jsonw_int(w, (int64_t)m->n_quality_texts);
+    jsonw_key(w, "cosine_mean"), jsonw_real(w, m->quality_mean);
+    jsonw_key(w, "cosine_smallest"), jsonw_real(w, m->quality_smallest);
+    jsonw_close(w, '}');
+}
+
 static void info_json(FILE *out, const struct embedder_info *m, const char *level,
                       const char *fingerprint)
 {
@@ -72,6 +99,8 @@ static void info_json(FILE *out, const struct embedder_info *m, const char *leve
     jsonw_key(&w, "simd"), jsonw_cstr(&w, level);
     jsonw_key(&w, "weight_bytes"), jsonw_int(&w, (int64_t)m->weight_bytes);
     jsonw_key(&w, "memory_bytes"), jsonw_int(&w, (int64_t)m->memory_bytes);
+    jsonw_key(&w, "pack"), pack_json(&w, m);
+    jsonw_key(&w, "quality"), quality_json(&w, m);
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
@@ -103,6 +132,15 @@ static void info_text(FILE *out, const struct embedder_info *m, const char *leve
     prefix_text(out, "query prefix    ", m->query_prefix);
     prefix_text(out, "passage prefix  ", m->document_prefix);
     fprintf(out, "arithmetic      %s, %s\n", m->precision, level);
+    if (m->n_quality_texts)
+        fprintf(out, "quality         cosine to f32 %.4f mean, %.4f smallest, over %zu texts\n",
+                m->quality_mean, m->quality_smallest, m->n_quality_texts);
+    else
+        fprintf(out, "quality         exact\n");
+    if (m->pack)
+        fprintf(out, "pack            %s, %.1f MB\n", m->pack, (double)m->pack_bytes / 1e6);
+    else
+        fprintf(out, "pack            in memory only\n");
     fprintf(out, "weights         %.1f MB on disk, %.1f MB in memory\n",
             (double)m->weight_bytes / 1e6, (double)m->memory_bytes / 1e6);
     fprintf(out, "fingerprint     %s\n", fingerprint);
@@ -201,8 +239,9 @@ static int fetch(const struct command_call *call, const struct model_options *o)
 
     buf_init(&b);
     TRY(find_script(script, target, sizeof script));
-    for (int i = 0; i < o->common.n_overrides; i++) /* --model DIR */
-        snprintf(target, sizeof target, "%s", o->common.overrides[i].value);
+    for (int i = 0; i < o->common.n_overrides; i++)
+        if (strcmp(o->common.overrides[i].setting, "model.path") == 0)
+            snprintf(target, sizeof target, "%s", o->common.overrides[i].value);
     TRY(run_script(script, target, o->common.json));
     if (o->common.json) {
         jsonw_open(&w, '{');

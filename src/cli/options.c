@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 
-enum { KEY_DATA = 0x1000, KEY_CONFIG, KEY_TENANT, KEY_JSON, KEY_MODEL, KEY_USAGE };
+enum { KEY_DATA = 0x1000, KEY_CONFIG, KEY_TENANT, KEY_JSON, KEY_MODEL, KEY_PRECISION, KEY_USAGE };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Every command:", 90},
@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
     {"collection", 'c', "NAME", 0, "which set of documents (default)", 90},
     {"tenant", KEY_TENANT, "NAME", 0, "whose documents (default)", 90},
     {"model", KEY_MODEL, "DIR", 0, "folder of the embedding model", 90},
+    {"precision", KEY_PRECISION, "WORD", 0, "its arithmetic: auto, f32, bf16 or int8 (auto)", 90},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 90},
     {"help", '?', NULL, 0, "this text", 90},
     {"usage", KEY_USAGE, NULL, OPTION_HIDDEN, NULL, 90}, /* argp's error messages point at it */
@@ -35,6 +36,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     case KEY_TENANT: c->tenant = arg; return 0;
     case 'c': c->collection = arg; return 0;
     case KEY_MODEL: common_override(c, "model.path", arg, "--model"); return 0;
+    case KEY_PRECISION: common_override(c, "model.precision", arg, "--precision"); return 0;
     case KEY_JSON: c->json = true; return 0;
     case '?':
     case KEY_USAGE:

@@ -1,25 +1,57 @@
 #include "embed/bert.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "embed/bert_layout.h"
 #include "embed/bert_load.h"
 
 struct bert {
-    struct bert_weights w;
+    struct pack pack;
+    struct bert_layout w;
 };
+
+int bert_open_pack(struct bert **out, struct pack *pack)
+{
+    const struct pack_facts *f = &pack->facts;
+    struct bert *b = mem_calloc(1, sizeof *b);
+
+    bert_lay_out(&b->w, &f->config, f->precision, pack->cold, pack->hot);
+    if (b->w.cold_bytes != f->cold_bytes || b->w.hot_bytes != f->hot_bytes) {
+        mem_free(b);
+        return FAIL(ERR_FORMAT, "weights of other sizes than the configuration asks for");
+    }
+    b->pack = *pack;
+    *pack = (struct pack){0};
+    *out = b;
+    return ERR_OK;
+}
 
 int bert_open(struct bert **out, const char *model_dir, enum precision precision)
 {
-    struct bert *b = mem_calloc(1, sizeof *b);
-    int rc = bert_load(&b->w, model_dir, precision);
+    int rc = ERR_OK;
+    struct safetensors *file = NULL;
+    struct bert_config config = {0};
+    struct pack pack = {0};
+    struct stat st;
+    struct buf path;
 
-    if (rc < 0)
-        mem_free(b);
-    else
-        *out = b;
+    buf_init(&path);
+    TRY(bert_config_read(&config, model_dir));
+    TRY(bert_find_weights(model_dir, &path, &st));
+    TRY(safetensors_open(&file, path.p));
+    rc = bert_load(&pack, file, &config, precision, (struct str){0});
+    if (rc < 0) {
+        err_context(rc, "model '%s'", path.p);
+        goto out;
+    }
+    TRY(bert_open_pack(out, &pack));
+out:
+    pack_close(&pack);
+    safetensors_close(file);
+    buf_done(&path);
     return rc;
 }
 
@@ -27,28 +59,23 @@ void bert_close(struct bert *b)
 {
     if (!b)
         return;
-    bert_unload(&b->w);
+    pack_close(&b->pack);
     mem_free(b);
 }
 
 const struct bert_config *bert_config(const struct bert *b)
 {
-    return &b->w.config;
+    return &b->pack.facts.config;
 }
 
 enum precision bert_precision(const struct bert *b)
 {
-    return b->w.precision;
+    return b->pack.facts.precision;
 }
 
-const struct safetensors *bert_weights(const struct bert *b)
+const struct pack *bert_pack(const struct bert *b)
 {
-    return b->w.file;
-}
-
-size_t bert_memory_bytes(const struct bert *b)
-{
-    return b->w.pages.n_bytes;
+    return &b->pack;
 }
 
 /* ---- scratch ----
@@ -94,17 +121,17 @@ static void *take(uintptr_t *next, size_t n_bytes)
 static uintptr_t lay_out(const struct bert *b, size_t n, size_t longest, uintptr_t memory,
                          struct scratch *s)
 {
-    const struct bert_config *c = &b->w.config;
+    const struct bert_config *c = bert_config(b);
     size_t row = c->hidden * sizeof(float), group = at_most(n, GROUP_ROWS);
     uintptr_t next = memory;
 
     s->x = take(&next, n * row);
     s->qkv = take(&next, n * 3 * row);
     s->attended = take(&next, n * row);
-    s->rows = rows_at(b->w.precision, n, c->hidden, take(&next, rows_bytes(n, c->hidden)));
+    s->rows = rows_at(bert_precision(b), n, c->hidden, take(&next, rows_bytes(n, c->hidden)));
     s->y = take(&next, group * row);
     s->wide = take(&next, group * c->intermediate * sizeof(float));
-    s->wide_rows = rows_at(b->w.precision, group, c->intermediate,
+    s->wide_rows = rows_at(bert_precision(b), group, c->intermediate,
                            take(&next, rows_bytes(group, c->intermediate)));
     s->heads_floats = (simd_attention_scratch(longest, c->hidden / c->n_heads) + 15) & ~(size_t)15;
     s->heads = take(&next, STEP_UNITS * s->heads_floats * sizeof(float));
@@ -205,7 +232,7 @@ static void rows_unit(void *arg, size_t i)
 static struct rows prepared(struct pass *p, const struct norm *norm, float *x, const float *y,
                             size_t n_rows, struct rows out)
 {
-    struct rows_step s = {p->k, norm, p->b->w.config.epsilon, x, y, &out, n_rows, 1};
+    struct rows_step s = {p->k, norm, bert_config(p->b)->epsilon, x, y, &out, n_rows, 1};
 
     if (p->crew && n_rows >= SPLIT_ROWS)
         s.n_units = STEP_UNITS;
@@ -225,11 +252,11 @@ struct attention_step {
 static void attention_unit(void *arg, size_t i)
 {
     const struct attention_step *s = arg;
-    const struct bert_config *c = &s->p->b->w.config;
+    const struct bert_config *c = bert_config(s->p->b);
     const struct scratch *scratch = &s->p->s;
     struct heads heads = {.dim = c->hidden / c->n_heads,
                           .n = c->n_heads,
-                          .exact = s->p->b->w.precision == PRECISION_F32};
+                          .exact = bert_precision(s->p->b) == PRECISION_F32};
 
     part(c->n_heads, s->n_units, i, &heads.first, &heads.count);
     s->p->k->attention(s->qkv, s->out, s->length, &heads,
@@ -238,14 +265,14 @@ static void attention_unit(void *arg, size_t i)
 
 static void attend(struct pass *p)
 {
-    size_t hidden = p->b->w.config.hidden, first = 0;
+    size_t hidden = bert_config(p->b)->hidden, first = 0;
 
     for (size_t i = 0; i < p->n_seqs; first += p->lengths[i++]) {
         struct attention_step s = {p, p->s.qkv + first * 3 * hidden, p->s.attended + first * hidden,
                                    p->lengths[i], 1};
 
         if (p->crew)
-            s.n_units = at_most(p->b->w.config.n_heads, STEP_UNITS);
+            s.n_units = at_most(bert_config(p->b)->n_heads, STEP_UNITS);
         run_step(p, s.n_units, attention_unit, &s);
     }
 }
@@ -255,18 +282,19 @@ static void attend(struct pass *p)
 /* x = norm(word + position + type), position counted from the start of each sequence. */
 static void embed_tokens(struct pass *p, const int32_t *ids)
 {
-    const struct bert_weights *w = &p->b->w;
-    size_t hidden = w->config.hidden;
+    const struct bert_layout *w = &p->b->w;
+    const struct bert_config *c = bert_config(p->b);
+    size_t hidden = c->hidden;
     float *x = p->s.x;
 
     for (size_t s = 0; s < p->n_seqs; s++) {
-        CHECK(p->lengths[s] <= w->config.n_positions);
+        CHECK(p->lengths[s] <= c->n_positions);
         for (size_t i = 0; i < p->lengths[s]; i++) {
-            CHECK((uint32_t)ids[i] < w->config.vocab_size);
-            memcpy(x + i * hidden, w->words + (size_t)ids[i] * hidden, hidden * sizeof *x);
+            CHECK(ids[i] >= 0);
+            word_rows_get(&w->words, (size_t)ids[i], x + i * hidden);
         }
         p->k->add_norm(x, w->places, p->lengths[s], hidden, w->embedded.gamma, w->embedded.beta,
-                       w->config.epsilon);
+                       c->epsilon);
         ids += p->lengths[s];
         x += p->lengths[s] * hidden;
     }
@@ -276,7 +304,7 @@ static void embed_tokens(struct pass *p, const int32_t *ids)
 static void finish_rows(struct pass *p, const struct bert_layer *y, size_t first, size_t n)
 {
     struct scratch *s = &p->s;
-    size_t hidden = p->b->w.config.hidden;
+    size_t hidden = bert_config(p->b)->hidden;
     float *x = s->x + first * hidden;
     struct rows rows = rows_from(&s->rows, first);
 
@@ -312,7 +340,7 @@ const float *bert_encode(const struct bert *b, const struct bert_call *call, con
     lay_out(b, p.n_tokens, longest, (uintptr_t)scratch, &p.s);
     embed_tokens(&p, ids);
     prepared(&p, NULL, p.s.x, NULL, p.n_tokens, p.s.rows);
-    for (size_t i = 0; i < b->w.config.n_layers; i++)
+    for (size_t i = 0; i < bert_config(b)->n_layers; i++)
         run_layer(&p, &b->w.layers[i]);
     return p.s.x;
 }

@@ -5,8 +5,7 @@
  * Shapes   sequences lie end to end, without padding: ids [n_tokens], output [n_tokens, hidden].
  * Layer    x -> qkv (one product) -> attention -> project -> + x, norm
  *            -> widen, GELU -> narrow -> + x, norm
- * Memory   matrices packed for the kernels in pages of 2 MiB; word vectors stay in the mapped file
- *          (f32 files; others are converted).
+ * Memory   the pack's (embed/pack.h), which it owns.
  * Threads  immutable; each running call brings its own scratch.
  */
 #pragma once
@@ -15,22 +14,24 @@
 
 #include "base/crew.h"
 #include "embed/bert_config.h"
-#include "embed/safetensors.h"
+#include "embed/pack.h"
 #include "simd/simd.h"
 
 struct bert;
 
-/* Reads config.json and model.safetensors of the folder. Errors name the file, the tensor, and
- * what would be right. */
+/* An encoder over a pack's weights.
+ *   pack  taken when it succeeds
+ * ERR_FORMAT when the parts have other sizes than its configuration asks for. */
+int bert_open_pack(struct bert **out, struct pack *pack);
+
+/* The same from config.json and model.safetensors of a folder, packed in memory. Errors name the
+ * file, the tensor, and what would be right. */
 int bert_open(struct bert **out, const char *model_dir, enum precision precision);
 void bert_close(struct bert *b);
 
 const struct bert_config *bert_config(const struct bert *b);
 enum precision bert_precision(const struct bert *b);
-const struct safetensors *bert_weights(const struct bert *b);
-
-/* Bytes of packed and copied weights (without the mapped ones). */
-size_t bert_memory_bytes(const struct bert *b);
+const struct pack *bert_pack(const struct bert *b);
 
 /* Bytes of scratch for n_tokens in all, none of the sequences longer than `longest`. */
 size_t bert_scratch_bytes(const struct bert *b, size_t n_tokens, size_t longest);

@@ -1,50 +1,32 @@
 #include "embed/bert_load.h"
 
+#include <errno.h>
 #include <math.h>
-#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "simd/simd.h"
 
 #define NAME_MAX_BYTES 160
 #define SHAPE_BYTES    (SAFETENSORS_RANK_MAX * 22 + 1) /* a size_t, ", ", and the brackets */
 
-/* What the steps below share: where the next floats go, and a buffer for matrices that the file
- * does not hold as aligned floats. */
+/* What the steps below share: where each part goes, and a buffer for matrices that the file does
+ * not hold as aligned floats. */
 struct loader {
-    struct bert_weights *w;
+    const struct bert_config *config;
+    const struct safetensors *file;
     const char *prefix; /* "" or "bert.": checkpoints of a whole model and of a headed one differ */
-    float *next;
+    struct bert_layout to;
     float *converted;
 };
 
-/* A part's size rounded up, so that the next one begins on a cache line. */
-static size_t line_floats(size_t n)
+/* The layout is of borrowed memory, which is ours to fill here. */
+static void *writable(const void *p)
 {
-    return (n + 15) & ~(size_t)15;
-}
-
-static size_t layer_floats(const struct bert_config *c, enum precision p)
-{
-    size_t n_bytes =
-        matrix_bytes(p, 3 * c->hidden, c->hidden) + matrix_bytes(p, c->hidden, c->hidden) +
-        matrix_bytes(p, c->intermediate, c->hidden) + matrix_bytes(p, c->hidden, c->intermediate);
-
-    return n_bytes / sizeof(float) + 4 * line_floats(c->hidden);
-}
-
-static float *take(struct loader *l, size_t n)
-{
-    float *p = l->next;
-
-    l->next += line_floats(n);
-    DCHECK((size_t)((char *)l->next - (char *)l->w->pages.base) <= l->w->pages.n_bytes);
-    return p;
+    return (void *)(uintptr_t)p;
 }
 
 /* "[384, 128]" */
@@ -68,7 +50,7 @@ static int find(const struct loader *l, const char *name, size_t rows, size_t co
     const struct tensor *t;
 
     snprintf(full, sizeof full, "%s%s", l->prefix, name);
-    t = safetensors_find(l->w->file, full);
+    t = safetensors_find(l->file, full);
     if (!t)
         return FAIL(ERR_FORMAT, "weights lack the tensor '%s'", full);
     if (t->rank != rank || memcmp(t->shape, shape, rank * sizeof *shape) != 0) {
@@ -123,7 +105,7 @@ static int load_into(struct loader *l, const char *base, size_t n, float scale, 
     TRY(read_vector(l, name, n, bias));
     snprintf(name, sizeof name, "%s.weight", base);
     TRY(view_matrix(l, name, n, m->k, &w));
-    if (!matrix_pack(m, w, bias, n, scale, first, (void *)(uintptr_t)m->panels))
+    if (!matrix_pack(m, w, bias, n, scale, first, writable(m->panels)))
         rc = FAIL(ERR_FORMAT, "tensor '%s%s' or its bias has values that are not finite", l->prefix,
                   name);
 out:
@@ -131,29 +113,20 @@ out:
     return rc;
 }
 
-static struct matrix take_matrix(struct loader *l, size_t n, size_t k)
-{
-    enum precision p = l->w->precision;
-
-    return matrix_at(p, n, k, take(l, matrix_bytes(p, n, k) / sizeof(float)));
-}
-
 /* Older checkpoints say gamma and beta where newer ones say weight and bias. */
-static int load_norm(struct loader *l, const char *base, struct norm *out)
+static int load_norm(struct loader *l, const char *base, const struct norm *to)
 {
     int rc = ERR_OK;
-    size_t n = l->w->config.hidden;
-    float *gamma = take(l, n), *beta = take(l, n);
+    size_t n = l->config->hidden;
     char name[NAME_MAX_BYTES], full[NAME_MAX_BYTES];
     bool old;
 
     snprintf(full, sizeof full, "%s%s.gamma", l->prefix, base);
-    old = safetensors_find(l->w->file, full) != NULL;
+    old = safetensors_find(l->file, full) != NULL;
     snprintf(name, sizeof name, "%s.%s", base, old ? "gamma" : "weight");
-    TRY(read_vector(l, name, n, gamma));
+    TRY(read_vector(l, name, n, writable(to->gamma)));
     snprintf(name, sizeof name, "%s.%s", base, old ? "beta" : "bias");
-    TRY(read_vector(l, name, n, beta));
-    *out = (struct norm){gamma, beta};
+    TRY(read_vector(l, name, n, writable(to->beta)));
 out:
     return rc;
 }
@@ -164,41 +137,37 @@ static const char *part_name(char out[NAME_MAX_BYTES], size_t i_layer, const cha
     return out;
 }
 
-static int load_layer(struct loader *l, size_t i, struct bert_layer *y)
+static int load_layer(struct loader *l, size_t i)
 {
     int rc = ERR_OK;
-    const struct bert_config *c = &l->w->config;
+    const struct bert_config *c = l->config;
+    const struct bert_layer *y = &l->to.layers[i];
     size_t hidden = c->hidden, wide = c->intermediate;
     float scale = 1 / sqrtf((float)(hidden / c->n_heads));
     char name[NAME_MAX_BYTES];
 
-    y->qkv = take_matrix(l, 3 * hidden, hidden);
     TRY(load_into(l, part_name(name, i, "attention.self.query"), hidden, scale, 0, &y->qkv));
     TRY(load_into(l, part_name(name, i, "attention.self.key"), hidden, 1, hidden, &y->qkv));
     TRY(load_into(l, part_name(name, i, "attention.self.value"), hidden, 1, 2 * hidden, &y->qkv));
-    y->project = take_matrix(l, hidden, hidden);
     TRY(load_into(l, part_name(name, i, "attention.output.dense"), hidden, 1, 0, &y->project));
     TRY(load_norm(l, part_name(name, i, "attention.output.LayerNorm"), &y->after_attention));
-    y->widen = take_matrix(l, wide, hidden);
     TRY(load_into(l, part_name(name, i, "intermediate.dense"), wide, 1, 0, &y->widen));
-    y->narrow = take_matrix(l, hidden, wide);
     TRY(load_into(l, part_name(name, i, "output.dense"), hidden, 1, 0, &y->narrow));
     TRY(load_norm(l, part_name(name, i, "output.LayerNorm"), &y->after_narrow));
 out:
     return rc;
 }
 
-static int load_words(struct loader *l, const struct tensor *t)
+static int load_words(struct loader *l)
 {
     int rc = ERR_OK;
-    float *copy;
+    const struct bert_config *c = l->config;
+    const char *name = "embeddings.word_embeddings.weight";
+    const float *words = NULL;
 
-    l->w->words = tensor_in_place(t);
-    if (!l->w->words) {
-        copy = take(l, t->n);
-        TRY(tensor_read(t, copy));
-        l->w->words = copy;
-    }
+    TRY(view_matrix(l, name, c->vocab_size, c->hidden, &words));
+    if (!word_rows_pack(&l->to.words, words))
+        rc = FAIL(ERR_FORMAT, "tensor '%s%s' has values that are not finite", l->prefix, name);
 out:
     return rc;
 }
@@ -207,10 +176,10 @@ out:
 static int load_places(struct loader *l)
 {
     int rc = ERR_OK;
-    const struct bert_config *c = &l->w->config;
+    const struct bert_config *c = l->config;
     const struct tensor *t = NULL;
     const float *types = NULL;
-    float *places = take(l, c->n_positions * c->hidden);
+    float *places = writable(l->to.places);
 
     TRY(find(l, "embeddings.position_embeddings.weight", c->n_positions, c->hidden, &t));
     TRY(tensor_read(t, places));
@@ -218,21 +187,19 @@ static int load_places(struct loader *l)
     for (size_t p = 0; p < c->n_positions; p++)
         for (size_t i = 0; i < c->hidden; i++)
             places[p * c->hidden + i] += types[i];
-    l->w->places = places;
 out:
     return rc;
 }
 
-/* The configuration's sizes are believed only once the file has shown tensors of these shapes, so
- * memory is asked for after the first and last layer have been seen. */
-static int check_sizes(const struct loader *l, const struct tensor **words)
+/* Memory is asked for only after tensors of every layer have been seen. */
+static int check_sizes(const struct loader *l)
 {
     int rc = ERR_OK;
-    const struct bert_config *c = &l->w->config;
+    const struct bert_config *c = l->config;
     const struct tensor *t = NULL;
     char name[NAME_MAX_BYTES];
 
-    TRY(find(l, "embeddings.word_embeddings.weight", c->vocab_size, c->hidden, words));
+    TRY(find(l, "embeddings.word_embeddings.weight", c->vocab_size, c->hidden, &t));
     TRY(find(l, "embeddings.position_embeddings.weight", c->n_positions, c->hidden, &t));
     for (size_t i = 0; i < c->n_layers; i++) {
         TRY(find(l, part_name(name, i, "output.dense.weight"), c->hidden, c->intermediate, &t));
@@ -245,23 +212,12 @@ out:
 static int load_all(struct loader *l)
 {
     int rc = ERR_OK;
-    struct bert_weights *w = l->w;
-    const struct bert_config *c = &w->config;
-    const struct tensor *words = NULL;
-    size_t n = line_floats(c->n_positions * c->hidden) + 2 * line_floats(c->hidden) +
-               c->n_layers * layer_floats(c, w->precision);
 
-    TRY(check_sizes(l, &words));
-    if (!tensor_in_place(words))
-        n += line_floats(words->n);
-    w->pages = pages_alloc(n * sizeof(float));
-    l->next = w->pages.base;
-    w->layers = mem_calloc(c->n_layers, sizeof *w->layers);
-    TRY(load_words(l, words));
+    TRY(load_words(l));
     TRY(load_places(l));
-    TRY(load_norm(l, "embeddings.LayerNorm", &w->embedded));
-    for (size_t i = 0; i < c->n_layers; i++)
-        TRY(load_layer(l, i, &w->layers[i]));
+    TRY(load_norm(l, "embeddings.LayerNorm", &l->to.embedded));
+    for (size_t i = 0; i < l->config->n_layers; i++)
+        TRY(load_layer(l, i));
 out:
     return rc;
 }
@@ -271,7 +227,7 @@ static const char *const other_weights[] = {"model.safetensors.index.json", "pyt
                                             "pytorch_model.bin.index.json", "tf_model.h5"};
 
 /* Why model.safetensors is missing, when the folder tells, and how to make it. */
-static int no_weights(int rc, const char *model_dir)
+static int no_weights(const char *model_dir)
 {
     struct buf path;
     const char *found = NULL;
@@ -285,50 +241,49 @@ static int no_weights(int rc, const char *model_dir)
     }
     buf_done(&path);
     if (!found)
-        return rc;
+        return FAIL(ERR_NOT_FOUND, "cannot open '%s/model.safetensors': there is none", model_dir);
     return FAIL(
-        rc,
+        ERR_NOT_FOUND,
         "model '%s' has no model.safetensors, only '%s', which is not read; make one, where "
         "Python has transformers: python3 -c 'from transformers import AutoModel as m; "
         "m.from_pretrained(\"%s\").save_pretrained(\"%s\")'",
         model_dir, found, model_dir, model_dir);
 }
 
-int bert_load(struct bert_weights *out, const char *model_dir, enum precision precision)
+int bert_find_weights(const char *model_dir, struct buf *path, struct stat *st)
 {
-    int rc = ERR_OK;
-    struct bert_weights w = {.precision = precision};
-    struct loader l = {.w = &w, .prefix = ""};
-    struct buf path;
-
-    buf_init(&path);
-    buf_addf(&path, "%s/model.safetensors", model_dir);
-    TRY(bert_config_read(&w.config, model_dir));
-    rc = safetensors_open(&w.file, path.p);
-    if (rc < 0) {
-        rc = rc == ERR_NOT_FOUND ? no_weights(rc, model_dir) : rc;
-        goto out;
-    }
-    if (safetensors_find(w.file, "bert.embeddings.word_embeddings.weight"))
-        l.prefix = "bert.";
-    rc = load_all(&l);
-    if (rc < 0) {
-        err_context(rc, "model '%s'", path.p);
-        goto out;
-    }
-    *out = w;
-    w = (struct bert_weights){0}; /* handed over */
-out:
-    bert_unload(&w);
-    mem_free(l.converted);
-    buf_done(&path);
-    return rc;
+    buf_addf(path, "%s/model.safetensors", model_dir);
+    if (stat(path->p, st) == 0)
+        return ERR_OK;
+    return errno == ENOENT ? no_weights(model_dir)
+                           : FAIL(ERR_IO, "cannot open '%s': %s", path->p, strerror(errno));
 }
 
-void bert_unload(struct bert_weights *w)
+int bert_load(struct pack *out, const struct safetensors *file, const struct bert_config *c,
+              enum precision precision, struct str tokenizer)
 {
-    mem_free(w->layers);
-    pages_free(&w->pages);
-    safetensors_close(w->file);
-    *w = (struct bert_weights){0};
+    int rc = ERR_OK;
+    struct file_map bytes = safetensors_bytes(file);
+    struct loader l = {.config = c, .file = file, .prefix = ""};
+    struct pack_facts facts = {
+        .precision = precision, .config = *c, .tokenizer_bytes = tokenizer.n};
+    struct pack p = {0};
+
+    if (safetensors_find(file, "bert.embeddings.word_embeddings.weight"))
+        l.prefix = "bert.";
+    TRY(check_sizes(&l));
+    facts.source.size = bytes.n;
+    facts.source.weights = hash128_of(bytes.p, bytes.n);
+    bert_layout_bytes(c, precision, &facts.cold_bytes, &facts.hot_bytes);
+    pack_new(&p, &facts);
+    bert_lay_out(&l.to, c, precision, p.cold, p.hot);
+    TRY(load_all(&l));
+    if (tokenizer.n)
+        memcpy(writable(p.tokenizer.p), tokenizer.p, tokenizer.n);
+    *out = p;
+    p = (struct pack){0}; /* handed over */
+out:
+    pack_close(&p);
+    mem_free(l.converted);
+    return rc;
 }

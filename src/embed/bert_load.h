@@ -1,36 +1,22 @@
-/* bert_load.h - the encoder's weights as bert.c computes with them, and their way out of the file.
+/* bert_load.h - from a checkpoint to a pack: finds the tensors, checks and packs them.
  *
- * Shared by bert.c (computes) and bert_load.c (finds, checks, packs); nobody else.
+ * The tensors may be F32, F16 or BF16, with or without "bert." before their names. The
+ * configuration's sizes are believed only once the file has shown tensors of these shapes.
  */
 #pragma once
-#include "embed/bert_config.h"
-#include "embed/pages.h"
+#include <sys/stat.h>
+
+#include "embed/bert_layout.h"
+#include "embed/pack.h"
 #include "embed/safetensors.h"
-#include "simd/matrix.h"
 
-struct norm {
-    const float *gamma, *beta; /* [hidden] */
-};
+/* A pack in memory of what the file holds, and the tokenizer's bytes (may be empty). The facts
+ * of the file are filled in; its place and the small files are the caller's.
+ *   file  borrowed
+ * Errors name the tensor and what would be right. */
+int bert_load(struct pack *out, const struct safetensors *file, const struct bert_config *c,
+              enum precision precision, struct str tokenizer);
 
-struct bert_layer {
-    struct matrix qkv; /* query, key and value in one; the attention scale is in the query's part */
-    struct matrix project;
-    struct norm after_attention;
-    struct matrix widen;
-    struct matrix narrow;
-    struct norm after_narrow;
-};
-
-struct bert_weights {
-    struct bert_config config;
-    enum precision precision; /* of the matrices */
-    struct safetensors *file;
-    struct pages pages;  /* all that is packed or copied */
-    const float *words;  /* [vocab_size, hidden], in the file if it can be */
-    const float *places; /* [n_positions, hidden]: position + type 0, added to every word */
-    struct norm embedded;
-    struct bert_layer *layers;
-};
-
-int bert_load(struct bert_weights *out, const char *model_dir, enum precision precision);
-void bert_unload(struct bert_weights *w);
+/* The path and state of the folder's model.safetensors. ERR_NOT_FOUND says which other form of
+ * weights is there, and how to make this one of it. */
+int bert_find_weights(const char *model_dir, struct buf *path, struct stat *st);

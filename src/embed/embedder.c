@@ -4,14 +4,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "embed/bert.h"
-#include "embed/model_files.h"
+#include "embed/model.h"
 #include "embed/pooling.h"
+#include "embed/precision.h"
 #include "embed/remote.h"
 #include "simd/simd.h"
 #include "text/wordpiece.h"
@@ -38,8 +37,7 @@ struct scratch {
 
 struct embedder {
     struct remote *remote; /* NULL: all is local */
-    struct bert *bert;
-    struct wordpiece *tokenizer;
+    struct model model;
     const struct simd *kernels;
     struct embedder_info info;
     struct digest fingerprint;
@@ -55,7 +53,8 @@ static struct scratch *scratch_new(const struct embedder *e)
 {
     struct scratch *s = mem_calloc(1, sizeof *s);
 
-    s->memory = mem_alloc_aligned(bert_scratch_bytes(e->bert, e->batch_tokens, e->info.max_tokens));
+    s->memory =
+        mem_alloc_aligned(bert_scratch_bytes(e->model.bert, e->batch_tokens, e->info.max_tokens));
     s->crew = crew_new();
     s->tokens = mem_calloc(e->info.max_tokens, sizeof *s->tokens);
     s->ids = mem_calloc(e->batch_tokens, sizeof *s->ids);
@@ -95,18 +94,16 @@ static void scratch_give(struct embedder *e, struct scratch *s)
 
 /* ---- opening ---- */
 
-/* The weights go in by their XXH3-128: SHA-256 over 90 MB would be most of the opening time, and
- * the file is the operator's own, so nobody gains by a collision. */
+/* The weights go in by their XXH3-128, which the pack holds: SHA-256 over 90 MB would be most of
+ * the opening time, and the file is the operator's own, so nobody gains by a collision. */
 static struct digest fingerprint_of(const struct embedder *e)
 {
-    struct file_map file = safetensors_bytes(bert_weights(e->bert));
-    struct digest words = wordpiece_digest(e->tokenizer);
+    const struct hash128 *weights = &e->model.facts.source.weights;
+    struct digest words = wordpiece_digest(e->model.tokenizer);
     struct digester *d = digester_new();
-    XXH128_canonical_t weights;
 
-    XXH128_canonicalFromHash(&weights, XXH3_128bits(file.p, file.n));
     digester_add_str(d, "bert 2");
-    digester_add(d, weights.digest, sizeof weights.digest);
+    digester_add(d, weights->b, sizeof weights->b);
     digester_add(d, words.b, sizeof words.b);
     digester_add_u64(d, e->info.max_tokens);
     digester_add_str(d, e->info.pooling);
@@ -130,7 +127,9 @@ static char *last_part(const char *path)
 
 static void fill_info(struct embedder *e, const struct model_files *m)
 {
-    const struct bert_config *c = bert_config(e->bert);
+    const struct pack_facts *f = &e->model.facts;
+    const struct bert_config *c = &f->config;
+    const struct pack *pack = bert_pack(e->model.bert);
     size_t limit = m->max_tokens ? m->max_tokens : DEFAULT_MAX_TOKENS;
 
     e->info = (struct embedder_info){
@@ -147,11 +146,16 @@ static void fill_info(struct embedder *e, const struct model_files *m)
         .vocab_size = c->vocab_size,
         .max_tokens = limit < c->n_positions ? limit : c->n_positions,
         .pooling = m->cls_pooling ? "cls" : "mean",
-        .precision = precision_name(bert_precision(e->bert)),
+        .precision = precision_name(f->precision),
         .query_prefix = e->query_prefix,
         .document_prefix = e->document_prefix,
-        .weight_bytes = safetensors_bytes(bert_weights(e->bert)).n,
-        .memory_bytes = bert_memory_bytes(e->bert),
+        .weight_bytes = f->source.size,
+        .pack = e->model.pack_path,
+        .pack_bytes = pack_bytes(pack),
+        .memory_bytes = pack_memory_bytes(pack),
+        .n_quality_texts = f->quality.n_texts,
+        .quality_mean = f->quality.mean,
+        .quality_smallest = f->quality.smallest,
     };
     e->batch_tokens = e->info.max_tokens > BATCH_TOKENS ? e->info.max_tokens : BATCH_TOKENS;
 }
@@ -162,43 +166,23 @@ static char *choose_prefix(const char *given, const char *prompt)
     return mem_strdup(given && *given ? given : prompt ? prompt : "");
 }
 
-static int check_fit(const struct embedder *e, const struct model_files *m)
+/* The first of the precisions whose quality will do; a forced one does whatever it is. */
+static int open_model(struct embedder *e, const struct embedder_options *o,
+                      const struct bert_config *config, const struct model_files *files)
 {
-    size_t words = wordpiece_vocab_size(e->tokenizer);
+    int rc = ERR_OK, n;
+    struct model_folder folder = {e->model_dir, e->name, o->pack, config, files};
+    enum precision candidates[N_PRECISIONS];
 
-    if (words > e->info.vocab_size)
-        return FAIL(ERR_FORMAT,
-                    "model '%s': the tokenizer knows %zu tokens, the encoder only %zu; they belong "
-                    "to different models",
-                    e->model_dir, words, e->info.vocab_size);
-    if (m->lower_case && !wordpiece_lower_case(e->tokenizer))
-        return FAIL(ERR_UNSUPPORTED,
-                    "model '%s': 'do_lower_case' in sentence_bert_config.json is true and the "
-                    "tokenizer keeps case; only a tokenizer that lowers case is supported then",
-                    e->model_dir);
-    if (e->info.max_tokens < 3)
-        return FAIL(ERR_FORMAT, "model '%s': %zu positions leave no room for a text", e->model_dir,
-                    e->info.max_tokens);
-    return ERR_OK;
-}
-
-/* "auto": the fastest here that keeps the quality. Without an instruction for bytes or bf16 they
- * are made of several, and nothing is won. */
-static int choose_precision(const char *wish, enum simd_level level, enum precision *out)
-{
-    bool fast_bytes = level == SIMD_NEONDOT || level == SIMD_AVXVNNI || level >= SIMD_AVX512VNNI;
-
-    if (!wish || strcmp(wish, "auto") == 0) {
-        *out = fast_bytes ? PRECISION_INT8 : PRECISION_F32;
-        return ERR_OK;
+    TRY(n = precision_candidates(o->precision, e->kernels->level, candidates));
+    for (int i = 0; i < n; i++) {
+        model_close(&e->model);
+        TRY(model_open(&e->model, &folder, candidates[i]));
+        if (precision_is_good(candidates[i], &e->model.facts.quality))
+            break;
     }
-    for (int p = 0; p < N_PRECISIONS; p++) {
-        if (strcmp(wish, precision_name((enum precision)p)) != 0)
-            continue;
-        *out = (enum precision)p;
-        return ERR_OK;
-    }
-    return FAIL(ERR_ARGUMENT, "precision '%s' must be auto, f32, bf16 or int8", wish);
+out:
+    return rc;
 }
 
 static int open_remote(struct embedder **out, const struct remote_options *o)
@@ -230,24 +214,20 @@ static int open_local(struct embedder **out, const struct embedder_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = mem_calloc(1, sizeof *e);
+    struct bert_config config;
     struct model_files files = {0};
-    enum precision precision = PRECISION_F32;
 
     pthread_mutex_init(&e->mu, NULL);
     e->model_dir = mem_strdup(o->model_dir);
     e->name = last_part(o->model_dir);
     e->kernels = simd_get();
-    TRY(choose_precision(o->precision, e->kernels->level, &precision));
-    /* first: a model of another class is told by this */
-    TRY(bert_open(&e->bert, e->model_dir, precision));
+    TRY(bert_config_read(&config, e->model_dir)); /* first: it tells a model of another class */
     TRY(model_files_read(&files, e->model_dir));
     e->query_prefix = choose_prefix(o->query_prefix, files.query_prompt);
     e->document_prefix = choose_prefix(o->document_prefix, files.document_prompt);
-    TRY(wordpiece_open(&e->tokenizer, e->model_dir));
+    TRY(open_model(e, o, &config, &files));
     fill_info(e, &files);
-    TRY(check_fit(e, &files));
     e->fingerprint = fingerprint_of(e);
-    safetensors_drop_pages(bert_weights(e->bert)); /* only the word vectors are read from now on */
     *out = e;
     e = NULL; /* handed over */
 out:
@@ -273,8 +253,7 @@ void embedder_close(struct embedder *e)
     }
     pthread_mutex_destroy(&e->mu);
     remote_close(e->remote);
-    wordpiece_close(e->tokenizer);
-    bert_close(e->bert);
+    model_close(&e->model);
     mem_free(e->name);
     mem_free(e->model_dir);
     mem_free(e->query_prefix);
@@ -289,7 +268,7 @@ const struct embedder_info *embedder_info(const struct embedder *e)
 
 const struct wordpiece *embedder_tokenizer(const struct embedder *e)
 {
-    return e->remote ? remote_tokenizer(e->remote) : e->tokenizer;
+    return e->remote ? remote_tokenizer(e->remote) : e->model.tokenizer;
 }
 
 bool embedder_remote_stats(const struct embedder *e, struct remote_stats *out)
@@ -316,7 +295,7 @@ static size_t tokenize(const struct embedder *e, struct scratch *s, const char *
         buf_add_view(&s->text, text);
         text = buf_view(&s->text);
     }
-    return wordpiece_encode(e->tokenizer, text, out, e->info.max_tokens, cut);
+    return wordpiece_encode(e->model.tokenizer, text, out, e->info.max_tokens, cut);
 }
 
 /* Token outputs [n, dim] of one text into its vector. */
@@ -345,7 +324,7 @@ static const float *encode_one(struct embedder *e, struct pool *pool, struct scr
 
     if (crew_open(s->crew, pool))
         call.crew = s->crew;
-    rows = bert_encode(e->bert, &call, s->ids, &length, 1, s->memory);
+    rows = bert_encode(e->model.bert, &call, s->ids, &length, 1, s->memory);
     if (call.crew)
         crew_close(s->crew);
     return rows;
@@ -486,7 +465,7 @@ static void encode_batch(void *arg, size_t i_batch)
         for (size_t j = 0; j < lengths[i]; j++)
             s->ids[n_ids++] = tokens[j].id;
     }
-    rows = bert_encode(e->bert, &call, s->ids, lengths, n, s->memory);
+    rows = bert_encode(e->model.bert, &call, s->ids, lengths, n, s->memory);
     for (size_t i = 0; i < n; i++) {
         struct embed_item *item = &w->items[order[i]];
 

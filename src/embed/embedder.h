@@ -5,8 +5,8 @@
  *          and what sentence-transformers adds: see embed/model_files.h.
  * Sentence vectors come from the same forward pass as the document's: the mean over the token
  *          outputs inside each span ("late chunking", Günther et al. 2024), so they cost nothing.
- * Memory   weights mapped (word embeddings) and packed (matrices): about 43 MB for the default
- *          model in f32; scratch per running call, kept for the next.
+ * Memory   the model's pack (embed/model.h): of the default model 24 MB in int8, 47 MB in bf16, at
+ *          most; scratch per running call, kept for the next.
  * Threads  immutable; any number of calls at once.
  */
 #pragma once
@@ -30,6 +30,7 @@ struct embedder_options {
     const char *query_prefix;    /* NULL or "": the prompt that the model's files give, if any */
     const char *document_prefix; /* the same */
     const char *precision; /* "f32", "bf16", "int8"; "auto" or NULL: the fastest that is good */
+    const char *pack;      /* a folder for packs, "off"; "auto" or NULL: beside the model */
     const struct remote_options *remote; /* a server instead of the above, or NULL */
 };
 
@@ -45,8 +46,12 @@ struct embedder_info {
     const char *pooling;                        /* "mean" or "cls" */
     const char *precision;                      /* "f32", "bf16", "int8" */
     const char *query_prefix, *document_prefix; /* "": none */
-    size_t weight_bytes;                        /* of the file */
-    size_t memory_bytes; /* packed and copied; the word vectors stay in the file and are mapped */
+    size_t weight_bytes;                        /* of the checkpoint */
+    const char *pack;                           /* the pack's file; NULL: in memory only */
+    size_t pack_bytes;                          /* its size */
+    size_t memory_bytes;                   /* what it keeps resident once every row has been used */
+    size_t n_quality_texts;                /* measured when the pack was made; 0: f32, exact */
+    double quality_mean, quality_smallest; /* cosine to f32 */
 };
 
 int embedder_open(struct embedder **out, const struct embedder_options *o);
@@ -59,7 +64,9 @@ const struct wordpiece *embedder_tokenizer(const struct embedder *e);
 bool embedder_remote_stats(const struct embedder *e, struct remote_stats *out);
 
 /* What a stored vector was made with: weights, tokenizer, length limit, pooling, dimension,
- * prefixes. Vectors of two fingerprints are never compared. */
+ * prefixes. Vectors of two fingerprints are never compared. The precision is not part of it:
+ * documents embedded in f32 and questions in int8 may meet, at 0.005 of recall at most, so that a
+ * folder can be moved to a processor without the instructions and need not be embedded again. */
 struct digest embedder_fingerprint(const struct embedder *e);
 
 /* The vector of a question, [dim], of length 1, in `mem`. Idle workers of the pool (NULL: none)

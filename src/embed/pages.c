@@ -6,12 +6,14 @@
 #include "base/check.h"
 
 #define LARGE ((size_t)2 << 20)
+#define SMALL ((size_t)4 << 10)
 
-/* A mapping one large page longer than asked, of which the ends that are not aligned go back. */
+/* A mapping one large page longer than asked, of which the ends go back: before the first large
+ * page, and after the last byte, so that a large page that would be half empty is small ones. */
 struct pages pages_alloc(size_t n_bytes)
 {
     struct pages out = {0};
-    size_t want = (n_bytes + LARGE - 1) & ~(LARGE - 1), before;
+    size_t want = (n_bytes + SMALL - 1) & ~(SMALL - 1), before;
     char *p;
 
     CHECK(n_bytes > 0 && want >= n_bytes);

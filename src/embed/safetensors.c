@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/err.h"
@@ -239,11 +238,6 @@ size_t safetensors_count(const struct safetensors *st)
 struct file_map safetensors_bytes(const struct safetensors *st)
 {
     return st->file;
-}
-
-void safetensors_drop_pages(const struct safetensors *st)
-{
-    madvise((void *)(uintptr_t)st->file.p, st->file.n, MADV_DONTNEED);
 }
 
 static float from_bf16(uint16_t half)

@@ -49,10 +49,6 @@ size_t safetensors_count(const struct safetensors *st);
 /* The whole file, for its digest. */
 struct file_map safetensors_bytes(const struct safetensors *st);
 
-/* Tells the system that the pages read so far need not stay in this process (they stay in the
- * file cache): call it when what was wanted has been copied. */
-void safetensors_drop_pages(const struct safetensors *st);
-
 /* The elements of a F32, F16 or BF16 tensor as floats.
  *   out  [t->n]  the caller's
  * ERR_UNSUPPORTED, naming the tensor, for any other type. */

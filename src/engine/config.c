@@ -83,6 +83,8 @@ static const struct setting settings[] = {
     TEXT("model.path", model.path, "", "folder of the embedding model"),
     WORD("model.precision", model.precision, "auto", "auto f32 bf16 int8", NULL,
          "arithmetic of the encoder"),
+    TEXT("model.pack", model.pack, "auto",
+         "folder for packed weights; auto: beside the model; off: in memory"),
     TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
     TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
 

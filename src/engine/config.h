@@ -29,7 +29,8 @@ struct config {
 
     struct {
         char path[CONFIG_TEXT_MAX];
-        char precision[16]; /* "auto" */
+        char precision[16];         /* "auto" */
+        char pack[CONFIG_TEXT_MAX]; /* "auto": beside the model */
         char query_prefix[CONFIG_TEXT_MAX], document_prefix[CONFIG_TEXT_MAX];
     } model;
     struct {

@@ -86,6 +86,7 @@ int embedding_open(struct embedder **out, const struct config *c, struct store *
         .query_prefix = c->model.query_prefix,
         .document_prefix = c->model.document_prefix,
         .precision = c->model.precision,
+        .pack = c->model.pack,
     };
 
     if (embedding_is_remote(c)) {

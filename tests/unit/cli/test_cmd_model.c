@@ -40,6 +40,29 @@ Test(cmd_model, info_tells_all_that_vectors_depend_on)
     tiny_close(&m);
 }
 
+Test(cmd_model, info_tells_precision_pack_and_quality)
+{
+    struct tiny_model m;
+    char line[128];
+    json_t *v;
+
+    tiny_open(&m);
+    snprintf(line, sizeof line, "model|info|--model|%s|--precision|bf16", m.dir);
+    expect_run(NULL, line, EXIT_DONE, "ragd-bf16.pack, 0.0 MB\n", "");
+    expect_run(NULL, line, EXIT_DONE, "smallest, over 64 texts\n", "");
+    strcat(line, "|--json");
+    v = run_json(NULL, line, EXIT_DONE);
+    cr_expect_str_eq(json_string_value(json_object_get(v, "precision")), "bf16");
+    cr_expect_gt(json_integer_value(json_object_get(json_object_get(v, "pack"), "bytes")), 256);
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(v, "quality"), "texts")), 64);
+    json_decref(v);
+    snprintf(line, sizeof line, "model|info|--model|%s|--precision|f32", m.dir);
+    expect_run(NULL, line, EXIT_DONE, "quality         exact\n", "");
+    snprintf(line, sizeof line, "model|info|--model|%s|--precision|f16", m.dir);
+    expect_run(NULL, line, EXIT_USAGE, "", "auto f32 bf16 int8");
+    tiny_close(&m);
+}
+
 /* What another model's folder comes to, as a user sees it. */
 Test(cmd_model, a_model_of_another_class_is_refused_with_the_reason)
 {

@@ -605,19 +605,33 @@ Test(embed, refuses_products_that_are_not_finite)
 /* What reaches every vector whatever the precision: a norm's number in the first layer. */
 Test(embed, damaged_weights_give_an_error_and_no_vector)
 {
-    static const char *const names[] = {"f32", "bf16", "int8"};
+    struct embedder *e;
+    float *v = NULL, w[24];
+    struct embed_item item = {.text = STR_LIT("a"), .vector = w};
 
     tiny_find(&m, "encoder.layer.0.output.LayerNorm.weight")->v[3] = NAN;
     tiny_write_weights(&m, "F32");
-    for (size_t i = 0; i < 3; i++) {
-        struct embedder *e = open_in(names[i], NULL, NULL);
-        float *v = NULL, w[24];
-        struct embed_item item = {.text = STR_LIT("a"), .vector = w};
+    e = open_in("f32", NULL, NULL);
+    cr_expect_eq(embed_query(e, NULL, STR_LIT("a"), mem, &v), ERR_FORMAT);
+    cr_expect_null(v);
+    cr_expect_eq(embed_documents(e, NULL, &item, 1), ERR_FORMAT);
+    embedder_close(e);
+}
 
-        cr_expect_eq(embed_query(e, NULL, STR_LIT("a"), mem, &v), ERR_FORMAT, "%s", names[i]);
-        cr_expect_null(v);
-        cr_expect_eq(embed_documents(e, NULL, &item, 1), ERR_FORMAT, "%s", names[i]);
-        embedder_close(e);
+/* Their quality is measured, so it is seen at once. */
+Test(embed, damaged_weights_are_refused_in_smaller_precisions)
+{
+    static const char *const names[] = {"bf16", "int8"};
+
+    tiny_find(&m, "encoder.layer.0.output.LayerNorm.weight")->v[3] = NAN;
+    tiny_write_weights(&m, "F32");
+    for (size_t i = 0; i < 2; i++) {
+        struct embedder *e = NULL;
+        struct embedder_options o = {.model_dir = m.dir, .precision = names[i]};
+
+        cr_expect_eq(embedder_open(&e, &o), ERR_FORMAT, "%s", names[i]);
+        cr_expect(strstr(err_text(), "not finite") && strstr(err_text(), m.dir), "%s", err_text());
+        cr_expect_null(e);
     }
 }
 
@@ -657,4 +671,42 @@ Test(embedder, a_server_has_the_same_face)
     embedder_close(e);
     fake_embed_stop(&server);
     arena_free(scratch);
+}
+
+/* A weight a thousand times the others, of an input that is always 0: it changes no vector, but as
+ * bytes the others of its row become 0. */
+Test(embed, auto_does_not_take_bytes_where_the_model_does_not_stand_them)
+{
+    struct embedder *chosen, *bytes;
+
+    for (size_t i = 0; i < m.layers; i++) {
+        char name[96];
+
+        snprintf(name, sizeof name, "encoder.layer.%zu.intermediate.dense.bias", i);
+        tiny_find(&m, name)->v[0] = -1000;
+        snprintf(name, sizeof name, "encoder.layer.%zu.output.dense.weight", i);
+        for (size_t row = 0; row < m.hidden; row++)
+            tiny_find(&m, name)->v[row * m.wide] = 500;
+    }
+    tiny_write_weights(&m, "F32");
+    chosen = open_in("auto", NULL, NULL);
+    bytes = open_in("int8", NULL, NULL);
+    cr_expect_str_neq(embedder_info(chosen)->precision, "int8");
+    cr_expect_str_eq(embedder_info(bytes)->precision, "int8", "a forced one is used regardless");
+    cr_expect_lt(embedder_info(bytes)->quality_mean, 0.99);
+    embedder_close(chosen);
+    embedder_close(bytes);
+}
+
+Test(embed, the_precision_is_not_part_of_the_fingerprint)
+{
+    struct embedder *exact = open_in("f32", NULL, NULL), *bytes = open_in("int8", NULL, NULL);
+    struct digest a = embedder_fingerprint(exact), b = embedder_fingerprint(bytes);
+
+    cr_expect(digest_eq(&a, &b));
+    cr_expect_eq(embedder_info(bytes)->n_quality_texts, 64);
+    cr_expect_eq(embedder_info(exact)->n_quality_texts, 0);
+    cr_expect_lt(embedder_info(bytes)->memory_bytes, embedder_info(exact)->memory_bytes);
+    embedder_close(exact);
+    embedder_close(bytes);
 }

@@ -177,7 +177,6 @@ Test(config, settings_of_later_versions_say_so)
     expect_refused("prompt = { file = \"p\"; };", ERR_UNSUPPORTED, "not available");
     expect_refused("store = { kind = \"pgvector\"; };", ERR_UNSUPPORTED, "not available");
     expect_refused("cache = { semantic = \"strict\"; };", ERR_UNSUPPORTED, "not available");
-    expect_refused("model = { precision = \"int8\"; };", ERR_UNSUPPORTED, "not available");
 }
 
 Test(config, broken_syntax_names_file_and_line)
