@@ -5,6 +5,8 @@
  * vector is one plain float, which lets the kernels' own logic be tested without them.
  *
  * VF_LANES    floats in a vector.
+ * vf_fraction, vf_scale   a - floor(a), and a * 2^floor(power) for powers from -126 on (below that
+ *             anything from 0 to a * 2^-126): one instruction each with AVX-512.
  * TILE_ROWS, TILE_VECS  shape of the product's innermost block, rows x vectors: as many sums as
  *             the registers hold beside the operands: 24 of 32 with AVX-512, 12 of 16 with
  *             AVX2, 20 of 32 with NEON, whose short vectors want four a row.
@@ -99,6 +101,16 @@ VEC_INLINE vf vf_pow2(vf whole)
     return _mm512_scalef_ps(_mm512_set1_ps(1), whole);
 }
 
+VEC_INLINE vf vf_fraction(vf a)
+{
+    return _mm512_reduce_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+
+VEC_INLINE vf vf_scale(vf a, vf power)
+{
+    return _mm512_scalef_ps(a, power);
+}
+
 VEC_INLINE float vf_sum(vf a)
 {
     return _mm512_reduce_add_ps(a);
@@ -190,6 +202,17 @@ VEC_INLINE vf vf_pow2(vf whole)
     __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
 
     return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+}
+
+VEC_INLINE vf vf_fraction(vf a)
+{
+    return _mm256_sub_ps(a, _mm256_floor_ps(a));
+}
+
+VEC_INLINE vf vf_scale(vf a, vf power)
+{
+    power = _mm256_floor_ps(_mm256_max_ps(power, _mm256_set1_ps(-126)));
+    return _mm256_mul_ps(a, vf_pow2(power));
 }
 
 VEC_INLINE float vf_sum(vf a)
@@ -292,6 +315,16 @@ VEC_INLINE vf vf_pow2(vf whole)
     return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
 }
 
+VEC_INLINE vf vf_fraction(vf a)
+{
+    return vsubq_f32(a, vrndmq_f32(a));
+}
+
+VEC_INLINE vf vf_scale(vf a, vf power)
+{
+    return vmulq_f32(a, vf_pow2(vrndmq_f32(vmaxq_f32(power, vdupq_n_f32(-126)))));
+}
+
 VEC_INLINE float vf_sum(vf a)
 {
     return vaddvq_f32(a);
@@ -377,6 +410,16 @@ VEC_INLINE vf vf_round(vf a)
 VEC_INLINE vf vf_pow2(vf whole)
 {
     return ldexpf(1, (int)whole);
+}
+
+VEC_INLINE vf vf_fraction(vf a)
+{
+    return a - floorf(a);
+}
+
+VEC_INLINE vf vf_scale(vf a, vf power)
+{
+    return ldexpf(a, (int)floorf(power < -126 ? -126 : power));
 }
 
 VEC_INLINE float vf_sum(vf a)

@@ -173,13 +173,14 @@ VEC_INLINE void soften(float *scores, size_t t, float *sums)
 /* The same into pairs: what scores 2i and 2i+1 of a column become lies where score i was. */
 VEC_INLINE void soften_pairs(float *scores, size_t t, float *sums)
 {
-    vf most = column_most(scores, t), sum = vf_zero();
+    vf base = vf_all((float)M_LOG2E), sum = vf_zero();
+    vf less = vf_sub(vf_zero(), vf_mul(column_most(scores, t), base));
 
     for (size_t j = 0; j < t; j += 2) {
-        vf low = exp_near(vf_sub(vf_load(scores + j * QUERIES), most)), high = vf_zero();
+        vf low = exp2_near(vf_fma(vf_load(scores + j * QUERIES), base, less)), high = vf_zero();
 
         if (j + 1 < t)
-            high = exp_near(vf_sub(vf_load(scores + (j + 1) * QUERIES), most));
+            high = exp2_near(vf_fma(vf_load(scores + (j + 1) * QUERIES), base, less));
         vf_store_pairs((uint16_t *)(scores + j / 2 * QUERIES), low, high);
         sum = vf_add(sum, vf_add(low, high));
     }
