@@ -1,11 +1,35 @@
 #include "simd/scalar.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "simd/simd.h"
 
 void add_scalar(float *sum, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         sum[i] += x[i];
+}
+
+void add_scaled_scalar(float *sum, const float *x, float a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] += a * x[i];
+}
+
+void gather_scalar(const float *table, const uint32_t *at, const float *weights, size_t n,
+                   float *sum)
+{
+    memset(sum, 0, SIMD_COLUMNS * sizeof *sum);
+    for (size_t i = 0; i < n; i++)
+        add_scaled_scalar(sum, table + (size_t)at[i] * SIMD_COLUMNS, weights[i], SIMD_COLUMNS);
+}
+
+void scatter_scalar(float *table, const uint32_t *at, const float *weights, size_t n,
+                    const float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        add_scaled_scalar(table + (size_t)at[i] * SIMD_COLUMNS, x, weights[i], SIMD_COLUMNS);
 }
 
 void gelu_scalar(float *x, size_t n)

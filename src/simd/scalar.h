@@ -21,6 +21,11 @@ void product_scalar(const struct rows *x, size_t m, const struct matrix *w, size
 
 /* rows.c */
 void add_scalar(float *sum, const float *x, size_t n);
+void add_scaled_scalar(float *sum, const float *x, float a, size_t n);
+void gather_scalar(const float *table, const uint32_t *at, const float *weights, size_t n,
+                   float *sum);
+void scatter_scalar(float *table, const uint32_t *at, const float *weights, size_t n,
+                    const float *x);
 void gelu_scalar(float *x, size_t n);
 void add_norm_scalar(float *x, const float *residual, size_t n_rows, size_t dim, const float *gamma,
                      const float *beta, float epsilon);

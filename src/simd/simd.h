@@ -30,6 +30,9 @@ struct heads {
     bool exact; /* f32 products; else a level may use bf16 for them */
 };
 
+/* Columns of the narrow tables of gather and scatter. */
+#define SIMD_COLUMNS 32
+
 struct simd {
     enum simd_level level;
 
@@ -45,6 +48,17 @@ struct simd {
 
     /* sum[i] += x[i] */
     void (*add)(float *sum, const float *x, size_t n);
+
+    /* sum[i] += a * x[i] */
+    void (*add_scaled)(float *sum, const float *x, float a, size_t n);
+
+    /* Sparse rows times a narrow table [.., SIMD_COLUMNS] of floats, and its transpose:
+     *   gather   sum = the sum of weights[i] * table[at[i]]
+     *   scatter  table[at[i]] += weights[i] * x, one after the other */
+    void (*gather)(const float *table, const uint32_t *at, const float *weights, size_t n,
+                   float *sum);
+    void (*scatter)(float *table, const uint32_t *at, const float *weights, size_t n,
+                    const float *x);
 
     /* Rows first .. first+m-1 of x [.., k] as rows of `out`, in its precision (f32: nothing to do).
      * Every level gives the same, but in bf16 numbers below 1.2e-38 may be zero (vcvtneps2bf16).

@@ -117,6 +117,71 @@ VEC_INLINE void vec_add(float *sum, const float *x, size_t n)
         sum[i] += x[i];
 }
 
+VEC_INLINE void vec_add_scaled(float *sum, const float *x, float a, size_t n)
+{
+    vf all = vf_all(a);
+    size_t i = 0;
+
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(sum + i, vf_fma(all, vf_load(x + i), vf_load(sum + i)));
+    for (; i < n; i++)
+        sum[i] += a * x[i];
+}
+
+/* Rows of the table are two lines of the cache each and lie anywhere: asked for this many ahead. */
+#define TABLE_AHEAD 8
+#define TABLE_VECS  (SIMD_COLUMNS / VF_LANES)
+
+VEC_INLINE void ask_for_row(const float *table, const uint32_t *at, size_t i, size_t n)
+{
+    const float *row =
+        table + (size_t)at[i + TABLE_AHEAD < n ? i + TABLE_AHEAD : n - 1] * SIMD_COLUMNS;
+
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + 16);
+}
+
+VEC_INLINE void vec_gather(const float *table, const uint32_t *at, const float *weights, size_t n,
+                           float *sum)
+{
+    vf s[TABLE_VECS];
+
+    UNROLL
+    for (size_t j = 0; j < TABLE_VECS; j++)
+        s[j] = vf_zero();
+    for (size_t i = 0; i < n; i++) {
+        const float *row = table + (size_t)at[i] * SIMD_COLUMNS;
+        vf w = vf_all(weights[i]);
+
+        ask_for_row(table, at, i, n);
+        UNROLL
+        for (size_t j = 0; j < TABLE_VECS; j++)
+            s[j] = vf_fma(w, vf_load(row + j * VF_LANES), s[j]);
+    }
+    UNROLL
+    for (size_t j = 0; j < TABLE_VECS; j++)
+        vf_store(sum + j * VF_LANES, s[j]);
+}
+
+VEC_INLINE void vec_scatter(float *table, const uint32_t *at, const float *weights, size_t n,
+                            const float *x)
+{
+    vf v[TABLE_VECS];
+
+    UNROLL
+    for (size_t j = 0; j < TABLE_VECS; j++)
+        v[j] = vf_load(x + j * VF_LANES);
+    for (size_t i = 0; i < n; i++) {
+        float *row = table + (size_t)at[i] * SIMD_COLUMNS;
+        vf w = vf_all(weights[i]);
+
+        ask_for_row(table, at, i, n);
+        UNROLL
+        for (size_t j = 0; j < TABLE_VECS; j++)
+            vf_store(row + j * VF_LANES, vf_fma(w, v[j], vf_load(row + j * VF_LANES)));
+    }
+}
+
 /* x += residual; returns the mean of the row */
 VEC_INLINE float add_and_mean(float *x, const float *residual, size_t dim)
 {

@@ -9,6 +9,7 @@
 #define VEC_TABLE(l)                                                                               \
     {                                                                                              \
         .level = l, .dot = vec_dot, .dot_rows = vec_dot_rows, .dot_rows_i8 = vec_dot_rows_i8,      \
-        .add = vec_add, .prepare = vec_prepare, .product = vec_product, .gelu = vec_gelu,          \
+        .add = vec_add, .add_scaled = vec_add_scaled, .gather = vec_gather,                        \
+        .scatter = vec_scatter, .prepare = vec_prepare, .product = vec_product, .gelu = vec_gelu,  \
         .add_norm = vec_add_norm, .attention = vec_attention,                                      \
     }

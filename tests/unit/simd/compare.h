@@ -90,6 +90,24 @@ static inline double gap_add(const struct simd *k)
     return worst;
 }
 
+static inline double gap_add_scaled(const struct simd *k)
+{
+    double worst = 0;
+
+    for (size_t i = 0; i < N_LENGTHS; i++) {
+        size_t n = odd_lengths[i];
+        float *x = random_floats(n, 18), *got = random_floats(n, 19), *want = random_floats(n, 19);
+
+        k->add_scaled(got, x, 0.3f, n);
+        simd_level(SIMD_SCALAR)->add_scaled(want, x, 0.3f, n);
+        worst = fmax(worst, largest_gap(got, want, n));
+        mem_free(x);
+        mem_free(got);
+        mem_free(want);
+    }
+    return worst;
+}
+
 static inline double gap_gelu(const struct simd *k)
 {
     enum { N = 4001 };
@@ -287,6 +305,7 @@ static const struct kernel_check {
     {"attention stays in its memory", gap_attention_fenced, 0},
     {"the others stay in theirs", gap_rows_fenced, 0},
     {"add", gap_add, 0},
+    {"add_scaled", gap_add_scaled, 2e-7},
     {"gelu", gap_gelu, 1e-6},
     {"add_norm", gap_add_norm, 1e-5},
     {"attention", gap_attention, 5e-5}, /* scores up to 100: their last bit is 8e-6 */

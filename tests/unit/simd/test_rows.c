@@ -27,6 +27,14 @@ Test(rows, norm_adds_first_and_treats_rows_apart)
     cr_expect_eq(x[3], 10.0f);
 }
 
+Test(rows, add_scaled_adds_a_multiple)
+{
+    float sum[] = {1, 2, 3}, x[] = {10, 20, 30};
+
+    add_scaled_scalar(sum, x, 0.5f, 2);
+    cr_expect_arr_eq(sum, ((float[]){6, 12, 3}), sizeof sum);
+}
+
 Test(rows, add_adds)
 {
     float sum[] = {1, 2, 3}, x[] = {10, 20, 30};
