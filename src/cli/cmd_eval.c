@@ -38,14 +38,27 @@
 
 enum { KEY_QUESTIONS = 0x3000, KEY_QRELS, KEY_RUN, KEY_MODES };
 
-static const char *const mode_names[] = {"hybrid", "vector", "keyword"}; /* enum search_mode */
-#define N_MODES 3
+static const struct eval_kind {
+    const char *name;
+    enum search_mode mode;
+    enum query_encoder encoder;
+} kinds[] = {
+    {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO},
+    {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO},
+    {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO},
+    {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC},
+    {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC},
+};
+#define N_KINDS    5
+#define KINDS_SAID "hybrid,vector,keyword,vector-static,hybrid-static"
+
+_Static_assert(sizeof kinds / sizeof *kinds == N_KINDS, "one for each");
 
 struct eval_options {
     struct common common;
     const char *questions, *qrels, *run_file;
-    enum search_mode modes[N_MODES];
-    int n_modes;
+    const struct eval_kind *kinds[N_KINDS];
+    int n_kinds;
 };
 
 /* ---- qrels ---- */
@@ -225,7 +238,7 @@ struct eval_run {
     const struct eval_options *o;
     const struct questions *questions;
     const struct qrels *qrels;
-    enum search_mode mode;
+    const struct eval_kind *kind;
     size_t from;           /* the first question of this turn */
     struct scores *scores; /* [questions->n] */
     double *ms;            /* [questions->n]; below 0: not judged */
@@ -272,7 +285,8 @@ static int eval_one(struct eval_run *r, size_t i, const struct judgement *j)
     query_defaults(&q, r->e);
     q.tenant = r->o->common.config.tenant;
     q.collection = r->o->common.config.collection;
-    q.mode = r->mode;
+    q.mode = r->kind->mode;
+    q.encoder = r->kind->encoder;
     q.question = str_of(r->questions->v[i].text);
     TRY(query_prepare(&q, ans.mem));
     TRY(search_deep(r, &q, &ans, &ranked, &n));
@@ -326,7 +340,7 @@ struct verdict {
 
 static struct verdict sum_up(const struct eval_run *r)
 {
-    struct verdict v = {.mode = mode_names[r->mode]};
+    struct verdict v = {.mode = r->kind->name};
     struct sample ms = {0};
     struct stats latency;
     double n = (double)r->qrels->n;
@@ -356,7 +370,7 @@ static int write_run_file(const struct eval_run *r, const char *path, bool first
 
     buf_init(&all);
     buf_init(&name);
-    buf_addf(&name, first ? "%s" : "%s.%s", path, mode_names[r->mode]);
+    buf_addf(&name, first ? "%s" : "%s.%s", path, r->kind->name);
     for (size_t i = 0; i < r->questions->n; i++)
         if (r->lines[i])
             buf_add_str(&all, r->lines[i]);
@@ -378,7 +392,7 @@ static int eval_mode(struct eval_run *r, const char *run_path, bool first, struc
     r->lines = run_path ? mem_calloc(n, sizeof *r->lines) : NULL;
     for (size_t i = 0; i < n; i++)
         r->ms[i] = -1;
-    rc = eval_all(r, &bar, mode_names[r->mode]);
+    rc = eval_all(r, &bar, r->kind->name);
     progress_done(&bar);
     if (rc == ERR_OK)
         *out = sum_up(r);
@@ -443,24 +457,24 @@ static void print_text(FILE *out, const struct verdict *v, int n, size_t queries
 
 /* ---- the command ---- */
 
-/* "hybrid,keyword" as indexes of mode_names; returns how many, or -1. */
-static int parse_modes(const char *text, enum search_mode out[N_MODES])
+/* "hybrid,keyword"; returns how many, or -1. */
+static int parse_modes(const char *text, const struct eval_kind *out[N_KINDS])
 {
     int n = 0;
 
     while (*text) {
         size_t len = strcspn(text, ",");
-        int found = -1;
+        const struct eval_kind *found = NULL;
 
-        for (int i = 0; i < N_MODES; i++)
-            if (strlen(mode_names[i]) == len && memcmp(text, mode_names[i], len) == 0)
-                found = i;
+        for (int i = 0; i < N_KINDS; i++)
+            if (strlen(kinds[i].name) == len && memcmp(text, kinds[i].name, len) == 0)
+                found = &kinds[i];
         for (int i = 0; i < n; i++)
-            if ((int)out[i] == found)
-                found = -1;
-        if (found < 0)
+            if (out[i] == found)
+                found = NULL;
+        if (!found)
             return -1;
-        out[n++] = (enum search_mode)found;
+        out[n++] = found;
         text += len + (text[len] == ',');
     }
     return n ? n : -1;
@@ -487,8 +501,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_QRELS: o->qrels = arg; return 0;
     case KEY_RUN: o->run_file = arg; return 0;
     case KEY_MODES:
-        if ((o->n_modes = parse_modes(arg, o->modes)) < 0) {
-            argp_error(state, "--modes must be some of hybrid,vector,keyword, not '%s'", arg);
+        if ((o->n_kinds = parse_modes(arg, o->kinds)) < 0) {
+            argp_error(state, "--modes must be some of " KINDS_SAID ", not '%s'", arg);
             return EINVAL;
         }
         return 0;
@@ -501,7 +515,7 @@ static void init(void *options)
 {
     struct eval_options *o = options;
 
-    o->n_modes = parse_modes("hybrid,vector,keyword", o->modes);
+    o->n_kinds = parse_modes("hybrid,vector,keyword", o->kinds);
 }
 
 static int run(struct engine *e, const struct command_call *call, void *options)
@@ -510,21 +524,21 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     struct eval_options *o = options;
     struct questions questions = {0};
     struct qrels qrels = {0};
-    struct verdict verdicts[N_MODES];
+    struct verdict verdicts[N_KINDS];
     char *questions_path = command_path(call, o->questions);
     char *qrels_path = command_path(call, o->qrels);
     char *run_path = o->run_file ? command_path(call, o->run_file) : NULL;
 
     TRY(questions_read(&questions, questions_path));
     TRY(qrels_read(&qrels, qrels_path));
-    for (int i = 0; i < o->n_modes; i++) {
+    for (int i = 0; i < o->n_kinds; i++) {
         struct eval_run r = {
             .e = e,
             .call = call,
             .o = o,
             .questions = &questions,
             .qrels = &qrels,
-            .mode = o->modes[i],
+            .kind = o->kinds[i],
         };
 
         TRY(eval_mode(&r, run_path, i == 0, &verdicts[i]));
@@ -533,9 +547,9 @@ static int run(struct engine *e, const struct command_call *call, void *options)
         fprintf(call->err, "ragd: %zu questions of the qrels were not asked and count as zero\n",
                 verdicts[0].n_unasked);
     if (o->common.json)
-        print_json(call->out, verdicts, o->n_modes, qrels.n);
+        print_json(call->out, verdicts, o->n_kinds, qrels.n);
     else
-        print_text(call->out, verdicts, o->n_modes, qrels.n);
+        print_text(call->out, verdicts, o->n_kinds, qrels.n);
 out:
     questions_done(&questions);
     qrels_done(&qrels);
@@ -550,7 +564,10 @@ static const struct argp_option options[] = {
     {"qrels", KEY_QRELS, "FILE", 0, "question id, document id and grade, separated by tabs", 1},
     {"run", KEY_RUN, "FILE", 0,
      "write question id, document id and score of the first mode; of others to FILE.MODE", 1},
-    {"modes", KEY_MODES, "LIST", 0, "which to compare (hybrid,vector,keyword)", 1},
+    {"modes", KEY_MODES, "LIST", 0,
+     "which to compare (hybrid,vector,keyword); also vector-static and hybrid-static, with the "
+     "table that stands in for the model",
+     1},
     {0},
 };
 

@@ -157,7 +157,7 @@ static void print_answer(FILE *out, const json_t *reply)
         print_passages(out, sources);
     }
     for (size_t i = 0; i < json_array_size(degraded); i++)
-        fprintf(out, "(left out for the deadline: %s)\n",
+        fprintf(out, "(left out or made cheaper for lack of time: %s)\n",
                 json_string_value(json_array_get(degraded, i)));
     if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
         strcmp(status, "stored") == 0)

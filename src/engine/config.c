@@ -101,6 +101,9 @@ static const struct setting settings[] = {
     INT("embed.max_tokens", embed.max_tokens, "0", 0, REMOTE_TOKENS_MAX,
         "tokens the server's model takes; 0: what it says, else 512"),
 
+    WORD("embed.static", embed.standin, "auto", "auto off", NULL,
+         "fit a table that stands in for the model when time is short"),
+
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),
     INT("chunk.overlap", chunk.overlap, "150", 0, 50000,

@@ -54,6 +54,19 @@ static int open_retriever(struct engine *e)
     return retriever_open_embedded(&e->retriever, &o);
 }
 
+static void open_static_encoders(struct engine *e)
+{
+    struct static_encoders_options o = {
+        .store = e->store,
+        .embedder = e->embedder,
+        .pool = e->pool,
+        .data_dir = e->config.data,
+        .off = strcmp(e->config.embed.standin, "off") == 0 || !embedder_tokenizer(e->embedder),
+    };
+
+    e->static_encoders = static_encoders_new(&o);
+}
+
 int engine_open(struct engine **out, const struct config *config)
 {
     int rc = ERR_OK;
@@ -69,6 +82,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(open_embedder(e));
     e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
+    open_static_encoders(e);
     e->answers = answers_new(&answers);
     e->flights = flights_new();
     retriever_on_document_gone(e->retriever, forget_answers, e->answers);
@@ -84,6 +98,7 @@ void engine_close(struct engine *e)
     if (!e)
         return;
     pool_free(e->pool); /* first: what is still queued uses the rest */
+    static_encoders_free(e->static_encoders);
     flights_free(e->flights);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);

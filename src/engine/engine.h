@@ -3,11 +3,12 @@
  * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
  * the pool, which goes first because its queued work uses the others.
  *
- *   lock -> store -> embedder -> pool -> retriever -> answers, flights
+ *   lock -> store -> embedder -> pool -> retriever -> static encoders -> answers, flights
  *
  * Threads  the struct is immutable once open; its parts say for themselves.
  */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "cache/flights.h"
 #include "embed/embedder.h"
 #include "engine/config.h"
+#include "engine/static_encoders.h"
 #include "index/retriever.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -28,6 +30,9 @@ struct engine {
     struct embedder *embedder;
     struct pool *pool; /* compute workers: embed, search, answer */
     struct retriever *retriever;
+    struct static_encoders *static_encoders;
+    atomic_uint_fast64_t embed_token_ns; /* what a token of a question takes the encoder; 0: not
+                                          * known. A running mean, as the machine is just now */
     struct answers *answers;
     struct flights *flights;
     int64_t started_ms;

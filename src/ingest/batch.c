@@ -247,6 +247,18 @@ static void settle(struct run *run, struct ready *d, const char *reason)
     }
 }
 
+/* A static encoder may be due. */
+static void note_new_chunks(const struct batch *b, const struct upsert_result *results, size_t n)
+{
+    size_t n_chunks = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_chunks += results[i].rc == ERR_OK ? b->docs[i]->n_chunks : 0;
+    if (n_chunks)
+        static_encoders_changed(b->run->e->static_encoders, b->run->tenant, b->run->collection,
+                                n_chunks);
+}
+
 /* Those that were embedded come first, in their order; returns how many. The others are told, and
  * stay until all is written, because vectors that they share lie in their memory. */
 static size_t put_embedded_first(struct batch *b)
@@ -288,6 +300,8 @@ static int write_documents(struct batch *b, size_t n)
                           results);
     for (size_t i = 0; i < n && rc == ERR_OK; i++)
         settle(run, b->docs[i], results[i].rc == ERR_OK ? NULL : results[i].reason);
+    if (rc == ERR_OK)
+        note_new_chunks(b, results, n);
     arena_reset(b->scratch);
     mem_free(results);
     mem_free(ups);

@@ -178,6 +178,8 @@ int ingest_paths(struct engine *e, const char *const *paths, size_t n_paths,
     for (size_t i = 0; i < n_paths && o->prune; i++)
         if (walk_is_folder(walks[i]))
             TRY(prune_folder(&run, walks[i], unsure[i]));
+    static_encoders_changed(e->static_encoders, run.tenant, run.collection, 0);
+    static_encoders_settle(e->static_encoders, o->cancel);
 out:
     batch_free(batch);
     run_close(&run);

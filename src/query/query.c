@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "query/question_vector.h"
 #include "query/reply.h"
 
 /* A hit may vanish between search and fetch while documents are replaced; the next snapshot has its
@@ -21,7 +22,7 @@ struct run {
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
-    float *vector; /* in ans->mem; NULL in keyword mode */
+    float *vector; /* in ans->mem; NULL: words only */
     struct extract_question question;
     struct digest prompt_hash;
 };
@@ -89,36 +90,19 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
-/* What an embedding server may take of a deadline: a fifth is left for the rest of the path. */
-static int64_t embed_within_ms(const struct run *r)
-{
-    double left;
-
-    if (r->q->deadline_ms == 0)
-        return 0;
-    left = (double)r->q->deadline_ms - clock_ms_since(r->ans->trace.start_ns);
-    return left * 0.8 > 1 ? (int64_t)(left * 0.8) : 1;
-}
-
 static int embed(struct run *r)
 {
     int rc = ERR_OK;
     uint64_t since = clock_ns();
+    bool stood_in = false;
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        rc = embed_query_within(r->e->embedder, r->e->pool, r->q->question, embed_within_ms(r),
-                                r->ans->mem, &r->vector);
-    if (r->q->mode == SEARCH_HYBRID && (rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT)) {
+        TRY(question_vector(r->e, r->q, &r->ans->trace, r->ans->mem, &r->vector, &stood_in));
+    if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
-        rc = ERR_OK;
-    }
+out:
     trace_add(&r->ans->trace, STAGE_EMBED, since);
     return rc;
-}
-
-static enum search_mode search_mode(const struct run *r)
-{
-    return r->ans->degraded & DEGRADED_EMBED ? SEARCH_KEYWORD : r->q->mode;
 }
 
 static int search_and_fetch_once(struct run *r)
@@ -129,7 +113,7 @@ static int search_and_fetch_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->vector,
-        .mode = search_mode(r),
+        .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
         .fusion = r->q->fusion,
         .filter = r->q->filter,
         .k = r->q->k,
@@ -207,12 +191,13 @@ static void remember_question(struct run *r)
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
- * still stands) or by another that came to the same. */
+ * still stands) or by another that came to the same. A run without the encoder takes none: the
+ * stored reply would not say what was left out this time. */
 static bool answered_before(struct run *r)
 {
     uint64_t since = clock_ns();
 
-    if (looks_up(r->q) && !r->ans->degraded) /* what was found by words alone is said to be so */
+    if (looks_up(r->q) && !r->ans->degraded)
         r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
     if (r->ans->shared) {
         r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)

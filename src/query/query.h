@@ -36,6 +36,8 @@ enum query_cache {
 };
 enum query_answer { QUERY_ANSWER_AUTO, QUERY_ANSWER_EXTRACTIVE, QUERY_ANSWER_NONE };
 
+enum query_encoder { QUERY_ENCODER_AUTO, QUERY_ENCODER_STATIC };
+
 struct query {
     struct str question; /* UTF-8, 1..QUESTION_BYTES_MAX bytes */
     const char *tenant, *collection;
@@ -46,8 +48,9 @@ struct query {
     const struct filter *filter;
     size_t context_chars;
     enum query_answer answer;
-    enum query_cache cache; /* not part of the key */
-    int64_t deadline_ms;    /* 0: none; not part of the key */
+    enum query_cache cache;     /* not part of the key */
+    int64_t deadline_ms;        /* 0: none; not part of the key */
+    enum query_encoder encoder; /* STATIC: of eval; never stored, so not part of the key */
 };
 
 enum cache_status {
@@ -60,9 +63,9 @@ enum cache_status {
 };
 const char *cache_status_name(enum cache_status s);
 
-/* Left out for the deadline, or because a part is down. */
+/* Left out or made cheaper for the deadline or under load, or because a part is down. */
 enum degraded {
-    DEGRADED_EMBED = 1,    /* found by words alone */
+    DEGRADED_EMBED = 1,    /* the vector is not the encoder's, or found by words alone */
     DEGRADED_GENERATE = 2, /* passages without an answer */
 };
 

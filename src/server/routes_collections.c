@@ -101,9 +101,12 @@ void handle_collection_put(struct request *r)
 static int make_drop(struct request *r, int *status, struct buf *body)
 {
     struct engine *e = engine_of(r);
+    int rc = retriever_drop_collection(e->retriever, e->config.tenant, r->tail.p);
 
     (void)status, (void)body;
-    return retriever_drop_collection(e->retriever, e->config.tenant, r->tail.p);
+    if (rc == ERR_OK)
+        static_encoders_dropped(e->static_encoders, e->config.tenant, r->tail.p);
+    return rc;
 }
 
 void handle_collection_delete(struct request *r)

@@ -245,6 +245,7 @@ int server_run(struct server *s)
 {
     uv_signal_t term, interrupt;
 
+    static_encoders_start(s->service.engine->static_encoders);
     signal(SIGPIPE, SIG_IGN); /* a client that left is an error code, not the end of us */
     catch_signal(s, &term, SIGTERM);
     catch_signal(s, &interrupt, SIGINT);

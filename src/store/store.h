@@ -165,6 +165,10 @@ typedef int (*chunk_fn)(void *arg, const struct document_row *doc, const struct 
 int store_each_chunk(struct store_reader *r, int64_t collection, const struct digest *fingerprint,
                      chunk_fn fn, void *arg);
 
+/* Chunks of the documents that were written after a time (milliseconds, wall clock). */
+int store_count_chunks_since(struct store_reader *r, int64_t collection, int64_t since_ms,
+                             uint64_t *n);
+
 /* One chunk by id with its document (no full text) and its sentences' vectors. ERR_GONE when the
  * row is not there any more. */
 struct chunk_full {

@@ -362,6 +362,26 @@ out:
     return rc;
 }
 
+int store_count_chunks_since(struct store_reader *r, int64_t collection, int64_t since_ms,
+                             uint64_t *n)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(db_stmt(r->db,
+                "SELECT coalesce(sum(n_chunks), 0) FROM documents"
+                " WHERE collection = ?1 AND ingested_ms > ?2",
+                &st));
+    db_bind_int(st, 1, collection);
+    db_bind_int(st, 2, since_ms);
+    TRY(rc = db_step(r->db, st));
+    *n = (uint64_t)sqlite3_column_int64(st, 0);
+    rc = ERR_OK;
+out:
+    db_reset(st);
+    return rc;
+}
+
 static int read_chunks(struct store_reader *r, int64_t document, struct arena *mem,
                        struct chunk_row *rows, int64_t n)
 {
