@@ -108,6 +108,32 @@ static inline double gap_add_scaled(const struct simd *k)
     return worst;
 }
 
+static inline double gap_sparse(const struct simd *k)
+{
+    enum { ROWS = 40 };
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    double worst = 0;
+
+    for (size_t n = 0; n < 24; n++) {
+        float *table = random_floats(ROWS * SIMD_PANEL, 20), *weights = random_floats(n, 21);
+        float *again = random_floats(ROWS * SIMD_PANEL, 20), sum[SIMD_PANEL], want[SIMD_PANEL];
+        uint32_t at[24];
+
+        for (size_t i = 0; i < n; i++)
+            at[i] = (uint32_t)(i * 7 % ROWS / 2); /* some come twice */
+        k->gather(table, at, weights, n, sum);
+        plain->gather(again, at, weights, n, want);
+        worst = fmax(worst, largest_gap(sum, want, SIMD_PANEL));
+        k->scatter(table, at, weights, n, want);
+        plain->scatter(again, at, weights, n, want);
+        worst = fmax(worst, largest_gap(table, again, ROWS * SIMD_PANEL));
+        mem_free(table);
+        mem_free(again);
+        mem_free(weights);
+    }
+    return worst;
+}
+
 static inline double gap_gelu(const struct simd *k)
 {
     enum { N = 4001 };
@@ -306,6 +332,7 @@ static const struct kernel_check {
     {"the others stay in theirs", gap_rows_fenced, 0},
     {"add", gap_add, 0},
     {"add_scaled", gap_add_scaled, 2e-7},
+    {"gather and scatter", gap_sparse, 1e-5},
     {"gelu", gap_gelu, 1e-6},
     {"add_norm", gap_add_norm, 1e-5},
     {"attention", gap_attention, 5e-5}, /* scores up to 100: their last bit is 8e-6 */

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "simd/scalar.h"
+#include "simd/simd.h"
 
 Test(rows, gelu_is_the_exact_one)
 {
@@ -33,6 +34,23 @@ Test(rows, add_scaled_adds_a_multiple)
 
     add_scaled_scalar(sum, x, 0.5f, 2);
     cr_expect_arr_eq(sum, ((float[]){6, 12, 3}), sizeof sum);
+}
+
+Test(rows, scatter_is_the_transpose_of_gather)
+{
+    float table[3 * SIMD_PANEL] = {0}, sum[SIMD_PANEL];
+    uint32_t at[] = {2, 0};
+    float weights[] = {2, 10};
+
+    table[0] = 1;
+    table[2 * SIMD_PANEL] = 3;
+    gather_scalar(table, at, weights, 2, sum);
+    cr_expect_eq(sum[0], 16.0f);
+    cr_expect_eq(sum[1], 0.0f);
+    scatter_scalar(table, at, weights, 2, sum);
+    cr_expect_eq(table[0], 161.0f);
+    cr_expect_eq(table[2 * SIMD_PANEL], 35.0f);
+    cr_expect_eq(table[SIMD_PANEL], 0.0f, "a row that is not named stays");
 }
 
 Test(rows, add_adds)
