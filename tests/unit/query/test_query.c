@@ -124,8 +124,9 @@ Test(query, a_deadline_that_has_passed_leaves_out_the_answer_and_says_so)
     world_ask(&w, "{\"question\":\"How long are the reports kept, please?\",\"deadline_ms\":1}",
               &r);
     degraded = json_object_get(r.json, "degraded");
-    cr_assert_eq(json_array_size(degraded), 1, "an encoder under ASan takes more than 1 ms");
-    cr_expect_str_eq(json_string_value(json_array_get(degraded, 0)), "generate");
+    cr_assert_geq(json_array_size(degraded), 1, "an encoder under ASan takes more than 1 ms");
+    cr_expect_str_eq(json_string_value(json_array_get(degraded, json_array_size(degraded) - 1)),
+                     "generate");
     cr_expect(json_is_null(json_object_get(r.json, "answer")));
     cr_expect_gt(json_array_size(json_object_get(r.json, "sources")), 0);
     world_forget(&r);
