@@ -102,7 +102,7 @@ static const struct setting settings[] = {
         "tokens the server's model takes; 0: what it says, else 512"),
 
     WORD("embed.static", embed.standin, "auto", "auto off", NULL,
-         "fit a table that stands in for the model when time is short"),
+         "let a fitted table stand in for the model when a deadline is near or the queue long"),
 
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),

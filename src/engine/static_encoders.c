@@ -95,6 +95,11 @@ void static_encoders_free(struct static_encoders *s)
     mem_free(s);
 }
 
+bool static_encoders_off(const struct static_encoders *s)
+{
+    return s->o.off;
+}
+
 /* ---- entries ---- */
 
 static struct entry *entry_locked(struct static_encoders *s, const char *tenant,
@@ -125,16 +130,16 @@ static struct entry *entry_locked(struct static_encoders *s, const char *tenant,
     return (struct entry *)(uintptr_t)*at;
 }
 
-/* The encoder that is now in force; the reference is taken. */
+/* The encoder that is now in force (its reference is taken); it has seen n_seen of the new ones. */
 static void put(struct static_encoders *s, struct entry *e, struct static_encoder *encoder,
-                uint64_t n_new)
+                uint64_t n_seen)
 {
     struct static_encoder *old;
 
     pthread_mutex_lock(&s->mu);
     old = e->encoder;
     e->encoder = encoder;
-    e->n_new = n_new;
+    e->n_new -= n_seen < e->n_new ? n_seen : e->n_new;
     e->looked = true;
     pthread_mutex_unlock(&s->mu);
     static_encoder_unref(old);
@@ -350,27 +355,24 @@ static bool is_due(const struct collection_row *row, const struct static_encoder
     return !o || o->collection != row->id || n_new * 10 >= o->n_chunks;
 }
 
-/* Whoever made it publishes it; chunks that came meanwhile count towards the next. */
+/* Chunks that come meanwhile count towards the next. */
 static int refit(struct static_encoders *s, struct entry *e, const struct collection_row *row,
                  struct pool *pool, const atomic_bool *cancel)
 {
     int rc = ERR_OK;
-    uint64_t since = clock_ns(), n_before, n_now;
+    uint64_t since = clock_ns(), n_seen;
     struct static_encoder *made = NULL;
     struct collection_row after;
 
     pthread_mutex_lock(&s->mu);
-    n_before = e->n_new;
+    n_seen = e->n_new;
     pthread_mutex_unlock(&s->mu);
     TRY(make(s, row, pool, cancel, &made));
     log_event(LOG_INFO, "static encoder", LOG_S("collection", e->collection),
               LOG_I("chunks", row->n_chunks), LOG_I("bytes", static_encoder_bytes(made)),
               LOG_MS("ms", clock_ns() - since));
     rc = write_file(s, e, made); /* without the file it still serves this process */
-    pthread_mutex_lock(&s->mu);
-    n_now = e->n_new;
-    pthread_mutex_unlock(&s->mu);
-    put(s, e, made, n_now > n_before ? n_now - n_before : 0);
+    put(s, e, made, n_seen);
     if (find_row(s, e, &after) == ERR_NOT_FOUND)
         static_encoders_dropped(s, e->tenant, e->collection);
 out:
@@ -525,12 +527,10 @@ void static_encoders_dropped(struct static_encoders *s, const char *tenant, cons
 {
     struct entry *e;
 
-    if (s->o.off)
-        return;
     pthread_mutex_lock(&s->mu);
     e = entry_locked(s, tenant, collection);
     pthread_mutex_unlock(&s->mu);
-    put(s, e, NULL, 0);
+    put(s, e, NULL, UINT64_MAX);
     if (unlink(e->path) < 0 && errno != ENOENT)
         log_event(LOG_WARN, "static encoder", LOG_S("path", e->path),
                   LOG_S("failed", strerror(errno)));

@@ -31,12 +31,14 @@ struct static_encoders_options {
     struct embedder *embedder;
     struct pool *pool;
     const char *data_dir;
-    bool off; /* nothing is fitted, there never is one */
+    bool off; /* nothing is fitted, there never is one, questions always take the encoder */
 };
 
 /* What the options name outlives it. */
 struct static_encoders *static_encoders_new(const struct static_encoders_options *o);
 void static_encoders_free(struct static_encoders *s); /* a running fit is given up */
+
+bool static_encoders_off(const struct static_encoders *s);
 
 /* For a server: from now on a thread fits what is due, beginning with all collections there are. */
 void static_encoders_start(struct static_encoders *s);

@@ -63,6 +63,8 @@ static bool is_short_of_time(const struct engine *e, const struct query *q,
     double left_ms = (double)q->deadline_ms - clock_ms_since(trace->start_ns);
     double waiting_ms = ms * (double)pool_depth(e->pool) / pool_threads(e->pool);
 
+    if (static_encoders_off(e->static_encoders))
+        return false;
     if (q->deadline_ms > 0 && left_ms <= ms)
         return true;
     return waiting_ms > STAND_IN_WAIT_MS;

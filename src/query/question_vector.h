@@ -4,11 +4,11 @@
  *   load       the work waiting before the compute threads is more than STAND_IN_WAIT_MS
  *
  * Then the vector comes from the collection's static encoder, in microseconds; without one (few
- * chunks, or embed.static = off) there is none and the question is searched by its words. Either
- * way the answer says "embed" in `degraded`, is not stored, and the vector is not remembered. How
- * long the encoder takes is a running mean over questions (engine.embed_token_ns); before the first
- * one only a deadline that has passed counts. "cache":"only" always takes the encoder: it asks for
- * what a full run stored.
+ * chunks) there is none and the question is searched by its words. Either way the answer says
+ * "embed" in `degraded`, is not stored, and the vector is not remembered. How long the encoder
+ * takes is a running mean over questions (engine.embed_token_ns); before the first one only a
+ * deadline that has passed counts. "cache":"only" always takes the encoder: it asks for what a full
+ * run stored. With embed.static = off every question takes it.
  *
  * Threads  locked.
  */

@@ -74,6 +74,16 @@ Test(cmd_eval, run_file_has_documents_best_first)
     buf_done(&b);
 }
 
+Test(cmd_eval, a_static_mode_needs_a_collection_that_has_a_table)
+{
+    char line[1024];
+
+    write_file(f.folder, "q.jsonl", CAPITAL);
+    write_file(f.folder, "r.tsv", "q1\tcapital.md\t1\n");
+    expect_run(f.e, eval_words("|--modes|vector-static", line), EXIT_FAILED, "",
+               "no static encoder");
+}
+
 Test(cmd_eval, bad_files_are_named_with_their_line)
 {
     char line[1024];

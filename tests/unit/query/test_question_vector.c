@@ -121,6 +121,22 @@ Test(question_vector, without_a_deadline_and_load_the_encoder_is_asked_however_s
     world_close(&w);
 }
 
+Test(question_vector, switched_off_the_encoder_is_asked_however_late_it_is)
+{
+    struct world w;
+    struct world_reply r;
+
+    WORLD_OPEN(&w);
+    cr_assert_eq(config_set(&w.config, "embed.static", "off", "test"), ERR_OK);
+    world_reopen(&w);
+    made_put(&w, 0, 10);
+    say_the_encoder_is_slow(&w);
+    world_ask(&w, in_a_hurry, &r);
+    cr_expect_not(is_degraded(&r, "embed"));
+    world_forget(&r);
+    world_close(&w);
+}
+
 /* Holds a worker until it is told. */
 struct gate {
     pthread_mutex_t mu;
