@@ -94,7 +94,7 @@ static float count_tokens(struct static_samples *s, const struct token *tokens, 
 {
     uint32_t *places = s->places + s->n_entries;
     float *weights = s->weights + s->n_entries;
-    int32_t ids[STATIC_TOKENS_MAX];
+    int32_t ids[STATIC_TOKENS_MAX] = {0};
     float sum = 0;
 
     *n_out = 0;

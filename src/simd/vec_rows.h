@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "simd/matrix.h"
+#include "simd/simd.h"
 #include "simd/vec.h"
 #include "simd/vec_small.h"
 
