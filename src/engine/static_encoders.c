@@ -255,7 +255,8 @@ struct collector {
     struct token *tokens; /* [max_tokens] */
     struct arena *mem;    /* of one chunk */
     const atomic_bool *cancel;
-    size_t i, step; /* every step-th chunk */
+    size_t i, step;       /* every step-th chunk */
+    size_t sentence_step; /* of the chunks, for their sentences */
 };
 
 static bool stopped(const struct static_encoders *s, const atomic_bool *cancel)
@@ -288,21 +289,30 @@ static int add_chunk(void *arg, const struct document_row *doc, const struct chu
     struct collector *c = arg;
     const struct embedder_info *info = embedder_info(c->s->o.embedder);
     struct vector_row row;
-    size_t n;
+    size_t i, n;
 
     (void)doc;
     if (stopped(c->s, c->cancel))
         return FAIL(ERR_CANCELLED, "fitting a static encoder was cancelled");
-    if (c->i++ % c->step || !vector || dim != info->dim)
+    i = c->i++;
+    if (i % c->step || !vector || dim != info->dim)
         return ERR_OK;
     n = wordpiece_encode(embedder_tokenizer(c->s->o.embedder), chunk->text, c->tokens,
                          info->max_tokens, NULL);
     static_samples_add(c->samples, c->tokens + 1, n - 2, vector);
     arena_reset(c->mem);
+    if (i % c->sentence_step)
+        return ERR_OK;
     if (store_find_vector(c->reader, &c->fingerprint, &chunk->text_hash, c->mem, &row) == ERR_OK &&
         row.dim == dim)
         add_sentences(c, chunk->text, &row, n);
     return ERR_OK;
+}
+
+/* Every n-th of so many is taken, so that they are at most `most`. */
+static size_t steps(size_t n, size_t most)
+{
+    return n ? (n + most - 1) / most : 1;
 }
 
 static int collect(struct collector *c, const struct collection_row *row)
@@ -312,7 +322,9 @@ static int collect(struct collector *c, const struct collection_row *row)
     int rc;
 
     c->reader = store_reader_get(store);
-    c->step = (size_t)row->n_chunks / STATIC_CHUNKS_FIT + 1;
+    c->step = steps((size_t)row->n_chunks, STATIC_CHUNKS_FIT);
+    c->sentence_step = steps((size_t)row->n_chunks, STATIC_SENTENCES_FIT);
+    c->sentence_step = c->sentence_step / c->step * c->step;
     rc = store_each_chunk(walker, row->id, &c->fingerprint, add_chunk, c);
     store_reader_put(store, c->reader);
     store_reader_put(store, walker);
@@ -373,7 +385,7 @@ static int refit(struct static_encoders *s, struct entry *e, const struct collec
               LOG_MS("ms", clock_ns() - since));
     rc = write_file(s, e, made); /* without the file it still serves this process */
     put(s, e, made, n_seen);
-    if (find_row(s, e, &after) == ERR_NOT_FOUND)
+    if (find_row(s, e, &after) < 0 || after.id != row->id) /* dropped meanwhile */
         static_encoders_dropped(s, e->tenant, e->collection);
 out:
     return rc;
