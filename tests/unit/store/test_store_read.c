@@ -56,6 +56,25 @@ Test(store_read, documents_come_in_key_order_and_in_pages)
     cr_expect_str_eq(rest.text, "");
 }
 
+Test(store_read, chunks_written_after_a_time_are_counted)
+{
+    uint64_t n = 42;
+
+    for (int i = 1; i <= 3; i++) {
+        char key[] = {(char)('a' + i), '\0'};
+        struct fix_document d = fix_document(&f, key, (size_t)i, (unsigned)i, 0);
+
+        d.row.ingested_ms = 1000 * i;
+        MUST(fix_put(&f, &d));
+    }
+    MUST(store_count_chunks_since(r, f.collection, 1000, &n));
+    cr_expect_eq(n, 2 + 3, "those of that very moment are not after it");
+    MUST(store_count_chunks_since(r, f.collection, 3000, &n));
+    cr_expect_eq(n, 0);
+    MUST(store_count_chunks_since(r, f.collection + 1, 0, &n));
+    cr_expect_eq(n, 0, "another collection has none");
+}
+
 Test(store_read, a_callbacks_error_stops_the_walk_and_comes_back)
 {
     struct names n = {.stop_after = 2};
