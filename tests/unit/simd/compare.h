@@ -115,18 +115,18 @@ static inline double gap_sparse(const struct simd *k)
     double worst = 0;
 
     for (size_t n = 0; n < 24; n++) {
-        float *table = random_floats(ROWS * SIMD_PANEL, 20), *weights = random_floats(n, 21);
-        float *again = random_floats(ROWS * SIMD_PANEL, 20), sum[SIMD_PANEL], want[SIMD_PANEL];
+        float *table = random_floats(ROWS * SIMD_COLUMNS, 20), *weights = random_floats(n, 21);
+        float *again = random_floats(ROWS * SIMD_COLUMNS, 20), sum[SIMD_COLUMNS], want[SIMD_COLUMNS];
         uint32_t at[24];
 
         for (size_t i = 0; i < n; i++)
             at[i] = (uint32_t)(i * 7 % ROWS / 2); /* some come twice */
         k->gather(table, at, weights, n, sum);
         plain->gather(again, at, weights, n, want);
-        worst = fmax(worst, largest_gap(sum, want, SIMD_PANEL));
+        worst = fmax(worst, largest_gap(sum, want, SIMD_COLUMNS));
         k->scatter(table, at, weights, n, want);
         plain->scatter(again, at, weights, n, want);
-        worst = fmax(worst, largest_gap(table, again, ROWS * SIMD_PANEL));
+        worst = fmax(worst, largest_gap(table, again, ROWS * SIMD_COLUMNS));
         mem_free(table);
         mem_free(again);
         mem_free(weights);

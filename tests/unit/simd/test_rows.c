@@ -38,19 +38,19 @@ Test(rows, add_scaled_adds_a_multiple)
 
 Test(rows, scatter_is_the_transpose_of_gather)
 {
-    float table[3 * SIMD_PANEL] = {0}, sum[SIMD_PANEL];
+    float table[3 * SIMD_COLUMNS] = {0}, sum[SIMD_COLUMNS];
     uint32_t at[] = {2, 0};
     float weights[] = {2, 10};
 
     table[0] = 1;
-    table[2 * SIMD_PANEL] = 3;
+    table[2 * SIMD_COLUMNS] = 3;
     gather_scalar(table, at, weights, 2, sum);
     cr_expect_eq(sum[0], 16.0f);
     cr_expect_eq(sum[1], 0.0f);
     scatter_scalar(table, at, weights, 2, sum);
     cr_expect_eq(table[0], 161.0f);
-    cr_expect_eq(table[2 * SIMD_PANEL], 35.0f);
-    cr_expect_eq(table[SIMD_PANEL], 0.0f, "a row that is not named stays");
+    cr_expect_eq(table[2 * SIMD_COLUMNS], 35.0f);
+    cr_expect_eq(table[SIMD_COLUMNS], 0.0f, "a row that is not named stays");
 }
 
 Test(rows, add_adds)
