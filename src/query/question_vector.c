@@ -24,8 +24,8 @@ static int64_t embed_within_ms(const struct query *q, const struct trace *trace)
 static int ask_server(struct engine *e, const struct query *q, const struct trace *trace,
                       struct arena *mem, float **out, bool *stood_in)
 {
-    int rc = embed_query_within(e->embedder, e->pool, q->question, embed_within_ms(q, trace), mem,
-                                out);
+    int rc =
+        embed_query_within(e->embedder, e->pool, q->question, embed_within_ms(q, trace), mem, out);
 
     if (q->mode != SEARCH_HYBRID || (rc != ERR_UNAVAILABLE && rc != ERR_TIMEOUT))
         return rc;
@@ -118,8 +118,7 @@ int question_vector(struct engine *e, const struct query *q, const struct trace 
     if (!embedder_tokenizer(e->embedder))
         return ask_server(e, q, trace, mem, out, stood_in);
     n_tokens = count_tokens(e, q->question);
-    if (!insists &&
-        (q->cache == QUERY_CACHE_ONLY || !is_short_of_time(e, q, trace, n_tokens)))
+    if (!insists && (q->cache == QUERY_CACHE_ONLY || !is_short_of_time(e, q, trace, n_tokens)))
         return encode(e, q, n_tokens, mem, out);
     *stood_in = true;
     return stand_in(e, q, mem, out) || !insists ? ERR_OK : none_there(q);

@@ -116,7 +116,8 @@ static inline double gap_sparse(const struct simd *k)
 
     for (size_t n = 0; n < 24; n++) {
         float *table = random_floats(ROWS * SIMD_COLUMNS, 20), *weights = random_floats(n, 21);
-        float *again = random_floats(ROWS * SIMD_COLUMNS, 20), sum[SIMD_COLUMNS], want[SIMD_COLUMNS];
+        float *again = random_floats(ROWS * SIMD_COLUMNS, 20), sum[SIMD_COLUMNS],
+              want[SIMD_COLUMNS];
         uint32_t at[24];
 
         for (size_t i = 0; i < n; i++)
