@@ -42,7 +42,7 @@ struct config {
         int64_t batch;      /* 64 */
         int64_t dimensions; /* 0: what the server gives */
         int64_t max_tokens; /* 0: what the server says, else 512 */
-        char standin[8]; /* "auto", or "off": no static encoders; "embed.static" */
+        char standin[8];    /* "auto", or "off": no static encoders; "embed.static" */
     } embed;
     struct {
         int64_t chars;   /* 1000; 0: a document is one chunk */
