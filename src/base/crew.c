@@ -15,9 +15,6 @@
 /* The pool's queue is looked at, and the clock, once in so many turns without work. */
 #define TURNS_BETWEEN_LOOKS 64
 
-/* Steps are of a few units, and one thread more than processors makes all wait for it. */
-#define HELPERS_MAX 3
-
 struct crew {
     /* The step as one word: how many units it has (bits 16..31), and the next one to take (bits
      * 0..15). Whoever adds one and gets a unit below the number has taken it. */
@@ -27,6 +24,7 @@ struct crew {
     void *arg;
     _Atomic(struct pool *) pool;
     atomic_bool open;
+    size_t size;          /* the leader's: itself and who was asked */
     atomic_int n_helpers; /* asked and not yet gone */
 };
 
@@ -111,11 +109,10 @@ static void help(void *arg, int i_worker)
 bool crew_open(struct crew *c, struct pool *pool)
 {
     int n_wanted, n_idle;
-    bool any;
 
     if (!pool) /* a helper of the last time may still be here, and look at the pool it knows */
         return false;
-    n_wanted = cpu_count() - 1 < HELPERS_MAX ? cpu_count() - 1 : HELPERS_MAX;
+    n_wanted = cpu_count() < CREW_SIZE_MAX ? cpu_count() - 1 : CREW_SIZE_MAX - 1;
     n_idle = pool_idle(pool);
     atomic_store(&c->pool, pool);
     atomic_store(&c->open, true);
@@ -126,10 +123,15 @@ bool crew_open(struct crew *c, struct pool *pool)
             break;
         }
     }
-    any = atomic_load(&c->n_helpers) > 0; /* asked once: one may be leaving */
-    if (!any)
+    c->size = 1 + (size_t)atomic_load(&c->n_helpers); /* asked once: one may be leaving */
+    if (c->size == 1)
         atomic_store(&c->open, false);
-    return any;
+    return c->size > 1;
+}
+
+size_t crew_size(const struct crew *c)
+{
+    return c->size;
 }
 
 void crew_close(struct crew *c)

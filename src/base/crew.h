@@ -29,6 +29,11 @@ void crew_free(struct crew *c);
 bool crew_open(struct crew *c, struct pool *pool);
 void crew_close(struct crew *c);
 
+/* Leader and helpers of an open crew, 2..CREW_SIZE_MAX and never more than processors: one thread
+ * more makes all wait for it. */
+#define CREW_SIZE_MAX 4
+size_t crew_size(const struct crew *c);
+
 /* fn(arg, i) for i in 0..n-1, n at most CREW_UNITS_MAX, spread over leader and helpers; returns
  * when all are done. Units of one step may not depend on each other. */
 #define CREW_UNITS_MAX 4096

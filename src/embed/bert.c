@@ -98,11 +98,8 @@ struct scratch {
  * second-level cache between being made and being used. */
 #define GROUP_ROWS 48
 
-/* Parts of a step when helpers are there: more than threads, so that none waits long. */
-#define STEP_UNITS 4
-
-/* Fewer rows are normed by one thread before another would have heard of them. */
-#define SPLIT_ROWS 16
+/* Rows of a unit at least, when rows are split. */
+#define UNIT_ROWS 3
 
 static size_t at_most(size_t a, size_t b)
 {
@@ -134,7 +131,7 @@ static uintptr_t lay_out(const struct bert *b, size_t n, size_t longest, uintptr
     s->wide_rows = rows_at(bert_precision(b), group, c->intermediate,
                            take(&next, rows_bytes(group, c->intermediate)));
     s->heads_floats = (simd_attention_scratch(longest, c->hidden / c->n_heads) + 15) & ~(size_t)15;
-    s->heads = take(&next, STEP_UNITS * s->heads_floats * sizeof(float));
+    s->heads = take(&next, CREW_SIZE_MAX * s->heads_floats * sizeof(float));
     return next;
 }
 
@@ -155,6 +152,7 @@ struct pass {
     const struct bert *b;
     const struct simd *k;
     struct crew *crew; /* NULL: alone */
+    size_t n_threads; /* units of a step: with more of them than threads, rows and weights wander */
     const uint32_t *lengths;
     size_t n_seqs, n_tokens;
     struct scratch s;
@@ -200,8 +198,7 @@ static void product(struct pass *p, const struct matrix *w, struct rows x, size_
     size_t n_panels = (w->n + MATRIX_PANEL - 1) / MATRIX_PANEL;
     struct product_step s = {p->k, w, x, n_rows, n_panels, 1, after, y};
 
-    if (p->crew)
-        s.n_units = at_most(n_panels, STEP_UNITS);
+    s.n_units = at_most(n_panels, p->n_threads);
     run_step(p, s.n_units, product_unit, &s);
 }
 
@@ -234,8 +231,7 @@ static struct rows prepared(struct pass *p, const struct norm *norm, float *x, c
 {
     struct rows_step s = {p->k, norm, bert_config(p->b)->epsilon, x, y, &out, n_rows, 1};
 
-    if (p->crew && n_rows >= SPLIT_ROWS)
-        s.n_units = STEP_UNITS;
+    s.n_units = at_most(1 + n_rows / UNIT_ROWS, p->n_threads);
     out.x = x;
     run_step(p, s.n_units, rows_unit, &s);
     return out;
@@ -271,8 +267,7 @@ static void attend(struct pass *p)
         struct attention_step s = {p, p->s.qkv + first * 3 * hidden, p->s.attended + first * hidden,
                                    p->lengths[i], 1};
 
-        if (p->crew)
-            s.n_units = at_most(bert_config(p->b)->n_heads, STEP_UNITS);
+        s.n_units = at_most(bert_config(p->b)->n_heads, p->n_threads);
         run_step(p, s.n_units, attention_unit, &s);
     }
 }
@@ -333,6 +328,7 @@ const float *bert_encode(const struct bert *b, const struct bert_call *call, con
         .b = b, .k = call->kernels, .crew = call->crew, .lengths = lengths, .n_seqs = n_seqs};
     size_t longest = 0;
 
+    p.n_threads = p.crew ? crew_size(p.crew) : 1;
     for (size_t i = 0; i < n_seqs; i++) {
         p.n_tokens += lengths[i];
         longest = lengths[i] > longest ? lengths[i] : longest;

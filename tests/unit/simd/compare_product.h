@@ -7,7 +7,7 @@
 #include "unit/simd/inputs.h"
 
 /* What simd.h promises of the GELU behind a product of bf16 or int8. */
-#define GELU_NEAR_ERROR 9e-5
+#define GELU_NEAR_ERROR 1.8e-4
 
 /* Weight [output, input] as packed, by the table in matrix.h: a float, or a whole number. */
 static inline double packed_weight(const struct matrix *w, size_t output, size_t input)
