@@ -82,17 +82,20 @@ LOOP(bf16_avx512, "avx512f", vec16, 2 * 32)
 #define OPERATION "vpdpbusd"
 LOOP(int8_avx512, "avx512f", vec16, 2 * 64)
 #undef OPERATION
+#define OPERATION "%{vex%} vpdpbusd"
+LOOP(int8_avxvnni, "avx2", vec8, 2 * 32)
+#undef OPERATION
 #undef STEP
 
 static double x86_operations(enum simd_level level, enum peak_type type)
 {
     if (type == PEAK_F32)
-        return level == SIMD_AVX512 ? f32_avx512() : level == SIMD_AVX2 ? f32_avx2() : f32_base();
-    if (level != SIMD_AVX512)
-        return 0;
+        return level >= SIMD_AVX512 ? f32_avx512() : level >= SIMD_AVX2 ? f32_avx2() : f32_base();
     if (type == PEAK_BF16)
-        return __builtin_cpu_supports("avx512bf16") ? bf16_avx512() : 0;
-    return __builtin_cpu_supports("avx512vnni") ? int8_avx512() : 0;
+        return level >= SIMD_AVX512BF16 ? bf16_avx512() : 0;
+    if (level >= SIMD_AVX512VNNI)
+        return int8_avx512();
+    return level == SIMD_AVXVNNI ? int8_avxvnni() : 0;
 }
 #endif
 
@@ -156,11 +159,11 @@ READ(read_avx512, line64, __attribute__((target("avx512f"), optimize("O3"))))
 static void read_once(const char *p, size_t n)
 {
 #ifdef __x86_64__
-    if (simd_get()->level == SIMD_AVX512) {
+    if (simd_get()->level >= SIMD_AVX512) {
         read_avx512(p, n);
         return;
     }
-    if (simd_get()->level == SIMD_AVX2) {
+    if (simd_get()->level >= SIMD_AVX2) {
         read_avx2(p, n);
         return;
     }

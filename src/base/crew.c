@@ -24,13 +24,16 @@ struct crew {
     void *arg;
     _Atomic(struct pool *) pool;
     atomic_bool open;
-    size_t size;          /* the leader's: itself and who was asked */
+    size_t size;          /* the leader's: itself and who was asked; 1: not open */
     atomic_int n_helpers; /* asked and not yet gone */
 };
 
 struct crew *crew_new(void)
 {
-    return mem_calloc(1, sizeof(struct crew));
+    struct crew *c = mem_calloc(1, sizeof *c);
+
+    c->size = 1;
+    return c;
 }
 
 static void breathe(void)
@@ -110,6 +113,7 @@ bool crew_open(struct crew *c, struct pool *pool)
 {
     int n_wanted, n_idle;
 
+    c->size = 1;
     if (!pool) /* a helper of the last time may still be here, and look at the pool it knows */
         return false;
     n_wanted = cpu_count() < CREW_SIZE_MAX ? cpu_count() - 1 : CREW_SIZE_MAX - 1;

@@ -29,8 +29,8 @@ void crew_free(struct crew *c);
 bool crew_open(struct crew *c, struct pool *pool);
 void crew_close(struct crew *c);
 
-/* Leader and helpers of an open crew, 2..CREW_SIZE_MAX and never more than processors: one thread
- * more makes all wait for it. */
+/* Leader and helpers: 1 when it is not open, else up to CREW_SIZE_MAX and never more than
+ * processors: one thread more makes all wait for it. */
 #define CREW_SIZE_MAX 4
 size_t crew_size(const struct crew *c);
 
