@@ -243,17 +243,22 @@ VEC_INLINE void vec_add_norm(float *x, const float *residual, size_t n_rows, siz
 
 /* ---- rows for a product ---- */
 
+/* Two at a time, as each minimum waits for the one before. */
 VEC_INLINE void range_of(const float *x, size_t k, float *lowest, float *highest)
 {
-    vf low = vf_zero(), high = vf_zero();
+    vf low = vf_zero(), high = vf_zero(), low_too = low, high_too = high;
     size_t i = 0;
 
-    for (; i + VF_LANES <= k; i += VF_LANES) {
-        vf v = vf_load(x + i);
+    for (; i + 2 * VF_LANES <= k; i += 2 * VF_LANES) {
+        vf one = vf_load(x + i), other = vf_load(x + i + VF_LANES);
 
-        low = vf_min(low, v);
-        high = vf_max(high, v);
+        low = vf_min(low, one);
+        high = vf_max(high, one);
+        low_too = vf_min(low_too, other);
+        high_too = vf_max(high_too, other);
     }
+    low = vf_min(low, low_too);
+    high = vf_max(high, high_too);
     *lowest = -vf_most(vf_sub(vf_zero(), low));
     *highest = vf_most(high);
     for (; i < k; i++) {
