@@ -213,7 +213,17 @@ eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
 	@scripts/evaluate
 
 results: all  ## make docs/results.md from ../shared/data
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
 	@scripts/results
+
+.PHONY: bench-ingest precisions
+bench-ingest: all  ## ingest end to end beside embedding alone, on ../shared/data
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
+	@scripts/bench-ingest
+
+precisions: all  ## what bf16 and int8 cost in quality, on ../shared/data
+	@$(MAKE) --no-print-directory V=release build/release/bench/compare_precisions
+	@scripts/precisions
 
 $(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
