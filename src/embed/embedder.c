@@ -203,6 +203,8 @@ static int open_remote(struct embedder **out, const struct remote_options *o)
                                      .dim = info->dim,
                                      .max_tokens = info->max_tokens,
                                      .pooling = "",
+                                     .query_prefix = "",
+                                     .document_prefix = "",
                                      .precision = "remote"};
     *out = e;
     e = NULL; /* handed over */

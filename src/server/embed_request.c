@@ -299,10 +299,24 @@ static void find_frame(struct reading *g)
     g->sep = ends[1].id;
 }
 
+/* Vectors of a server are its own to give: we would add prefixes and lose what it can do. */
+static int check_local(struct reading *g)
+{
+    if (strcmp(g->info->kind, "local") == 0)
+        return ERR_OK;
+    g->status = 501;
+    g->code = "not_local";
+    return FAIL(ERR_UNSUPPORTED,
+                "there is no encoder here: texts are embedded by another server (embed.kind is "
+                "\"%s\"); ask that one",
+                g->info->kind);
+}
+
 static int read_all(struct reading *g, const json_t *tree)
 {
     int rc = ERR_OK;
 
+    TRY(check_local(g));
     if (!json_is_object(tree))
         return FAIL(ERR_ARGUMENT, "the request must be a JSON object");
     find_frame(g);

@@ -18,6 +18,8 @@
  *   normalize (true)            /embed     vectors of length 1
  *   dimensions                  both       the model's own, nothing else
  *
+ * An embedder that is with a server has no token ids, and every request is refused (501).
+ *
  * Errors   every failure tells its status, code and member in `why`; the text is err_text().
  * Threads  free of state; takes milliseconds for large bodies, so a worker does those.
  */

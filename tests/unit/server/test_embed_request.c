@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "base/err.h"
+#include "embed/remote.h"
 #include "text/wordpiece.h"
 #include "unit/embed/tiny_model.h"
 
@@ -262,4 +263,23 @@ Test(embed_request, a_reply_that_might_not_fit_is_refused)
     read_ok(DIALECT_OPENAI, coded);
     mem_free(floats);
     mem_free(coded);
+}
+
+Test(embed_request, an_embedder_that_is_with_a_server_is_no_encoder)
+{
+    struct remote_options away = {.kind = REMOTE_OPENAI,
+                                  .url = "http://127.0.0.1:1/v1",
+                                  .model = "org/name",
+                                  .timeout_ms = 100,
+                                  .batch = 1,
+                                  .known_dim = 4};
+    struct embedder_options o = {.remote = &away};
+
+    for (int i = 0; i < 2; i++) { /* without a tokenizer, and with one */
+        away.tokenizer_dir = i ? m.dir : NULL;
+        embedder_close(e);
+        cr_assert_eq(embedder_open(&e, &o), ERR_OK, "%s", err_text());
+        expect_refused(DIALECT_OPENAI, "{\"input\":\"a b\"}", 501, "not_local", "-", "embed.kind");
+        expect_refused(DIALECT_TEI, "{\"inputs\":[[2,3]]}", 501, "not_local", "-", "embed.kind");
+    }
 }
