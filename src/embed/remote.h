@@ -6,17 +6,19 @@
  *          asks for: when the server is not reached or hangs up, and on 408, 429, 500, 502, 503 and
  *          504. Any other status, and a reply that is not what it should be, is final. Nothing
  *          waits beyond its time.
- * Breaker  five failures in a row (statuses 4xx are none) and calls fail at once; see
- * net/breaker.h. The probe is a request of our own with one short text and REMOTE_PROBE_MS, so that
- * a large batch cannot hold it up. Name     the fingerprint is model, dimension and prefixes: the
- * same model behind another URL, or in the other shape, gives the same vectors. A hash of a probe's
- * vector would change with the server's hardware and precision, so another model that hides behind
- * the same name and dimension is not seen. Start    a server that is away when we open is no
- * failure if the model's name is given and its dimension is given or known (`known_dim`); it is
- * looked at again when it is needed. Errors   ERR_TIMEOUT when time was up, else ERR_UNAVAILABLE,
- * whatever the server did; both name it and say what was wrong. The key is in none of them. Threads
- * any number of calls at once; batches of one call run on REMOTE_AT_ONCE - 1 threads of the
- * module's own and the caller's.
+ * Breaker  five failures in a row (statuses 4xx are none) and calls fail at once: net/breaker.h.
+ *          The probe is a request of our own with one short text and REMOTE_PROBE_MS, so that a
+ *          large batch cannot hold it up.
+ * Name     the fingerprint is model, dimension and prefixes: the same model behind another URL, or
+ *          in the other shape, gives the same vectors. A hash of a probe's vector would change
+ *          with the server's hardware and precision, so another model that hides behind the same
+ *          name and dimension is not seen.
+ * Start    a server that is away when we open is no failure if the model's name is given and its
+ *          dimension is given or known (`known_dim`); it is looked at again when it is needed.
+ * Errors   ERR_TIMEOUT when time was up, else ERR_UNAVAILABLE, whatever the server did; both name
+ *          it and say what was wrong. The key is in none of them.
+ * Threads  any number of calls at once; batches of one call run on REMOTE_AT_ONCE - 1 threads of
+ *          the module's own and the caller's.
  */
 #pragma once
 #include <stdbool.h>

@@ -8,9 +8,10 @@
  *            int8  int8_t   [k/4][32][4]
  * int8     weight = scale[output] * q with q in -127..127, symmetric per output; an input is
  *          scale[row] * (q - zero[row]) with q in 0..255, so that GELU's lopsided rows use the
- * whole range: half the error of symmetric ones. Sums are exact in 32 bits up to MATRIX_INPUTS_MAX
- * inputs, so every level gives the same ones. Memory   panels, then bias, scale and sum, each from
- * a 64-byte line on. Threads  immutable once packed.
+ *          whole range: half the error of symmetric ones. Sums are exact in 32 bits up to
+ *          MATRIX_INPUTS_MAX inputs, so every level gives the same ones.
+ * Memory   panels, then bias, scale and sum, each from a 64-byte line on.
+ * Threads  immutable once packed.
  */
 #pragma once
 #include <stdbool.h>
@@ -51,7 +52,7 @@ struct matrix matrix_at(enum precision p, size_t n, size_t k, const void *memory
  * become one product.
  *   w       [n, k] row per output, as checkpoints have it
  *   memory  that of matrix_at, writable, zeroed before the first call
- * False when a value is not finite.                                                              */
+ * False when a value is not finite. */
 bool matrix_pack(const struct matrix *m, const float *w, const float *bias, size_t n, float factor,
                  size_t first, void *memory);
 

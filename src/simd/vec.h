@@ -1,7 +1,7 @@
 /* vec.h - a vector of floats, as wide as the instructions this file is compiled for.
  *
- * The whole vocabulary of the fast kernels: vec_*.h are written in it once, and kernels_avx2.c,
- * kernels_avx512.c and kernels_neon.c build them three times. Without any of these instructions a
+ * The whole vocabulary of the fast kernels: vec_*.h are written in it once, and each of the
+ * files kernels_*.c builds them for its level. Without any of these instructions a
  * vector is one plain float, which lets the kernels' own logic be tested without them.
  *
  * VF_LANES    floats in a vector.

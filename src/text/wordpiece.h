@@ -44,11 +44,12 @@ void wordpiece_freeze(const struct wordpiece *w, struct buf *out);
 
 /* A tokenizer over frozen bytes; it gives the same tokens and digest as the one that was frozen.
  * Each byte is looked at once (bounds), next to nothing is copied.
- *   bytes   all that wordpiece_freeze gave, aligned to 64 bytes, borrowed and unchanged until
- * wordpiece_close ERR_FORMAT for another version, for bytes that are not aligned, and for those
- * that are cut or do not hang together. Whoever keeps such bytes checks them against a checksum:
- * altered ones that still hang together give other tokens, though never a read out of bounds or an
- * id beyond wordpiece_vocab_size. */
+ *   bytes   all that wordpiece_freeze gave, aligned to 64 bytes, borrowed, and unchanged until
+ *           wordpiece_close
+ * ERR_FORMAT for another version, for bytes that are not aligned, and for those that are cut or do
+ * not hang together. Whoever keeps such bytes checks them against a checksum: altered ones that
+ * still hang together give other tokens, though never a read out of bounds or an id beyond
+ * wordpiece_vocab_size. */
 int wordpiece_thaw(struct wordpiece **out, struct str bytes);
 
 /* Tokens of a text between [CLS] and [SEP], cut so that they are at most `cap` with both.
