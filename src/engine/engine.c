@@ -61,7 +61,7 @@ static void open_static_encoders(struct engine *e)
         .embedder = e->embedder,
         .pool = e->pool,
         .data_dir = e->config.data,
-        .off = strcmp(e->config.embed.standin, "off") == 0 || !embedder_tokenizer(e->embedder),
+        .off = strcmp(e->config.embed.standin, "off") == 0 || embedding_is_remote(&e->config),
     };
 
     e->static_encoders = static_encoders_new(&o);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "engine/embedding.h"
 #include "engine/engine.h"
 #include "query/query.h"
 #include "text/wordpiece.h"
@@ -115,7 +116,7 @@ int question_vector(struct engine *e, const struct query *q, const struct trace 
     *stood_in = false;
     if (static_encoders_off(e->static_encoders) && insists)
         return none_there(q);
-    if (!embedder_tokenizer(e->embedder))
+    if (embedding_is_remote(&e->config)) /* whether or not we have its tokenizer */
         return ask_server(e, q, trace, mem, out, stood_in);
     n_tokens = count_tokens(e, q->question);
     if (!insists && (q->cache == QUERY_CACHE_ONLY || !is_short_of_time(e, q, trace, n_tokens)))

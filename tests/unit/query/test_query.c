@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include "support/remote_world.h"
+#include "unit/embed/tiny_model.h"
 
 static const char capital[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
 
@@ -196,6 +197,28 @@ Test(query, without_its_embedding_server_a_hybrid_answer_comes_from_words_and_sa
     cr_expect_eq(reply.ans.cache, CACHE_HIT, "a whole answer is");
     world_forget(&reply);
     remote_world_close(&r);
+}
+
+Test(query, a_tokenizer_of_our_own_makes_no_encoder_of_an_embedding_server)
+{
+    struct remote_world r;
+    struct world_reply reply;
+    struct tiny_model m;
+
+    tiny_open(&m);
+    remote_world_prepare(&r, "openai");
+    cr_assert_eq(config_set(&r.w.config, "model.path", m.dir, "test"), ERR_OK);
+    world_reopen(&r.w);
+    cr_assert_not_null(embedder_tokenizer(r.w.engine->embedder));
+    cr_expect(static_encoders_off(r.w.engine->static_encoders));
+    fill(&r.w);
+    fake_embed_fail(&r.server, FAKE_500, 0);
+    world_ask(&r.w, capital, &reply);
+    cr_expect_str_eq(degraded_of(&reply), "embed");
+    cr_expect(strstr(json_string_value(json_object_get(reply.json, "answer")), "4.5 percent"));
+    world_forget(&reply);
+    remote_world_close(&r);
+    tiny_close(&m);
 }
 
 Test(query, without_its_embedding_server_a_question_by_vectors_fails_and_one_by_words_does_not)
