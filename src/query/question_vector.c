@@ -71,10 +71,18 @@ static bool is_short_of_time(const struct engine *e, const struct query *q,
     return waiting_ms > STAND_IN_WAIT_MS;
 }
 
+/* Names that are no collection's are not asked for: they would be kept for ever. */
+static struct static_encoder *encoder_of(struct engine *e, const struct query *q)
+{
+    if (retriever_epoch(e->retriever, q->tenant, q->collection) == 0)
+        return NULL;
+    return static_encoders_get(e->static_encoders, q->tenant, q->collection);
+}
+
 /* False: there is no static encoder. *out stays NULL when it knows no token of the question. */
 static bool stand_in(struct engine *e, const struct query *q, struct arena *mem, float **out)
 {
-    struct static_encoder *s = static_encoders_get(e->static_encoders, q->tenant, q->collection);
+    struct static_encoder *s = encoder_of(e, q);
     struct token *tokens = ARENA_ARRAY(mem, struct token, STATIC_TOKENS_MAX);
     float *vector = arena_alloc(mem, embedder_info(e->embedder)->dim * sizeof *vector);
     size_t n = wordpiece_encode(embedder_tokenizer(e->embedder), q->question, tokens,
