@@ -10,8 +10,9 @@
  * deadline that has passed counts. "cache":"only" always takes the encoder: it asks for what a full
  * run stored. With embed.static = off every question takes it.
  *
- * When a server embeds there is no static encoder, whether or not its tokenizer is here: the server
- * is waited for as long as the deadline allows, and a hybrid question whose server fails goes by its words.
+ * When a server embeds there is no static encoder, even where its tokenizer is here. The server is
+ * waited for as long as the deadline allows, and a hybrid question whose server fails goes by its
+ * words.
  *
  * Threads  locked.
  */
