@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "embed/model.h"
+#include "embed/pace.h"
 #include "embed/pooling.h"
 #include "embed/precision.h"
 #include "embed/remote.h"
@@ -44,6 +46,7 @@ struct embedder {
     struct digest fingerprint;
     char *name, *model_dir, *query_prefix, *document_prefix;
     size_t batch_tokens; /* BATCH_TOKENS, or one longest text */
+    struct pace pace;    /* of questions */
     pthread_mutex_t mu;  /* guards the field below */
     struct scratch *idle;
 };
@@ -193,6 +196,7 @@ static int open_remote(struct embedder **out, const struct remote_options *o)
     const struct remote_info *info;
 
     pthread_mutex_init(&e->mu, NULL);
+    pace_init(&e->pace);
     TRY(remote_open(&e->remote, o));
     info = remote_info(e->remote);
     e->info = (struct embedder_info){.kind = info->kind,
@@ -221,6 +225,7 @@ static int open_local(struct embedder **out, const struct embedder_options *o)
     struct model_files files = {0};
 
     pthread_mutex_init(&e->mu, NULL);
+    pace_init(&e->pace);
     e->model_dir = mem_strdup(o->model_dir);
     e->name = last_part(o->model_dir);
     e->kernels = simd_get();
@@ -255,6 +260,7 @@ void embedder_close(struct embedder *e)
         e->idle = next;
     }
     pthread_mutex_destroy(&e->mu);
+    pace_done(&e->pace);
     remote_close(e->remote);
     model_close(&e->model);
     mem_free(e->name);
@@ -318,18 +324,20 @@ static int no_direction(const struct embedder *e)
                 e->model_dir);
 }
 
-/* One text on this thread and what workers are idle. */
+/* One text on this thread and, if that is faster now, on what workers are idle. */
 static const float *encode_one(struct embedder *e, struct pool *pool, struct scratch *s, size_t n)
 {
     uint32_t length = (uint32_t)n;
     struct bert_call call = {.kernels = e->kernels};
+    uint64_t since = clock_ns();
     const float *rows;
 
-    if (crew_open(s->crew, pool))
+    if (pool && pace_with_helpers(&e->pace) && crew_open(s->crew, pool))
         call.crew = s->crew;
     rows = bert_encode(e->model.bert, &call, s->ids, &length, 1, s->memory);
     if (call.crew)
         crew_close(s->crew);
+    pace_took(&e->pace, call.crew != NULL, n, clock_ns() - since);
     return rows;
 }
 
