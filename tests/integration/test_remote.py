@@ -356,7 +356,9 @@ def different_questions_of_a_batch_share_requests():
         status, reply = r.ask("POST", "/query/batch", {
             "questions": ["What is the minimum CET1 ratio, asker %d?" % i for i in range(64)]})
         assert status == 200, reply
-        assert all(a["degraded"] == [] and "4.5 percent" in a["answer"] for a in reply["results"]), reply
+        for i, answer in enumerate(reply["results"]):
+            assert answer["degraded"] == [], (i, answer)
+            assert answer["sources"][0]["scores"]["vector"] > 0.3, (i, answer)
         print("# 64 questions: %d requests, %d texts at most" % (server.n_requests, server.most))
         assert server.n_requests <= 48 and server.most > 1, (server.n_requests, server.most)
     server.die()
