@@ -36,7 +36,7 @@
 
 #define REMOTE_TRIES          4
 #define REMOTE_AT_ONCE        4
-#define REMOTE_QUESTION_CALLS 4
+#define REMOTE_QUESTION_CALLS 4 /* remote.c has the figures */
 #define REMOTE_BATCH_MAX      2048
 #define REMOTE_PROBE_MS       1500
 #define REMOTE_MAX_TOKENS     512 /* of a model that does not say */
