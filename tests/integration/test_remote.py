@@ -153,7 +153,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.fine(ask)
 
     def fault_slow_poison(self, ask):
-        self.server.owner.pause(0.1)
+        self.server.owner.pause(0.05)
         self.fault_poison(ask)
 
 
@@ -163,6 +163,7 @@ FAULTS = ["silent", "late", "cut", "garbage", "page", "wrong_type", "429", "500"
 
 class QuietServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # of five, more that connect at once wait a second
 
     def handle_error(self, request, client_address):
         pass  # a client that has left
