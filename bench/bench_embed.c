@@ -3,11 +3,12 @@
  *   bench_embed MODEL_DIR [--precision f32|bf16|int8] [--threads N] [--runs N]
  *   bench_embed MODEL_DIR --precision P [--threads N] --serve
  *
- * The first prints a table: a text of 12, 32 and 128 tokens, and 64 passages of 128, with every
- * precision that the encoder opens (or the one named), beside the floor: the operations of the
- * case at the peak of one core, measured in the same run. Cases and peaks take turns, so that a
- * noisy machine disturbs all alike; minimum and median of N turns (default 9). Texts go in, so our
- * tokenizer's microseconds are in our times.
+ * The first prints a table: a text of 12, 32 and 128 tokens, 64 passages of 128, and 8 questions of
+ * 12 as one batch and one by one, with every precision that the encoder opens (or the one named),
+ * beside the floor: the operations of the case at the peak of one core, measured in the same run.
+ * The last line of a precision says what gathering local questions into batches would gain. Cases
+ * and peaks take turns, so that a noisy machine disturbs all alike; minimum and median of N turns
+ * (default 9). Texts go in, so our tokenizer's microseconds are in our times.
  *
  * The second is for bench/peers/compare.py: embed_serve.h says what it speaks.
  */
@@ -32,13 +33,20 @@ struct options {
     bool serve;
 };
 
+typedef int (*run_fn)(struct embed_case *c, struct encoder *en, struct nanoseconds *out);
+
+enum { ONE_BATCH = 4, ONE_BY_ONE = 5 }; /* in shapes */
+
 static const struct {
     const char *name;
     size_t n_texts, n_tokens;
-} shapes[] = {{"12 tokens", 1, 12},
-              {"32 tokens", 1, 32},
-              {"128 tokens", 1, 128},
-              {"64 x 128 tokens", 64, 128}};
+    run_fn run;
+} shapes[] = {{"12 tokens", 1, 12, case_run},
+              {"32 tokens", 1, 32, case_run},
+              {"128 tokens", 1, 128, case_run},
+              {"64 x 128 tokens", 64, 128, case_run},
+              [ONE_BATCH] = {"8 x 12, batch", 8, 12, case_run},
+              [ONE_BY_ONE] = {"8 x 12, one by one", 8, 12, case_run_one_by_one}};
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 struct table {
@@ -94,7 +102,7 @@ static void take_turns(struct table *t, int n_runs)
     for (int r = -1; r < n_runs; r++) { /* run -1 warms up */
         measure_peaks(t);
         for (size_t i = 0; i < N_SHAPES; i++) {
-            or_stop(case_run(&t->cases[i], &t->en, &took));
+            or_stop(shapes[i].run(&t->cases[i], &t->en, &took));
             if (r >= 0)
                 t->ms[i][r] = (double)took.wall / 1e6;
         }
@@ -120,6 +128,15 @@ static void report(struct table *t, int n_runs)
     }
 }
 
+/* Minima of the same run, so a noisy machine disturbs the ratio little. */
+static void report_batching(const struct table *t)
+{
+    double batch = t->ms[ONE_BATCH][0], one_by_one = t->ms[ONE_BY_ONE][0];
+
+    printf("%-5s 8 questions of 12 tokens, one by one / as one batch: %.2f / %.2f ms = %.2f\n",
+           peak_name(t->en.precision), one_by_one, batch, one_by_one / batch);
+}
+
 static void print_peaks(const struct table *t)
 {
     printf("peak of one core, 10^9 operations a second:");
@@ -143,6 +160,7 @@ static bool run_table(struct table *t, const struct options *o, const char *prec
         make_case(t, i);
     take_turns(t, o->n_runs);
     report(t, o->n_runs);
+    report_batching(t);
     for (size_t i = 0; i < N_SHAPES; i++)
         case_done(&t->cases[i]);
     encoder_close(&t->en);

@@ -42,6 +42,9 @@ void case_done(struct embed_case *c);
 /* Encodes every text: one as a question, more as passages. */
 int case_run(struct embed_case *c, struct encoder *en, struct nanoseconds *out);
 
+/* Every text as a question, one after the other. */
+int case_run_one_by_one(struct embed_case *c, struct encoder *en, struct nanoseconds *out);
+
 /* The least time one core could take: products at the peak of the precision (f32 where there is
  * none), attention at that of f32.
  *   peaks  [PEAK_N] operations a second   */

@@ -140,6 +140,7 @@ static void write_embed_metrics(const struct embedder *e, struct buf *out)
                   (double)s.failures);
     metrics_total(out, "ragd_embed_retries_total", "Requests that were tries again.",
                   (double)s.retries);
+    metrics_gauge(out, "ragd_embed_waiting", "Questions that wait for a request.", s.waiting);
     metrics_gauge(out, "ragd_embed_breaker_open", "1: the embedding server is left alone.", s.open);
 }
 

@@ -104,6 +104,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.owner.pause(5)
         self.fine(ask)
 
+    def fault_slow(self, ask):
+        self.server.owner.pause(0.1)
+        self.fine(ask)
+
     def fault_cut(self, ask):
         data = json.dumps(self.reply_to(ask)).encode()
         self.send_response(200)
@@ -148,6 +152,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.fine(ask)
 
+    def fault_slow_poison(self, ask):
+        self.server.owner.pause(0.05)
+        self.fault_poison(ask)
+
 
 FAULTS = ["silent", "late", "cut", "garbage", "page", "wrong_type", "429", "500", "endless",
           "wrong_dimension", "nan"]
@@ -155,6 +163,7 @@ FAULTS = ["silent", "late", "cut", "garbage", "page", "wrong_type", "429", "500"
 
 class QuietServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # of five, more that connect at once wait a second
 
     def handle_error(self, request, client_address):
         pass  # a client that has left
@@ -310,6 +319,7 @@ def answers(kind):
         assert version["model"] == "fake/words", version
         _, page = r.ask("GET", "/metrics")
         assert "ragd_embed_breaker_open 0" in page, page
+        assert "ragd_embed_waiting 0" in page, page
         assert server.keys == {"Bearer " + KEY}, server.keys
     server.die()
 
@@ -335,6 +345,38 @@ def a_long_document_goes_in_batches_that_the_server_takes():
         assert 1 < server.most <= 8, server.most
         status, reply, _ = r.query("What does clause 1234 say?", k=3)
         assert status == 200 and reply["degraded"] == [], reply
+    server.die()
+
+
+@test
+def different_questions_of_a_batch_share_requests():
+    server = Embedding()
+    with Ragd(server) as r:
+        r.fill()
+        server.fault, server.n_requests, server.most = "slow", 0, 0
+        status, reply = r.ask("POST", "/query/batch", {
+            "questions": ["What is the minimum CET1 ratio, asker %d?" % i for i in range(64)]})
+        assert status == 200, reply
+        for i, answer in enumerate(reply["results"]):
+            assert answer["degraded"] == [], (i, answer)
+            assert answer["sources"][0]["scores"]["vector"] > 0.3, (i, answer)
+        print("# 64 questions: %d requests, %d texts at most" % (server.n_requests, server.most))
+        assert server.n_requests <= 48 and server.most > 1, (server.n_requests, server.most)
+    server.die()
+
+
+@test
+def a_question_that_the_server_refuses_fails_no_other():
+    server = Embedding()
+    with Ragd(server) as r:
+        r.fill()
+        server.fault = "slow_poison"
+        status, reply = r.ask("POST", "/query/batch", {
+            "questions": ["Minimum CET1 ratio, %s %d?" % ("poison" if i % 10 == 7 else "asker", i)
+                          for i in range(64)]})
+        assert status == 200, reply
+        for i, answer in enumerate(reply["results"]):
+            assert answer["degraded"] == (["embed"] if i % 10 == 7 else []), (i, answer)
     server.die()
 
 

@@ -1,4 +1,5 @@
-/* race_remote.c - one remote embedder used by many threads while its server fails and comes back.
+/* race_remote.c - one remote embedder used by many threads while its server fails and comes back:
+ * documents, then questions that share requests.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 struct race {
     struct fake_embed server;
     struct remote *remote;
-    atomic_int n_right;
+    atomic_int n_right, n_answered;
 };
 
 static void use_remote(void *arg, size_t i)
@@ -37,11 +38,41 @@ static void use_remote(void *arg, size_t i)
     remote_stats_get(r->remote, &stats);
 }
 
+/* The breaker may be open. */
+static void come_back(struct race *r)
+{
+    static const struct str text = {"word", 4};
+    float v[FAKE_DIM];
+
+    r->server.fault = FAKE_FINE;
+    while (remote_embed(r->remote, &text, 1, 5000, v) < 0)
+        usleep(10000);
+    r->server.fault = FAKE_REFUSES_WORD;
+}
+
+/* Some have so little time that they leave while another one's request has their text. */
+static void ask_question(void *arg, size_t i)
+{
+    struct race *r = arg;
+    struct arena *mem = arena_new(0);
+    char text[32];
+    float *v;
+
+    snprintf(text, sizeof text, "%s %zu", i % 50 == 31 ? "poison" : "question", i);
+    if (remote_query(r->remote, str_of(text), i % 7 == 3 ? 1 : 5000, mem, &v) == ERR_OK) {
+        CHECK(v[0] > 0);
+        r->n_answered++;
+    } else {
+        CHECK(*err_text());
+    }
+    arena_free(mem);
+}
+
 int main(void)
 {
     static struct race r;
     char url[128];
-    struct pool *pool = pool_new("race", 6, 64);
+    struct pool *pool = pool_new("race", 6, 64), *askers = pool_new("ask", 16, 64);
     struct remote_options o = {.kind = REMOTE_TEI, .timeout_ms = 10000, .batch = 3};
 
     fake_embed_start(&r.server);
@@ -49,6 +80,10 @@ int main(void)
     CHECK(remote_open(&r.remote, &o) == ERR_OK);
     pool_each(pool, ROUNDS, use_remote, &r);
     CHECK(r.n_right > 0);
+    come_back(&r);
+    pool_each(askers, ROUNDS, ask_question, &r);
+    CHECK(r.n_answered > 0);
+    pool_free(askers);
     pool_free(pool);
     remote_close(r.remote);
     fake_embed_stop(&r.server);

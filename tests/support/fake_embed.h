@@ -45,6 +45,7 @@ struct fake_embed {
     atomic_size_t dim, batch_max, n_texts, texts_max; /* texts_max: the most in one request */
     const char *model;                                /* what /info says */
     bool reversed;                                    /* OpenAI: entries in the opposite order */
+    const char *_Atomic holds; /* requests with this word wait until it is another; NULL: none */
     _Atomic bool key_was_right, asked_dimensions, asked_base64;
 };
 
@@ -196,6 +197,14 @@ static inline bool fake_fail(struct fake_embed *e, int fd, enum fake_fault fault
     }
 }
 
+static inline void fake_hold(struct fake_embed *e, struct str body)
+{
+    const char *word;
+
+    while ((word = e->holds) && memmem(body.p, body.n, word, strlen(word)) && !e->http.stopping)
+        usleep(1000);
+}
+
 static inline bool fake_embed_fn(struct fake_http *f, int fd, int i, struct str head,
                                  struct str body)
 {
@@ -204,6 +213,7 @@ static inline bool fake_embed_fn(struct fake_http *f, int fd, int i, struct str 
     char info[256];
 
     (void)i;
+    fake_hold(e, body);
     e->key_was_right = memmem(head.p, head.n, "Authorization: Bearer sesame-42\r\n", 33) != NULL;
     if (e->fail_first > 0 && --e->fail_first == 0)
         e->fault = FAKE_FINE; /* this one still fails */

@@ -234,6 +234,129 @@ Test(remote, cuts_a_text_to_what_the_model_takes)
     bench_close(&b);
 }
 
+/* ---- questions at the same time ---- */
+
+#define N_ASKERS 20
+
+struct asking {
+    struct bench *b;
+    char text[32];
+    float vector[FAKE_DIM];
+    int rc;
+    char reason[ERR_TEXT_MAX];
+    pthread_t thread;
+};
+
+static void *ask_main(void *arg)
+{
+    struct asking *a = arg;
+    struct arena *mem = arena_new(0);
+    float *v;
+
+    a->rc = remote_query(a->b->r, str_of(a->text), 0, mem, &v);
+    snprintf(a->reason, sizeof a->reason, "%s", err_text());
+    if (a->rc == ERR_OK)
+        memcpy(a->vector, v, sizeof a->vector);
+    arena_free(mem);
+    return NULL;
+}
+
+static size_t n_waiting(struct bench *b)
+{
+    struct remote_stats s;
+
+    remote_stats_get(b->r, &s);
+    return s.waiting;
+}
+
+/* All ask while the server answers nobody, one of them something that it refuses if `bad`. Returns
+ * how many requests there were. */
+static int ask_together(struct bench *b, struct asking *askers, bool bad)
+{
+    b->server.texts_max = 0;
+    b->server.http.n_requests = 0;
+    b->server.holds = "";
+    for (int i = 0; i < N_ASKERS; i++) {
+        struct asking *a = &askers[i];
+
+        *a = (struct asking){.b = b};
+        snprintf(a->text, sizeof a->text, i == 9 && bad ? "poison" : "question %d", i);
+        cr_assert_eq(pthread_create(&a->thread, NULL, ask_main, a), 0);
+        while (b->server.http.n_requests <= i && i < REMOTE_QUESTION_CALLS)
+            usleep(1000);
+    }
+    while (n_waiting(b) < 2 && b->server.http.n_requests == REMOTE_QUESTION_CALLS)
+        usleep(1000);
+    b->server.holds = NULL;
+    for (int i = 0; i < N_ASKERS; i++)
+        pthread_join(askers[i].thread, NULL);
+    return b->server.http.n_requests;
+}
+
+Test(remote, questions_that_wait_share_a_request)
+{
+    struct bench b;
+    struct asking askers[N_ASKERS];
+    int n;
+
+    bench_open(&b, REMOTE_OPENAI);
+    n = ask_together(&b, askers, false);
+    cr_expect_lt(n, N_ASKERS);
+    cr_expect_gt(b.server.texts_max, 1);
+    for (int i = 0; i < N_ASKERS; i++) {
+        cr_assert_eq(askers[i].rc, ERR_OK, "%s", askers[i].reason);
+        expect_vector_of(askers[i].text, askers[i].vector);
+    }
+    bench_close(&b);
+}
+
+Test(remote, a_question_that_is_refused_fails_no_other)
+{
+    struct bench b;
+    struct asking askers[N_ASKERS];
+
+    bench_open(&b, REMOTE_TEI);
+    fake_embed_fail(&b.server, FAKE_REFUSES_WORD, 0);
+    ask_together(&b, askers, true);
+    for (int i = 0; i < N_ASKERS; i++) {
+        if (strcmp(askers[i].text, "poison") == 0) {
+            cr_expect_eq(askers[i].rc, ERR_UNAVAILABLE);
+            cr_expect(strstr(askers[i].reason, "I do not like this"), "%s", askers[i].reason);
+            continue;
+        }
+        cr_assert_eq(askers[i].rc, ERR_OK, "%s", askers[i].reason);
+        expect_vector_of(askers[i].text, askers[i].vector);
+    }
+    bench_close(&b);
+}
+
+static void *embed_many(void *arg)
+{
+    expect_right(arg, 32);
+    return NULL;
+}
+
+Test(remote, questions_do_not_wait_for_documents)
+{
+    struct bench b;
+    struct asking question = {.b = &b, .text = "a question"};
+    pthread_t documents;
+
+    bench_prepare(&b, REMOTE_OPENAI);
+    b.o.batch = 2;
+    cr_assert_eq(remote_open(&b.r, &b.o), ERR_OK, "%s", err_text());
+    b.server.http.n_requests = 0;
+    b.server.holds = "number"; /* of some_texts */
+    cr_assert_eq(pthread_create(&documents, NULL, embed_many, &b), 0);
+    while (b.server.http.n_requests < REMOTE_AT_ONCE)
+        usleep(1000);
+    ask_main(&question);
+    cr_expect_eq(question.rc, ERR_OK, "%s", question.reason);
+    b.server.holds = NULL;
+    pthread_join(documents, NULL);
+    bench_close(&b);
+}
+
 /* ---- names ---- */
 
 static struct digest name_of(const char *model, size_t dim, const char *prefix)
