@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "simd/bf16.h"
 
 #define LENGTH_BYTES 8
 
@@ -240,15 +241,6 @@ struct file_map safetensors_bytes(const struct safetensors *st)
     return st->file;
 }
 
-static float from_bf16(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
 /* sign 1, exponent 5 (bias 15), fraction 10 */
 static float from_f16(uint16_t half)
 {
@@ -280,7 +272,7 @@ int tensor_read(const struct tensor *t, float *out)
     for (size_t i = 0; i < t->n; i++) {
         uint16_t half = (uint16_t)(t->data[2 * i] | t->data[2 * i + 1] << 8);
 
-        out[i] = t->dtype == DTYPE_F16 ? from_f16(half) : from_bf16(half);
+        out[i] = t->dtype == DTYPE_F16 ? from_f16(half) : bf16_to_float(half);
     }
     return ERR_OK;
 }

@@ -54,19 +54,23 @@ VEC_INLINE void turn(const float *x, size_t stride, size_t n, size_t dim, float 
             to[d * QUERIES + j] = x[j * stride + d];
 }
 
+#define TURN 4 /* columns turned together, so that they are stored together */
+
 /* The same of bf16, two numbers of a column side by side. */
 VEC_INLINE void turn_pairs(const float *x, size_t stride, size_t n, size_t dim, float *to)
 {
-    for (size_t j = 0; j < QUERIES; j++) {
-        uint16_t small[MATRIX_PANEL] = {0};
-
+    for (size_t j = 0; j < QUERIES; j += TURN) {
         for (size_t d = 0; d < dim; d += MATRIX_PANEL) {
             size_t n_here = at_most(MATRIX_PANEL, dim - d);
+            uint32_t pairs[TURN][MATRIX_PANEL / 2] = {{0}};
 
-            if (j < n)
-                prepare_bf16(x + j * stride + d, n_here, small);
-            for (size_t i = 0; i < n_here; i += 2)
-                memcpy(to + (d + i) / 2 * QUERIES + j, small + i, sizeof *to);
+            for (size_t c = 0; c < TURN && j + c < n; c++)
+                prepare_bf16(x + (j + c) * stride + d, n_here, (uint16_t *)pairs[c]);
+            for (size_t i = 0; i < (n_here + 1) / 2; i++) {
+                uint32_t side_by_side[TURN] = {pairs[0][i], pairs[1][i], pairs[2][i], pairs[3][i]};
+
+                memcpy(to + (d / 2 + i) * QUERIES + j, side_by_side, sizeof side_by_side);
+            }
         }
     }
 }
