@@ -1,6 +1,7 @@
 #include "server/conn.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -13,6 +14,9 @@
 
 /* A connection that asks nothing more is kept this long. */
 #define IDLE_MS 75000
+/* While the server stops, a new connection has this long to send its first request: a busy client
+ * may be a while between connecting and sending. */
+#define FIRST_REQUEST_MS 1500
 /* How long what still arrives after the last reply is thrown away, so that a close does not reset
  * the connection under a reply that the client has not read. */
 #define LINGER_MS 2000
@@ -42,6 +46,7 @@ struct conn {
     uint64_t first_ns;       /* first byte of this request; 0: none yet */
     int64_t began_ms;        /* when this request's first byte came */
     int64_t deadline_ms;     /* of the state; 0: none */
+    int64_t accepted_ms;     /* 0 after its first request */
     int64_t send_by_ms;      /* what waits to be sent must be gone by then; 0: nothing waits */
 };
 
@@ -396,6 +401,7 @@ void conn_answered(struct conn *c, bool keep_alive)
         linger(c);
         return;
     }
+    c->accepted_ms = 0;
     await_head(c);
     if (!c->feeding)
         next_request(c);
@@ -458,6 +464,19 @@ static void timed_out(struct conn *c)
     refuse(c, 408, "timeout", "the request was not whole in time (limits.receive_s)");
 }
 
+/* While the server stops: nothing has come, and nobody is about to send the request for which this
+ * connection was just made. */
+static bool may_hang_up(const struct conn *c)
+{
+    int64_t age_ms = c->loop->now_ms - c->accepted_ms;
+    int n_unread = 0;
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&c->u.handle, &fd) == 0)
+        (void)ioctl(fd, FIONREAD, &n_unread);
+    return n_unread == 0 && (c->accepted_ms == 0 || age_ms >= FIRST_REQUEST_MS);
+}
+
 void conn_tick(struct conn *c)
 {
     int64_t now = c->loop->now_ms;
@@ -467,7 +486,8 @@ void conn_tick(struct conn *c)
         metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
         conn_abort(c);
     } else if (c->state == HEAD && !c->first_ns) {
-        if (late || (c->loop->draining && !c->loop->has_tcp && !c->loop->has_local))
+        if (late ||
+            (c->loop->draining && !c->loop->has_tcp && !c->loop->has_local && may_hang_up(c)))
             conn_abort(c); /* idle */
     } else if (c->state == HEAD && late) {
         timed_out(c);
@@ -528,6 +548,7 @@ static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
     }
     metrics_count(s->metrics, COUNT_CONNECTIONS);
     await_head(c);
+    c->accepted_ms = l->now_ms;
     c->deadline_ms = l->now_ms + config_of(c)->limits.receive_s * 1000;
     if (n > config_of(c)->limits.connections) {
         metrics_count(s->metrics, COUNT_CONNECTIONS_REFUSED);
