@@ -32,7 +32,8 @@ int encoder_open(struct encoder *out, const char *model_dir, const char *precisi
                   precision, embedder_info(en.e)->precision);
         goto out;
     }
-    en.pool = n_threads > 1 ? pool_new("bench", n_threads - 1, 256) : NULL; /* the caller helps */
+    en.pool =
+        n_threads > 1 ? pool_new("bench", n_threads, 256) : NULL; /* the caller is one of them */
     en.mem = arena_new(0);
     *out = en;
     en = (struct encoder){0}; /* handed over */

@@ -161,7 +161,7 @@ void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg)
     atomic_init(&e->refs, 1);
     pthread_mutex_init(&e->mu, NULL);
     pthread_cond_init(&e->all_done, NULL);
-    for (int i = 0; i < p->n_threads && (size_t)i + 1 < n; i++) {
+    for (int i = 1; i < p->n_threads && (size_t)i < n; i++) { /* the caller is one of them */
         atomic_fetch_add(&e->refs, 1);
         if (pool_submit(p, QUEUE_BULK, each_help, e) < 0)
             atomic_fetch_sub(&e->refs, 1); /* too busy to help: the caller does it */

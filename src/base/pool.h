@@ -28,8 +28,9 @@ int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
  * many. ERR_CANCELLED when the pool is ending. */
 int pool_submit_again(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
 
-/* fn(arg, i) for i in 0..n-1, spread over the workers and the caller; returns when all are done.
- * Workers take part in the bulk lane, between questions. */
+/* fn(arg, i) for i in 0..n-1, spread over the caller and all workers but one, so that no more
+ * threads compute than the pool has (a third one on two processors cost 5 % of an ingest); returns
+ * when all are done. Workers take part in the bulk lane, between questions. */
 typedef void (*pool_each_fn)(void *arg, size_t i);
 void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg);
 

@@ -672,7 +672,7 @@ static struct remote *remote_new(const struct remote_options *o)
     r->kind = o->kind;
     r->client = http_client_new();
     r->breaker = breaker_new();
-    r->pool = pool_new("embed", REMOTE_AT_ONCE - 1, REMOTE_AT_ONCE);
+    r->pool = pool_new("embed", REMOTE_AT_ONCE, REMOTE_AT_ONCE);
     r->model = mem_strdup(o->model ? o->model : "");
     r->key = o->key && *o->key ? mem_strdup(o->key) : NULL;
     r->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
