@@ -250,3 +250,8 @@ size_t sections_bytes(const struct sections *s)
 {
     return s->map.n;
 }
+
+const char *sections_path(const struct sections *s)
+{
+    return s->path;
+}

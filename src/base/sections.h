@@ -64,4 +64,5 @@ const void *sections_get(const struct sections *s, const char *name, size_t item
 /* Reads every byte: ERR_FORMAT naming the first section whose checksum differs. */
 int sections_verify(const struct sections *s);
 
-size_t sections_bytes(const struct sections *s); /* of the file */
+size_t sections_bytes(const struct sections *s);     /* of the file */
+const char *sections_path(const struct sections *s); /* as it was opened; borrowed */
