@@ -11,7 +11,7 @@
  * Which views: those on the heap, and before them each that is at most SEAL_RATIO times as large as
  * all behind it, or half dead. So a chunk is copied O(log n) times, and there are O(log n) files.
  * When: at once with SEAL_CHUNKS on the heap, else when nothing was written for IDLE_MS, and when
- * the retriever closes (then without the larger ones, so that stopping is quick).
+ * the retriever closes (then without the larger ones, so that it ends soon).
  *
  * A crash between any two steps leaves the manifest that counted before, its files, and the changes
  * since: nothing is lost, at most merged again. No reader walks bytes that are changed: a graph is
@@ -38,8 +38,10 @@
 /* Eight: a large graph is searched beside at most a small one, and a chunk is still copied some ten
  * times in a collection of a million. */
 #define SEAL_RATIO 8
-#define IDLE_MS    1000
-#define NICENESS   10
+#define CLOSING_MOST                                                                               \
+    16384 /* chunks and documents that are merged while somebody waits for the end */
+#define IDLE_MS  1000
+#define NICENESS 10
 
 struct sealer {
     struct retriever *r;
@@ -77,19 +79,22 @@ static size_t unsealed(const struct snapshot *s)
     return n;
 }
 
-/* The first view to be merged. `all`: larger ones before the heap's too. */
-static size_t choose_from(const struct snapshot *s, bool all)
+/* The first view to be merged; of those in files, as far as they and what is behind stay within
+ * `most`. */
+static size_t choose_from(const struct snapshot *s, size_t most)
 {
-    size_t from = s->n_views, size = 0;
+    size_t from = s->n_views, size = 0, after = 0;
 
     while (from > 0 && !s->views[from - 1].segment->file)
         size += view_living(&s->views[--from]);
-    while (all && from > 0 && from < s->n_views &&
-           view_living(&s->views[from - 1]) <= SEAL_RATIO * size)
+    while (from > 0 && from < s->n_views && view_living(&s->views[from - 1]) <= SEAL_RATIO * size &&
+           size + view_living(&s->views[from - 1]) <= most)
         size += view_living(&s->views[--from]);
-    for (size_t i = 0; all && i < from; i++)
-        if (view_is_wasteful(&s->views[i]))
-            return i;
+    for (size_t i = from; i-- > 0;) {
+        after += view_living(&s->views[i]);
+        if (view_is_wasteful(&s->views[i]) && size + after <= most)
+            from = i;
+    }
     return from;
 }
 
@@ -245,7 +250,7 @@ static int take_base(struct pass *p, struct arena *mem)
 }
 
 /* One that changes under it is tried again after the change, which wakes us. */
-static void seal_collection(struct sealer *s, const struct name *name, bool all)
+static void seal_collection(struct sealer *s, const struct name *name, size_t most)
 {
     int rc = ERR_OK;
     struct arena *mem = arena_new(0);
@@ -254,7 +259,7 @@ static void seal_collection(struct sealer *s, const struct name *name, bool all)
     p.tenant = p.name.bytes;
     p.collection = p.name.bytes + strlen(p.tenant) + 1;
     TRY(take_base(&p, mem));
-    p.from = choose_from(p.base, all);
+    p.from = choose_from(p.base, most);
     mark(&p, true);
     rc = seal_steps(&p, mem);
     mark(&p, false);
@@ -312,7 +317,7 @@ static void seal_due(struct sealer *s, enum when when)
         struct snapshot *snap = collection_current(s->r, &names.v[i]);
 
         if (snap && is_due(s, &names.v[i], snap, when))
-            seal_collection(s, &names.v[i], when != SEAL_CLOSING);
+            seal_collection(s, &names.v[i], when == SEAL_CLOSING ? CLOSING_MOST : SIZE_MAX);
         snapshot_unref(snap);
     }
     mem_free(names.v);

@@ -31,7 +31,7 @@ void manifest_new_name(char out[MANIFEST_NAME_MAX], int64_t collection, const ch
 
 /* ---- writing ---- */
 
-static void section_name(char out[SECTION_NAME_MAX + 1], const char *what, size_t i)
+static void view_section(char out[SECTION_NAME_MAX + 1], const char *what, size_t i)
 {
     snprintf(out, SECTION_NAME_MAX + 1, "%s.%zu", what, i);
 }
@@ -40,9 +40,9 @@ static void add_view(struct sections_writer *w, size_t i, const struct manifest_
 {
     char name[SECTION_NAME_MAX + 1];
 
-    section_name(name, "name", i);
+    view_section(name, "name", i);
     sections_add(w, name, v->file, strlen(v->file) + 1, 1);
-    section_name(name, "dead", i);
+    view_section(name, "dead", i);
     sections_add(w, name, v->dead_documents, v->dead_documents ? bitmap_words(v->n_documents) : 0,
                  sizeof(uint64_t));
 }
@@ -70,9 +70,9 @@ static int read_view(const struct sections *s, const char *path, size_t i, struc
     const char *file;
     const uint64_t *dead;
 
-    section_name(name, "name", i);
+    view_section(name, "name", i);
     file = sections_get(s, name, 1, &n_name);
-    section_name(name, "dead", i);
+    view_section(name, "dead", i);
     dead = sections_get(s, name, sizeof *dead, &n_dead);
     if (!file || !dead || n_name < 2 || n_name > MANIFEST_NAME_MAX || file[n_name - 1] ||
         memchr(file, '/', n_name))

@@ -238,7 +238,7 @@ Test(embedded_load, another_recipe_makes_the_index_anew)
 
 Test(embedded_load, a_database_from_a_backup_does_not_take_files_that_are_ahead_of_it)
 {
-    char backup[128], path[128], cmd[300];
+    char backup[96], path[96], cmd[400];
 
     snprintf(backup, sizeof backup, "%s/backup", dir);
     snprintf(path, sizeof path, "%s/ragd.db", dir);

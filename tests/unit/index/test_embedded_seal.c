@@ -80,7 +80,7 @@ Test(embedded_seal, what_dies_in_a_sealed_view_stays_dead, .timeout = 120)
 
 Test(embedded_seal, a_folder_that_cannot_be_written_loses_nothing)
 {
-    char cmd[200];
+    char cmd[300];
     struct arena *mem = arena_new(0);
     struct snapshot *s;
 
