@@ -1,4 +1,4 @@
-#include "index/columns_parts.h"
+#include "index/columns.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "index/bitmap.h"
+#include "index/columns_parts.h"
 
 /* Building is growing. */
 struct columns_builder {

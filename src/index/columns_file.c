@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
