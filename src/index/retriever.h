@@ -16,6 +16,7 @@
  *          is given back before retriever_close.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,15 +51,18 @@ struct search_spec {
     const struct filter *filter; /* NULL: everything */
     int k;                       /* 1..SEARCH_K_MAX */
     int ef;                      /* for a graph index; the exact scan has no use for it */
+    double diversity;            /* 0..1: 1 - lambda of MMR (index/mmr.h); 0: relevance alone */
+    bool collapse;               /* near-duplicates are shown once (index/collapse.h) */
 };
 
 struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
-    double score;         /* what the list is sorted by, best first; ties by chunk id */
+    double score;         /* the list is sorted by it, best first (MMR aside); ties by chunk id */
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
+    uint32_t duplicates;  /* near-duplicates that it stands for */
 };
 
 struct hits {

@@ -9,6 +9,7 @@
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/fusion.h"
+#include "index/ranking.h"
 #include "index/snapshot.h"
 
 /* One search: what its steps share. */
@@ -172,30 +173,33 @@ static void search_words(struct search *s)
 
 /* ---- the answer ---- */
 
-static struct hit hit_of(const struct search *s, const struct candidate *c)
+static struct hit hit_of(const struct search *s, const struct fused *f)
 {
-    const struct segment *seg = s->snap->views[c->view].segment;
-    uint32_t document = seg->document[c->slot];
+    const struct segment *seg = s->snap->views[f->at.view].segment;
+    uint32_t document = seg->document[f->at.slot];
 
-    return (struct hit){.chunk_id = c->chunk_id,
+    return (struct hit){.chunk_id = f->at.chunk_id,
                         .document_id = seg->document_id[document],
                         .version = seg->version[document],
-                        .score = c->score,
-                        .vector_score = NAN,
-                        .keyword_score = NAN};
+                        .score = f->at.score,
+                        .vector_score = f->vector_score,
+                        .keyword_score = f->keyword_score,
+                        .duplicates = f->duplicates};
 }
 
-static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
+/* One list alone, as if it had been fused. */
+static size_t as_fused(const struct topk *list, bool by_vector, struct arena *mem,
+                       struct fused **out)
 {
-    out->n = list->n < (size_t)s->spec->k ? list->n : (size_t)s->spec->k;
-    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
-    for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &list->v[i]);
-        if (list == &s->vectors)
-            out->v[i].vector_score = list->v[i].score;
-        else
-            out->v[i].keyword_score = list->v[i].score;
+    *out = ARENA_ARRAY(mem, struct fused, list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        float score = list->v[i].score;
+
+        (*out)[i] = (struct fused){.at = list->v[i],
+                                   .vector_score = by_vector ? score : NAN,
+                                   .keyword_score = by_vector ? NAN : score};
     }
+    return list->n;
 }
 
 /* The cosine of a chunk that only its words brought; NAN when it has no vector. */
@@ -209,20 +213,30 @@ static float cosine_of(const struct search *s, const struct candidate *c)
     return flat_score(&flat, s->spec->vector, c->slot);
 }
 
+/* All candidates that are ranked, best first. */
+static size_t candidates(struct search *s, struct fused **out)
+{
+    if (s->spec->mode == SEARCH_HYBRID)
+        return fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, ranking_pool(s->spec),
+                      s->mem, out);
+    if (s->spec->mode == SEARCH_VECTOR)
+        return as_fused(&s->vectors, true, s->mem, out);
+    return as_fused(&s->words, false, s->mem, out);
+}
+
 /* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
  */
-static void hits_of_both(struct search *s, struct hits *out)
+static void find_hits(struct search *s, struct hits *out)
 {
     struct fused *v;
 
-    out->n =
-        fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, (size_t)s->spec->k, s->mem, &v);
+    out->n = candidates(s, &v);
+    out->n = ranking_apply(s->snap, s->spec, v, out->n, s->mem);
     out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &v[i].at);
-        out->v[i].vector_score =
-            isnan(v[i].vector_score) ? cosine_of(s, &v[i].at) : v[i].vector_score;
-        out->v[i].keyword_score = v[i].keyword_score;
+        out->v[i] = hit_of(s, &v[i]);
+        if (s->spec->mode == SEARCH_HYBRID && isnan(v[i].vector_score))
+            out->v[i].vector_score = cosine_of(s, &v[i].at);
     }
 }
 
@@ -232,6 +246,8 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
 
     if (spec->k < 1 || spec->k > SEARCH_K_MAX)
         return FAIL(ERR_ARGUMENT, "k is %d; 1 to %d are possible", spec->k, SEARCH_K_MAX);
+    if (!(spec->diversity >= 0 && spec->diversity <= 1))
+        return FAIL(ERR_ARGUMENT, "diversity is %g; it must be from 0 to 1", spec->diversity);
     if (spec->mode == SEARCH_KEYWORD)
         return ERR_OK;
     if (!spec->vector)
@@ -251,20 +267,13 @@ int snapshot_search(struct snapshot *snap, const struct search_spec *spec, struc
 
     if (rc < 0)
         return rc;
-    s.n_candidates = (size_t)spec->k;
-    if (spec->mode == SEARCH_HYBRID && s.n_candidates * 4 > FUSION_CANDIDATES)
-        s.n_candidates *= 4;
-    else if (spec->mode == SEARCH_HYBRID)
-        s.n_candidates = FUSION_CANDIDATES;
+    s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
     find_allowed(&s);
     if (spec->mode != SEARCH_KEYWORD)
         search_vectors(&s);
     if (spec->mode != SEARCH_VECTOR)
         search_words(&s);
     *out = (struct hits){.n_allowed = s.n_allowed};
-    if (spec->mode == SEARCH_HYBRID)
-        hits_of_both(&s, out);
-    else
-        hits_of_list(&s, spec->mode == SEARCH_VECTOR ? &s.vectors : &s.words, out);
+    find_hits(&s, out);
     return ERR_OK;
 }
