@@ -40,6 +40,7 @@ struct store_reader; /* a read-only connection, one thread at a time */
 #define STORE_DIM_MAX       4096
 #define STORE_SENTENCES_MAX 65536 /* sentence vectors of a chunk */
 #define STORE_READERS_MAX   64    /* connections; whoever needs one more waits */
+#define STORE_RANGE_MAX     16    /* chunks fetched by their place in a document */
 
 /* Opens or creates DIR/ragd.db, migrates it, starts the writer. ERR_UNSUPPORTED when a newer
  * version wrote it. The caller holds the folder's lock (store/lock.h). */
@@ -179,6 +180,12 @@ struct chunk_full {
 };
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out);
+
+/* The text chunks of a document with ordinals from..to, in order; they share one document row.
+ * STORE_RANGE_MAX at most (ERR_LIMIT); *n is 0 when there are none, or no such document. */
+int store_fetch_range(struct store_reader *r, int64_t document, int32_t from, int32_t to,
+                      const struct digest *fingerprint, struct arena *mem, struct chunk_full **out,
+                      size_t *n);
 
 /* A vector of the embedding cache, or ERR_NOT_FOUND, whose text tells a damaged one. */
 int store_find_vector(struct store_reader *r, const struct digest *fingerprint,
