@@ -22,7 +22,15 @@ struct search {
     size_t n_allowed;
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
+    struct search_plan plan;
 };
+
+const char *search_plan_name(enum vector_plan plan)
+{
+    static const char *const names[] = {NULL, "flat", "filtered-scan", "graph", "filtered-walk"};
+
+    return names[plan];
+}
 
 /* ---- who may answer ---- */
 
@@ -78,8 +86,10 @@ static void search_vectors(struct search *q)
             allowed = bits;
         }
         flat_search(&flat, q->spec->vector, allowed, (uint32_t)i, &q->vectors);
+        q->plan.n_visited += allowed ? bitmap_count(allowed, s->n_chunks) : s->n_chunks;
     }
     topk_sort(&q->vectors);
+    q->plan.by_vector = q->spec->filter ? PLAN_FILTERED_SCAN : PLAN_FLAT;
 }
 
 /* ---- by words ---- */
@@ -159,6 +169,7 @@ static void search_words(struct search *s)
         uint64_t df = snapshot_df(s->snap, dict_at(q.words, w));
 
         weights[w] = df ? (float)(q.times[w] * bm25_idf(s->snap->n_chunks, df)) : 0;
+        s->plan.n_words_known += df > 0;
     }
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
         float *sums = sum_view(s, &q, weights, s->snap->views[i].segment->words);
@@ -167,6 +178,8 @@ static void search_words(struct search *s)
             offer_sums(s, i, sums);
     }
     topk_sort(&s->words);
+    s->plan.n_words = s->n_words;
+    s->plan.n_word_candidates = s->words.n;
     dict_free(q.words);
     mem_free(q.times);
 }
@@ -273,7 +286,7 @@ int snapshot_search(struct snapshot *snap, const struct search_spec *spec, struc
         search_vectors(&s);
     if (spec->mode != SEARCH_VECTOR)
         search_words(&s);
-    *out = (struct hits){.n_allowed = s.n_allowed};
+    *out = (struct hits){.n_allowed = s.n_allowed, .plan = s.plan};
     find_hits(&s, out);
     return ERR_OK;
 }
