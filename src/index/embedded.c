@@ -66,10 +66,22 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
 struct load {
     struct retriever *r;
     struct segment_builder *builder;
-    int64_t document; /* the one whose chunks come; 0: none yet */
+    struct segment_builder *summaries; /* NULL: none yet */
+    int64_t document;                  /* the one whose chunks come; 0: none yet */
     int64_t n_documents;
     size_t n_missing;
 };
+
+static void load_summary(struct load *l, const struct document_row *doc,
+                         const struct chunk_row *chunk, const float *vector)
+{
+    const struct index_context *context = &l->r->context;
+
+    if (!l->summaries)
+        l->summaries = segment_builder_new(context->dim, 0, context->analyzers, l->r->pool);
+    segment_add_document(l->summaries, doc);
+    segment_add_chunk(l->summaries, chunk, vector);
+}
 
 static int load_chunk(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
                       const float *vector, uint32_t dim)
@@ -84,7 +96,10 @@ static int load_chunk(void *arg, const struct document_row *doc, const struct ch
     if (dim != l->r->context.dim)
         vector = NULL;
     l->n_missing += !vector;
-    segment_add_chunk(l->builder, chunk, vector);
+    if (chunk->kind == CHUNK_SUMMARY)
+        load_summary(l, doc, chunk, vector);
+    else
+        segment_add_chunk(l->builder, chunk, vector);
     return ERR_OK;
 }
 
@@ -111,7 +126,7 @@ static int load_collection(struct retriever *r, struct store_reader *reader,
     struct index_context *context = &r->context;
     struct load l = {.r = r};
     struct snapshot *empty, *full;
-    struct segment *segment;
+    struct segment *segment, *summaries;
     struct name name;
     int rc;
 
@@ -121,15 +136,19 @@ static int load_collection(struct retriever *r, struct store_reader *reader,
     if (rc >= 0 && l.n_documents < row->n_documents)
         rc = store_each_document(reader, row->id, STR_LIT(""), 0, load_empty_document, &l);
     segment = segment_finish(l.builder);
+    summaries = l.summaries ? segment_finish(l.summaries) : NULL;
     if (rc < 0) {
         segment_unref(segment);
+        segment_unref(summaries);
         return rc;
     }
     if (l.n_missing)
         warn_missing(row, l.n_missing);
     empty = snapshot_empty(context, (uint64_t)row->epoch);
-    full = snapshot_next(empty, &(struct change){.epoch = (uint64_t)row->epoch, .added = segment},
-                         NULL);
+    full = snapshot_next(
+        empty,
+        &(struct change){.epoch = (uint64_t)row->epoch, .added = segment, .summaries = summaries},
+        NULL);
     snapshot_unref(empty);
     CHECK(name_of(&name, row->tenant, row->name));
     collection_publish(r, &name, full);

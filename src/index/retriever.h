@@ -32,7 +32,12 @@ struct retriever;
 struct snapshot;
 struct filter;
 
-enum search_mode { SEARCH_HYBRID, SEARCH_VECTOR, SEARCH_KEYWORD };
+enum search_mode {
+    SEARCH_HYBRID,
+    SEARCH_VECTOR,
+    SEARCH_KEYWORD,
+    SEARCH_SUMMARY, /* documents by their summaries, then hybrid among these (index/summaries.h) */
+};
 enum search_fusion { FUSION_MIX, FUSION_RRF };
 
 #define SEARCH_K_MAX      1000
@@ -46,7 +51,7 @@ enum search_fusion { FUSION_MIX, FUSION_RRF };
 
 struct search_spec {
     struct str text;     /* the question; words */
-    const float *vector; /* [dim], or NULL in keyword mode */
+    const float *vector; /* [dim], or NULL in keyword and summary mode: by words */
     enum search_mode mode;
     enum search_fusion fusion;
     const struct filter *filter; /* NULL: everything */
@@ -74,6 +79,7 @@ struct search_plan {
     size_t n_words, n_words_known; /* different words of the question; those of them that any
                                       chunk has */
     size_t n_word_candidates;      /* length of the list by words */
+    size_t n_documents;            /* chosen in mode summary; 0 in others */
 };
 
 struct hit {
@@ -150,7 +156,8 @@ uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *co
 int retriever_wait_past(struct retriever *r, const char *tenant, const char *collection,
                         uint64_t epoch, int timeout_ms);
 
-/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
+/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot.
+ * Summaries are no hits, unless the filter asks for them by `_kind`. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 

@@ -8,17 +8,18 @@
 #include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
-#include "index/fusion.h"
-#include "index/ranking.h"
-#include "index/snapshot.h"
+#include "index/filter.h"
+#include "index/search.h"
+#include "index/summaries.h"
 
 /* One search: what its steps share. */
 struct search {
     const struct snapshot *snap;
     const struct search_spec *spec;
     struct arena *mem;
-    size_t n_candidates;      /* a list's length */
-    const uint64_t **allowed; /* [n_views] bitmaps; NULL: all */
+    const uint64_t *const *within; /* [n_views] bitmaps; NULL: all */
+    size_t n_candidates;           /* a list's length */
+    const uint64_t **allowed;      /* [n_views] bitmaps; NULL: all */
     size_t n_allowed;
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
@@ -33,6 +34,12 @@ const char *search_plan_name(enum vector_plan plan)
 }
 
 /* ---- who may answer ---- */
+
+static void intersect(uint64_t *bits, const uint64_t *others, size_t n_bits)
+{
+    for (size_t i = 0; i < bitmap_words(n_bits); i++)
+        bits[i] &= others[i];
+}
 
 static void subtract(uint64_t *bits, const uint64_t *gone, size_t n_bits)
 {
@@ -59,8 +66,10 @@ static void find_allowed(struct search *q)
 
         if (q->spec->filter)
             bits = columns_filter(v->segment->columns, q->spec->filter, q->mem);
-        else if (v->dead)
+        else if (v->dead || q->within)
             bits = all_set(n, q->mem);
+        if (q->within)
+            intersect(bits, q->within[i], n);
         if (v->dead)
             subtract(bits, v->dead->chunks, n);
         q->allowed[i] = bits;
@@ -89,7 +98,7 @@ static void search_vectors(struct search *q)
         q->plan.n_visited += allowed ? bitmap_count(allowed, s->n_chunks) : s->n_chunks;
     }
     topk_sort(&q->vectors);
-    q->plan.by_vector = q->spec->filter ? PLAN_FILTERED_SCAN : PLAN_FLAT;
+    q->plan.by_vector = q->spec->filter || q->within ? PLAN_FILTERED_SCAN : PLAN_FLAT;
 }
 
 /* ---- by words ---- */
@@ -186,9 +195,9 @@ static void search_words(struct search *s)
 
 /* ---- the answer ---- */
 
-static struct hit hit_of(const struct search *s, const struct fused *f)
+static struct hit hit_of(const struct snapshot *snap, const struct fused *f)
 {
-    const struct segment *seg = s->snap->views[f->at.view].segment;
+    const struct segment *seg = snap->views[f->at.view].segment;
     uint32_t document = seg->document[f->at.slot];
 
     return (struct hit){.chunk_id = f->at.chunk_id,
@@ -216,18 +225,18 @@ static size_t as_fused(const struct topk *list, bool by_vector, struct arena *me
 }
 
 /* The cosine of a chunk that only its words brought; NAN when it has no vector. */
-static float cosine_of(const struct search *s, const struct candidate *c)
+static float cosine_of(const struct snapshot *snap, const struct search_spec *spec,
+                       const struct candidate *c)
 {
-    const struct segment *seg = s->snap->views[c->view].segment;
+    const struct segment *seg = snap->views[c->view].segment;
     struct flat flat = segment_flat(seg);
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, s->spec->vector, c->slot);
+    return flat_score(&flat, spec->vector, c->slot);
 }
 
-/* All candidates that are ranked, best first. */
-static size_t candidates(struct search *s, struct fused **out)
+static size_t fuse(struct search *s, struct fused **out)
 {
     if (s->spec->mode == SEARCH_HYBRID)
         return fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, ranking_pool(s->spec),
@@ -237,21 +246,70 @@ static size_t candidates(struct search *s, struct fused **out)
     return as_fused(&s->words, false, s->mem, out);
 }
 
+void search_candidates(const struct snapshot *snap, const struct search_spec *spec,
+                       const uint64_t *const *within, struct arena *mem, struct found *out)
+{
+    struct search s = {.snap = snap, .spec = spec, .mem = mem, .within = within};
+
+    s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
+    find_allowed(&s);
+    if (spec->mode != SEARCH_KEYWORD)
+        search_vectors(&s);
+    if (spec->mode != SEARCH_VECTOR)
+        search_words(&s);
+    out->n = fuse(&s, &out->v);
+    out->n_allowed = s.n_allowed;
+    out->plan = s.plan;
+}
+
 /* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
  */
-static void find_hits(struct search *s, struct hits *out)
+void search_hits(const struct snapshot *snap, const struct search_spec *spec,
+                 const uint64_t *const *within, struct arena *mem, struct hits *out)
 {
-    struct fused *v;
+    struct found f;
 
-    out->n = candidates(s, &v);
-    out->n = ranking_apply(s->snap, s->spec, v, out->n, s->mem);
-    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
+    search_candidates(snap, spec, within, mem, &f);
+    *out = (struct hits){.n_allowed = f.n_allowed, .plan = f.plan};
+    out->n = ranking_apply(snap, spec, f.v, f.n, mem);
+    out->v = ARENA_ARRAY(mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &v[i]);
-        if (s->spec->mode == SEARCH_HYBRID && isnan(v[i].vector_score))
-            out->v[i].vector_score = cosine_of(s, &v[i].at);
+        out->v[i] = hit_of(snap, &f.v[i]);
+        if (spec->mode == SEARCH_HYBRID && isnan(f.v[i].vector_score))
+            out->v[i].vector_score = cosine_of(snap, spec, &f.v[i].at);
     }
 }
+
+/* ---- summaries as hits ---- */
+
+/* The best k of both, which are best first. */
+static void merge_hits(struct hits *a, const struct hits *b, size_t k, struct arena *mem)
+{
+    struct hit *v = ARENA_ARRAY(mem, struct hit, a->n + b->n);
+    size_t i = 0, j = 0, n = 0;
+
+    while (n < k && (i < a->n || j < b->n))
+        if (j == b->n || (i < a->n && a->v[i].score >= b->v[j].score))
+            v[n++] = a->v[i++];
+        else
+            v[n++] = b->v[j++];
+    a->v = v;
+    a->n = n;
+    a->n_allowed += b->n_allowed;
+    a->plan.n_visited += b->plan.n_visited;
+    a->plan.n_word_candidates += b->plan.n_word_candidates;
+}
+
+static void add_summaries(const struct snapshot *snap, const struct search_spec *spec,
+                          struct arena *mem, struct hits *out)
+{
+    struct hits found;
+
+    search_hits(snap->summaries, spec, NULL, mem, &found);
+    merge_hits(out, &found, (size_t)spec->k, mem);
+}
+
+/* ---- the search ---- */
 
 static int check_spec(const struct snapshot *snap, const struct search_spec *spec)
 {
@@ -261,7 +319,7 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
         return FAIL(ERR_ARGUMENT, "k is %d; 1 to %d are possible", spec->k, SEARCH_K_MAX);
     if (!(spec->diversity >= 0 && spec->diversity <= 1))
         return FAIL(ERR_ARGUMENT, "diversity is %g; it must be from 0 to 1", spec->diversity);
-    if (spec->mode == SEARCH_KEYWORD)
+    if (spec->mode == SEARCH_KEYWORD || (spec->mode == SEARCH_SUMMARY && !spec->vector))
         return ERR_OK;
     if (!spec->vector)
         return FAIL(ERR_ARGUMENT, "a search by vector needs the question's vector");
@@ -275,18 +333,16 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
 int snapshot_search(struct snapshot *snap, const struct search_spec *spec, struct arena *mem,
                     struct hits *out)
 {
-    struct search s = {.snap = snap, .spec = spec, .mem = mem};
     int rc = check_spec(snap, spec);
 
     if (rc < 0)
         return rc;
-    s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
-    find_allowed(&s);
-    if (spec->mode != SEARCH_KEYWORD)
-        search_vectors(&s);
-    if (spec->mode != SEARCH_VECTOR)
-        search_words(&s);
-    *out = (struct hits){.n_allowed = s.n_allowed, .plan = s.plan};
-    find_hits(&s, out);
+    if (spec->mode == SEARCH_SUMMARY) {
+        summaries_search(snap, spec, mem, out);
+        return ERR_OK;
+    }
+    search_hits(snap, spec, NULL, mem, out);
+    if (snap->summaries && filter_names(spec->filter, STR_LIT("_kind")))
+        add_summaries(snap, spec, mem, out);
     return ERR_OK;
 }

@@ -102,6 +102,7 @@ void snapshot_unref(struct snapshot *s)
         return;
     for (size_t i = 0; i < s->n_views; i++)
         view_done(&s->views[i]);
+    snapshot_unref(s->summaries);
     mem_free(s);
 }
 
@@ -215,6 +216,24 @@ static void count(struct snapshot *s)
     }
 }
 
+/* NULL as long as no document has one. */
+static struct snapshot *next_summaries(const struct snapshot *old, const struct change *c)
+{
+    struct change inner = {.epoch = c->epoch,
+                           .keys = c->keys,
+                           .n_keys = c->n_keys,
+                           .added = c->summaries,
+                           .refused = c->refused_summaries};
+    struct snapshot *base = old->summaries, *next;
+
+    if (!base && !c->summaries)
+        return NULL;
+    base = base ? snapshot_ref(base) : snapshot_empty(old->context, c->epoch);
+    next = snapshot_next(base, &inner, NULL);
+    snapshot_unref(base);
+    return next;
+}
+
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there)
 {
     struct snapshot *s = new_snapshot(old->context, c->epoch, old->n_views + 1);
@@ -234,6 +253,7 @@ struct snapshot *snapshot_next(const struct snapshot *old, const struct change *
         add_view(s, c->added, c->refused);
     tidy(s);
     count(s);
+    s->summaries = next_summaries(old, c);
     mem_free(fresh);
     return s;
 }
@@ -278,7 +298,8 @@ double snapshot_idf(struct snapshot *s, struct str stemmed_word)
 
 size_t snapshot_bytes(const struct snapshot *s)
 {
-    size_t n = sizeof *s + s->n_views * sizeof *s->views;
+    size_t n = sizeof *s + s->n_views * sizeof *s->views +
+               (s->summaries ? snapshot_bytes(s->summaries) : 0);
 
     for (size_t i = 0; i < s->n_views; i++) {
         const struct view *v = &s->views[i];

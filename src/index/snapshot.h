@@ -12,6 +12,9 @@
  * O(log n) times in its life, and there are O(log n) views. The largest merge of 20,000 chunks of
  * 384 dimensions takes 75 ms of its writer; while 20,000 come by 256, 5 ms each on average.
  *
+ * Summaries of documents are no chunks among others: they would stand in every list and move every
+ * number. They are the chunks of a second state inside the first, which changes with it.
+ *
  * What is dead can be found no more, but the numbers made from it (vectors, words) stay in memory
  * until a merge leaves them out, a view that is half dead at the latest: states that others still
  * read are never written to. The file is another matter, there deleted bytes are overwritten.
@@ -55,6 +58,7 @@ struct snapshot {
     uint64_t epoch;
     size_t n_chunks, n_documents; /* living */
     uint64_t n_words;
+    struct snapshot *summaries; /* those of the documents, as a state of its own; NULL: none */
     size_t n_views;
     struct view views[];
 };
@@ -63,13 +67,16 @@ struct snapshot *snapshot_empty(const struct index_context *context, uint64_t ep
 
 /* The state after `old`: documents with these keys gone, the living part of `added` (NULL: none;
  * its reference is taken) come. was_there[i] tells whether keys[i] was found (may be NULL).
- * `refused` names documents of `added` that are not to be seen (NULL: none). */
+ * `refused` names documents of `added` that are not to be seen (NULL: none). The same of the
+ * summaries of documents that come. */
 struct change {
     uint64_t epoch;
     const struct str *keys;
     size_t n_keys;
     struct segment *added;
     const uint64_t *refused;
+    struct segment *summaries;
+    const uint64_t *refused_summaries;
 };
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
 

@@ -55,7 +55,7 @@ struct collection_row {
     const char *tenant, *name;
     const char *settings; /* JSON */
     int64_t epoch;
-    int64_t n_documents, n_chunks;
+    int64_t n_documents, n_chunks; /* of text */
 };
 
 enum chunk_kind { CHUNK_TEXT, CHUNK_SUMMARY };
@@ -80,8 +80,8 @@ struct document_row {
     struct str metadata; /* JSON object, canonical */
     struct digest hash;  /* content, title, metadata, chunking: equal means unchanged */
     int64_t ingested_ms;
-    int64_t n_chunks;
-    struct str text; /* extracted UTF-8; empty unless asked for */
+    int64_t n_chunks; /* of text; a summary is not counted */
+    struct str text;  /* extracted UTF-8; empty unless asked for */
 };
 
 struct vector_row {
