@@ -26,7 +26,7 @@ static const struct argp_option options[] = {
     {NULL, 'k', "N", 0, "passages an answer may use, 1 to 100 (5)", 1},
     {"filter", KEY_FILTER, "EXPR", 0,
      "only documents for which it holds: 'type=policy and year>=2020'", 1},
-    {"mode", KEY_MODE, "MODE", 0, "hybrid, vector or keyword (hybrid)", 1},
+    {"mode", KEY_MODE, "MODE", 0, "hybrid, vector, keyword or summary (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
     {"recall-target", KEY_RECALL, "R", 0,

@@ -105,6 +105,12 @@ out:
     return rc;
 }
 
+/* Without a vector the words are left. */
+static enum search_mode mode_of(const struct run *r)
+{
+    return r->vector || r->q->mode == SEARCH_SUMMARY ? r->q->mode : SEARCH_KEYWORD;
+}
+
 static int search_and_fetch_once(struct run *r)
 {
     int rc = ERR_OK;
@@ -113,7 +119,7 @@ static int search_and_fetch_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->vector,
-        .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
+        .mode = mode_of(r),
         .fusion = r->q->fusion,
         .filter = r->q->filter,
         .k = r->q->k,

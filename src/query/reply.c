@@ -170,6 +170,7 @@ static void write_plan(struct jsonw *w, const struct query *q, const struct hits
     jsonw_int(w, q->ef);
     jsonw_key(w, "recall_target");
     jsonw_real(w, q->recall_target > 0 ? q->recall_target : NAN);
+    write_place(w, "documents", q->mode == SEARCH_SUMMARY, (int64_t)p->n_documents);
     jsonw_key(w, "words");
     jsonw_open(w, '{');
     write_count(w, "asked", p->n_words);

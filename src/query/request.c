@@ -14,7 +14,7 @@
 #define PROMPT_TEMPLATE "1"
 
 /* Words of the contract, in the order of their enums. */
-static const char *const mode_words[] = {"hybrid", "vector", "keyword", NULL};
+static const char *const mode_words[] = {"hybrid", "vector", "keyword", "summary", NULL};
 static const char *const fusion_words[] = {"mix", "rrf", NULL};
 static const char *const answer_words[] = {"auto", "extractive", "none", NULL};
 static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
@@ -235,11 +235,7 @@ out:
 static int get_mode(const json_t *o, struct query *q)
 {
     int rc = ERR_OK, mode = (int)q->mode, fusion = (int)q->fusion;
-    struct str s = {0};
 
-    TRY(json_get_str(o, "mode", &s));
-    if (s.p && str_eq(s, STR_LIT("summary")))
-        return FAIL(ERR_UNSUPPORTED, "'mode' 'summary' is not available in this version");
     TRY(get_word(o, "mode", mode_words, &mode));
     TRY(get_word(o, "fusion", fusion_words, &fusion));
     q->mode = (enum search_mode)mode;

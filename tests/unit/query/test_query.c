@@ -137,6 +137,35 @@ Test(query, a_window_brings_the_neighbours_into_the_context_and_the_source_stays
     world_close(&w);
 }
 
+Test(query, mode_summary_answers_from_the_documents_it_chose)
+{
+    struct world w;
+    struct world_reply r, summary;
+    const json_t *plan, *source;
+
+    WORLD_OPEN(&w);
+    fill_long(&w);
+    fill(&w);
+    world_ask(&w,
+              "{\"question\":\"What is the minimum CET1 ratio?\",\"mode\":\"summary\","
+              "\"explain\":true}",
+              &r);
+    plan = json_object_get(json_object_get(r.json, "explain"), "search");
+    cr_expect_eq(json_integer_value(json_object_get(plan, "documents")), 3);
+    cr_expect_not_null(strstr(json_string_value(json_object_get(r.json, "answer")), "4.5"));
+    world_ask(&w,
+              "{\"question\":\"What does the manual treat?\","
+              "\"filter\":{\"_kind\":\"summary\"}}",
+              &summary);
+    source = json_array_get(json_object_get(summary.json, "sources"), 0);
+    cr_expect_eq(json_array_size(json_object_get(summary.json, "sources")), 1);
+    cr_expect_str_eq(json_string_value(json_object_get(source, "kind")), "summary");
+    cr_expect(json_is_null(json_object_get(source, "start")));
+    world_forget(&r);
+    world_forget(&summary);
+    world_close(&w);
+}
+
 Test(query, explain_says_how_the_search_was_done_and_is_another_answer)
 {
     struct world w;

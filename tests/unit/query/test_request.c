@@ -83,7 +83,6 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"recall_target\":0.4}", ERR_ARGUMENT, "from 0.5 to 1");
     expect_refused("{\"question\":\"a\",\"recall_target\":1.1}", ERR_ARGUMENT, "from 0.5 to 1");
     expect_refused("{\"question\":\"a\",\"rerank\":\"model\"}", ERR_UNSUPPORTED, "not available");
-    expect_refused("{\"question\":\"a\",\"mode\":\"summary\"}", ERR_UNSUPPORTED, "not available");
 }
 
 Test(request, neutral_values_of_later_members_are_accepted)
@@ -100,6 +99,24 @@ Test(request, neutral_values_of_later_members_are_accepted)
     cr_expect_eq(q.diversity, 0);
     json_decref(tree);
     arena_free(mem);
+}
+
+Test(request, the_modes_are_those_of_the_contract)
+{
+    static const char *const words[] = {"hybrid", "vector", "keyword", "summary"};
+
+    for (int i = 0; i < 4; i++) {
+        struct arena *mem = arena_new(0);
+        struct query q;
+        json_t *tree;
+
+        cr_assert_eq(parse(&q, arena_printf(mem, "{\"question\":\"a\",\"mode\":\"%s\"}", words[i]),
+                           mem, &tree),
+                     ERR_OK, "%s", err_text());
+        cr_expect_eq((int)q.mode, i);
+        json_decref(tree);
+        arena_free(mem);
+    }
 }
 
 static struct str prepared(const char *question, struct arena *mem)
@@ -161,6 +178,7 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     EXPECT_ANOTHER_KEY(q.collection = "other");
     EXPECT_ANOTHER_KEY(q.k = 6);
     EXPECT_ANOTHER_KEY(q.mode = SEARCH_KEYWORD);
+    EXPECT_ANOTHER_KEY(q.mode = SEARCH_SUMMARY);
     EXPECT_ANOTHER_KEY(q.fusion = FUSION_RRF);
     EXPECT_ANOTHER_KEY(q.ef = 7);
     EXPECT_ANOTHER_KEY(q.recall_target = 0.9);
