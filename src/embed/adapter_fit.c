@@ -197,8 +197,8 @@ static void set_up(struct fit *f)
         f->place_of[i] = NO_PLACE;
     f->q = mem_alloc_aligned(ADAPTER_BATCH * dim * sizeof *f->q);
     f->c = mem_alloc_aligned(CANDIDATES_MAX * dim * sizeof *f->c);
-    f->room = mem_alloc_aligned(adapter_loss_room(dim, ADAPTER_BATCH, CANDIDATES_MAX) *
-                                sizeof *f->room);
+    f->room =
+        mem_alloc_aligned(adapter_loss_room(dim, ADAPTER_BATCH, CANDIDATES_MAX) * sizeof *f->room);
     f->left_out = mem_alloc(ADAPTER_BATCH * CANDIDATES_MAX * sizeof *f->left_out);
     find_wrong(f);
     f->seen = different_passages(f, f->all, f->data->n_pairs, SEEN_MAX, &f->n_seen);
@@ -206,8 +206,9 @@ static void set_up(struct fit *f)
 
 static void tear_down(struct fit *f)
 {
-    void *all[] = {f->all, f->learn,  f->held, f->wrong,    f->first, f->seen, f->gradient, f->mean,
-                   f->square, f->best, f->place_of, f->q,     f->c,    f->room,     f->left_out};
+    void *all[] = {f->all,      f->learn,    f->held, f->wrong,  f->first,
+                   f->seen,     f->gradient, f->mean, f->square, f->best,
+                   f->place_of, f->q,        f->c,    f->room,   f->left_out};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         mem_free(all[i]);
@@ -251,8 +252,7 @@ static double loss_of_batch(struct fit *f, const float *weights, float *gradient
     gather(d->passages, d->dim, f->ids, f->m, f->c);
     for (size_t i = 0; i < f->n; i++)
         for (size_t j = 0; j < f->m; j++)
-            f->left_out[i * f->m + j] =
-                j != f->right[i] && is_right(f, f->questions[i], f->ids[j]);
+            f->left_out[i * f->m + j] = j != f->right[i] && is_right(f, f->questions[i], f->ids[j]);
     for (size_t j = 0; j < f->m; j++)
         f->place_of[f->ids[j]] = NO_PLACE;
     return adapter_loss(&b, weights, gradient, f->room);

@@ -52,8 +52,8 @@ typedef bool (*adapter_round_fn)(void *arg);
 
 struct adapter_fit_options {
     uint64_t seed;
-    int held;   /* the questions of this fold are held out; -1: none */
-    int rounds; /* exactly so many, with none held out */
+    int held;               /* the questions of this fold are held out; -1: none */
+    int rounds;             /* exactly so many, with none held out */
     adapter_round_fn round; /* may be NULL */
     void *arg;
 };
