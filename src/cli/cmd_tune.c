@@ -63,8 +63,7 @@ struct report {
     bool in_force;
 };
 
-static void effect_json(struct jsonw *w, const char *mode, const struct adapter_effect *e,
-                        const struct tune_gain *gain)
+static void effect_json(struct jsonw *w, const char *mode, const struct adapter_effect *e)
 {
     jsonw_key(w, mode);
     jsonw_open(w, '{');
@@ -72,8 +71,6 @@ static void effect_json(struct jsonw *w, const char *mode, const struct adapter_
     jsonw_key(w, "mrr@10_after"), jsonw_real(w, e->mrr_after);
     jsonw_key(w, "recall@10_before"), jsonw_real(w, e->recall_before);
     jsonw_key(w, "recall@10_after"), jsonw_real(w, e->recall_after);
-    jsonw_key(w, "gain"), jsonw_real(w, gain->mrr);
-    jsonw_key(w, "error"), jsonw_real(w, gain->error);
     jsonw_close(w, '}');
 }
 
@@ -93,51 +90,57 @@ static void print_json(FILE *out, const struct report *report)
     jsonw_key(&w, "documents"), jsonw_int(&w, (int64_t)r->n_documents);
     jsonw_key(&w, "unknown"), jsonw_int(&w, (int64_t)r->n_unknown);
     jsonw_key(&w, "rounds"), jsonw_int(&w, r->n_rounds);
-    effect_json(&w, "vector", &r->vector, &r->vector_gain);
-    effect_json(&w, "hybrid", &r->hybrid, &r->hybrid_gain);
+    jsonw_key(&w, "strength"), jsonw_real(&w, r->strength);
+    effect_json(&w, "vector", &r->vector);
+    effect_json(&w, "hybrid", &r->hybrid);
+    jsonw_key(&w, "gain"), jsonw_real(&w, r->gain);
+    jsonw_key(&w, "error"), jsonw_real(&w, r->error);
     jsonw_key(&w, "seconds"), jsonw_real(&w, report->seconds);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
 }
 
-static void effect_row(struct table *t, const char *mode, const struct adapter_effect *e,
-                       const struct tune_gain *gain)
+static void effect_row(struct table *t, const char *mode, const struct adapter_effect *e)
 {
     table_cell(t, "%s", mode);
     table_cell(t, "%.4f", e->mrr_before);
     table_cell(t, "%.4f", e->mrr_after);
-    table_cell(t, "%+.4f", gain->mrr);
-    table_cell(t, "%.4f", gain->error);
     table_cell(t, "%.4f", e->recall_before);
     table_cell(t, "%.4f", e->recall_after);
+}
+
+static void print_effects(FILE *out, const struct tune_result *r)
+{
+    struct table t;
+
+    fprintf(out, "%zu questions on %zu documents, each judged by a fit that had not seen them\n",
+            r->n_questions, r->n_documents);
+    if (r->n_unknown)
+        fprintf(out, "%zu pairs were left out: their document or chunk is not in the collection\n",
+                r->n_unknown);
+    table_init(&t, "mode|MRR@10|with it|recall@10|with it", "lrrrr");
+    effect_row(&t, "vector", &r->vector);
+    effect_row(&t, "hybrid", &r->hybrid);
+    table_print(&t, out);
+    table_done(&t);
+    fprintf(out, "gain of MRR@10 over both modes %+.4f, standard error %.4f\n", r->gain, r->error);
 }
 
 static void print_text(FILE *out, const struct report *report)
 {
     const struct tune_result *r = report->result;
-    struct table t;
 
-    fprintf(out, "%zu questions on %zu documents, each judged by a fit that had not seen it\n",
-            r->n_questions, r->n_documents);
-    if (r->n_unknown)
-        fprintf(out, "%zu pairs were left out: their document or chunk is not in the collection\n",
-                r->n_unknown);
-    table_init(&t, "mode|MRR@10|with it|gain|error|recall@10|with it", "lrrrrrr");
-    effect_row(&t, "vector", &r->vector, &r->vector_gain);
-    effect_row(&t, "hybrid", &r->hybrid, &r->hybrid_gain);
-    table_print(&t, out);
-    table_done(&t);
+    print_effects(out, r);
     if (!report->path)
         fprintf(out,
-                "not kept: by vectors MRR@10 went from %.4f to %.4f and would have to gain more "
-                "than %.4f; hybrid from %.4f to %.4f and may not fall\n",
-                r->vector.mrr_before, r->vector.mrr_after, TUNE_ERRORS * r->vector_gain.error,
-                r->hybrid.mrr_before, r->hybrid.mrr_after);
+                "not kept: the gain must be more than %.1f standard errors (%.4f), and neither "
+                "mode may fall\n",
+                TUNE_ERRORS, TUNE_ERRORS * r->error);
     else
-        fprintf(out, "kept in '%s' after %d rounds, %.1f s%s\n", report->path, r->n_rounds,
-                report->seconds,
-                report->in_force ? "; in force from now on" : "; not in force: see model.adapter");
+        fprintf(out, "kept in '%s' at strength %.2f, after %d rounds, %.1f s; %s\n", report->path,
+                r->strength, r->n_rounds, report->seconds,
+                report->in_force ? "in force from now on" : "not in force, see model.adapter");
 }
 
 /* ---- the command ---- */

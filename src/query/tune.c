@@ -18,7 +18,9 @@
 
 #define NICENESS 10
 
-enum { VECTOR_BEFORE, VECTOR_AFTER, HYBRID_BEFORE, HYBRID_AFTER, N_RANKINGS };
+/* How far to go from the identity to the matrix that was learnt. */
+static const float strengths[] = {0, 0.25f, 0.5f, 0.75f, 1};
+#define N_STRENGTHS 5
 
 /* What one run carries from stage to stage. */
 struct tuning {
@@ -30,9 +32,9 @@ struct tuning {
     struct tune_pairs pairs;
     float *weights[TUNE_FOLDS]; /* [dim, dim], of the fit without that fold */
     int rounds[TUNE_FOLDS];
-    struct adapter *adapters[TUNE_FOLDS]; /* the same */
+    struct adapter *adapters[TUNE_FOLDS][N_STRENGTHS]; /* the same, weaker */
     struct snapshot *snap;
-    struct tune_rank *ranks[N_RANKINGS]; /* [n_questions] */
+    struct tune_ranks *ranks[N_STRENGTHS]; /* [n_questions] */
     /* of the stage that is under way */
     const char *what;
     size_t total;
@@ -101,6 +103,22 @@ static void embed_one(void *arg, size_t i)
     advance(t);
 }
 
+/* I + strength (W - I) */
+static struct adapter *weaker(const struct adapter_origin *origin, const float *weights, size_t dim,
+                              float strength)
+{
+    float *w = mem_dup(weights, dim * dim * sizeof *w);
+    struct adapter *made;
+
+    for (size_t i = 0; i < dim * dim; i++)
+        w[i] *= strength;
+    for (size_t i = 0; i < dim; i++)
+        w[i * dim + i] += 1 - strength;
+    made = adapter_new(origin, w, dim);
+    mem_free(w);
+    return made;
+}
+
 static void fit_one(void *arg, size_t i)
 {
     struct tuning *t = arg;
@@ -115,8 +133,8 @@ static void fit_one(void *arg, size_t i)
     be_modest();
     t->weights[i] = mem_alloc_aligned(dim * dim * sizeof(float));
     rc = adapter_fit(&t->pairs.fitted, &o, t->weights[i], &t->rounds[i]);
-    if (rc == ERR_OK)
-        t->adapters[i] = adapter_new(&nothing, t->weights[i], dim);
+    for (size_t s = 0; rc == ERR_OK && s < N_STRENGTHS; s++)
+        t->adapters[i][s] = weaker(&nothing, t->weights[i], dim, strengths[s]);
     keep_error(t, rc);
 }
 
@@ -125,14 +143,13 @@ static int rank_all(struct tuning *t, size_t i)
     int rc = ERR_OK;
     const struct tune_pairs *p = &t->pairs;
     const struct tune_question *q = &p->questions[i];
-    const float *plain = p->vectors + i * p->dim;
     float *adapted = mem_alloc(p->dim * sizeof *adapted);
 
-    adapter_apply(t->adapters[p->fold[i]], plain, adapted);
-    TRY(tune_rank(t->snap, q, plain, SEARCH_VECTOR, &t->ranks[VECTOR_BEFORE][i]));
-    TRY(tune_rank(t->snap, q, adapted, SEARCH_VECTOR, &t->ranks[VECTOR_AFTER][i]));
-    TRY(tune_rank(t->snap, q, plain, SEARCH_HYBRID, &t->ranks[HYBRID_BEFORE][i]));
-    TRY(tune_rank(t->snap, q, adapted, SEARCH_HYBRID, &t->ranks[HYBRID_AFTER][i]));
+    for (size_t s = 0; s < N_STRENGTHS; s++) {
+        adapter_apply(t->adapters[p->fold[i]][s], p->vectors + i * p->dim, adapted);
+        TRY(tune_rank(t->snap, q, adapted, SEARCH_VECTOR, &t->ranks[s][i].vector));
+        TRY(tune_rank(t->snap, q, adapted, SEARCH_HYBRID, &t->ranks[s][i].hybrid));
+    }
 out:
     mem_free(adapted);
     return rc;
@@ -149,14 +166,19 @@ static void rank_one(void *arg, size_t i)
     advance(t);
 }
 
+/* Of the strengths that help the one that gains most; if none helps, of all. */
 static void judge(struct tuning *t)
 {
-    struct tune_result *r = t->result;
-    size_t n = t->pairs.n_questions;
+    struct tune_result *best = t->result;
 
-    tune_compare(t->ranks[VECTOR_BEFORE], t->ranks[VECTOR_AFTER], n, &r->vector, &r->vector_gain);
-    tune_compare(t->ranks[HYBRID_BEFORE], t->ranks[HYBRID_AFTER], n, &r->hybrid, &r->hybrid_gain);
-    r->helps = tune_helps(&r->vector_gain, &r->hybrid_gain);
+    for (size_t s = 1; s < N_STRENGTHS; s++) {
+        struct tune_result r = *best;
+
+        r.strength = strengths[s];
+        tune_judge(t->ranks[0], t->ranks[s], t->pairs.n_questions, &r);
+        if (s == 1 || r.helps > best->helps || (r.helps == best->helps && r.gain > best->gain))
+            *best = r;
+    }
 }
 
 static int collection_id(struct tuning *t, int64_t *id)
@@ -197,7 +219,7 @@ static int make_adapter(struct tuning *t, struct adapter **out)
 
     TRY(collection_id(t, &origin.collection));
     TRY(stage(t, "learning from all", (size_t)t->result->n_rounds, 1, fit_to_all));
-    *out = adapter_new(&origin, t->weights[0], t->pairs.dim);
+    *out = weaker(&origin, t->weights[0], t->pairs.dim, t->result->strength);
 out:
     return rc;
 }
@@ -221,8 +243,8 @@ static int learn_and_judge(struct tuning *t)
 
     TRY(stage(t, "learning", (size_t)rounds, TUNE_FOLDS, fit_one));
     count_rounds(t);
-    for (int i = 0; i < N_RANKINGS; i++)
-        t->ranks[i] = mem_calloc(n, sizeof *t->ranks[i]);
+    for (size_t s = 0; s < N_STRENGTHS; s++)
+        t->ranks[s] = mem_calloc(n, sizeof *t->ranks[s]);
     TRY(stage(t, "measuring", n, n, rank_one));
     judge(t);
 out:
@@ -232,11 +254,12 @@ out:
 static void tuning_done(struct tuning *t)
 {
     for (int i = 0; i < TUNE_FOLDS; i++) {
-        adapter_unref(t->adapters[i]);
+        for (size_t s = 0; s < N_STRENGTHS; s++)
+            adapter_unref(t->adapters[i][s]);
         mem_free(t->weights[i]);
     }
-    for (int i = 0; i < N_RANKINGS; i++)
-        mem_free(t->ranks[i]);
+    for (size_t s = 0; s < N_STRENGTHS; s++)
+        mem_free(t->ranks[s]);
     tune_pairs_done(&t->pairs);
     snapshot_unref(t->snap);
     pool_free(t->pool);

@@ -59,28 +59,39 @@ out:
     return rc;
 }
 
-void tune_compare(const struct tune_rank *before, const struct tune_rank *after, size_t n,
-                  struct adapter_effect *effect, struct tune_gain *gain)
+static void add_to(struct adapter_effect *e, const struct tune_rank *before,
+                   const struct tune_rank *after, size_t n)
 {
-    double sums[4] = {0}, squares = 0, mean;
-
-    for (size_t i = 0; i < n; i++) {
-        double moved = (double)after[i].reciprocal - (double)before[i].reciprocal;
-
-        sums[0] += before[i].reciprocal;
-        sums[1] += after[i].reciprocal;
-        sums[2] += before[i].recall;
-        sums[3] += after[i].recall;
-        squares += moved * moved;
-    }
-    mean = (sums[1] - sums[0]) / (double)n;
-    *effect = (struct adapter_effect){(float)(sums[0] / (double)n), (float)(sums[1] / (double)n),
-                                      (float)(sums[2] / (double)n), (float)(sums[3] / (double)n)};
-    gain->mrr = mean;
-    gain->error = sqrt(fmax(squares / (double)n - mean * mean, 0) / (double)(n - 1));
+    e->mrr_before += before->reciprocal / (float)n;
+    e->mrr_after += after->reciprocal / (float)n;
+    e->recall_before += before->recall / (float)n;
+    e->recall_after += after->recall / (float)n;
 }
 
-bool tune_helps(const struct tune_gain *vector, const struct tune_gain *hybrid)
+static double moved(const struct tune_ranks *before, const struct tune_ranks *after)
 {
-    return vector->mrr > 0 && vector->mrr > TUNE_ERRORS * vector->error && hybrid->mrr >= 0;
+    return ((double)after->vector.reciprocal - (double)before->vector.reciprocal +
+            (double)after->hybrid.reciprocal - (double)before->hybrid.reciprocal) /
+           2;
+}
+
+void tune_judge(const struct tune_ranks *before, const struct tune_ranks *after, size_t n,
+                struct tune_result *r)
+{
+    double sum = 0, squares = 0;
+
+    r->vector = r->hybrid = (struct adapter_effect){0};
+    for (size_t i = 0; i < n; i++) {
+        double by = moved(&before[i], &after[i]);
+
+        sum += by;
+        squares += by * by;
+        add_to(&r->vector, &before[i].vector, &after[i].vector, n);
+        add_to(&r->hybrid, &before[i].hybrid, &after[i].hybrid, n);
+    }
+    r->gain = sum / (double)n;
+    r->error = sqrt(fmax(squares / (double)n - r->gain * r->gain, 0) / (double)(n - 1));
+    r->helps = r->gain > 0 && r->gain > TUNE_ERRORS * r->error &&
+               r->vector.mrr_after >= r->vector.mrr_before &&
+               r->hybrid.mrr_after >= r->hybrid.mrr_before;
 }

@@ -20,9 +20,11 @@ struct tune_rank {
 int tune_rank(struct snapshot *snap, const struct tune_question *q, const float *vector,
               enum search_mode mode, struct tune_rank *out);
 
-/* Means over n questions, and how the difference stands to its error. n at least 2. */
-void tune_compare(const struct tune_rank *before, const struct tune_rank *after, size_t n,
-                  struct adapter_effect *effect, struct tune_gain *gain);
+/* A question in both modes. */
+struct tune_ranks {
+    struct tune_rank vector, hybrid;
+};
 
-/* Whether that is enough to keep an adapter. */
-bool tune_helps(const struct tune_gain *vector, const struct tune_gain *hybrid);
+/* Fills the result's effects, gain, error and helps from n questions, at least 2. */
+void tune_judge(const struct tune_ranks *before, const struct tune_ranks *after, size_t n,
+                struct tune_result *result);
