@@ -105,16 +105,18 @@ static inline void tune_world_fill(struct world *w, bool spoiled)
     arena_free(mem);
 }
 
-/* Every question with its own document or, shuffled, with another that has nothing to do with it.
- */
+/* Every question with its own document or, shuffled, with any. (Not with the one so many further
+ * on: that would be a rule, and is learnt.) */
 static inline struct tune_pair *tune_world_pairs(bool shuffled, struct arena *mem)
 {
     struct tune_pair *pairs = ARENA_ARRAY(mem, struct tune_pair, TUNE_SUBJECTS);
 
-    for (size_t i = 0; i < TUNE_SUBJECTS; i++)
-        pairs[i] = (struct tune_pair){
-            .question = tune_question(i, mem),
-            .document =
-                arena_printf(mem, "subject-%zu", shuffled ? (i * 37 + 41) % TUNE_SUBJECTS : i)};
+    for (size_t i = 0; i < TUNE_SUBJECTS; i++) {
+        size_t any = hash64_stable(&i, sizeof i) % TUNE_SUBJECTS;
+
+        pairs[i] =
+            (struct tune_pair){.question = tune_question(i, mem),
+                               .document = arena_printf(mem, "subject-%zu", shuffled ? any : i)};
+    }
     return pairs;
 }

@@ -82,7 +82,7 @@ Test(cmd_tune, what_does_not_help_is_not_kept)
     cr_expect(json_is_false(json_object_get(v, "kept")));
     cr_expect(json_is_null(json_object_get(v, "path")));
     json_decref(v);
-    cr_expect_null(adapters_get(w.engine->adapters, "default", "default"));
+    expect_run(w.engine, "tune|--remove", EXIT_DONE, "had no adapter", "");
     world_close(&w);
 }
 

@@ -110,7 +110,7 @@ static void identity(float *w)
 
 Test(adapter_fit, a_planted_rotation_is_learnt_by_questions_never_seen)
 {
-    struct adapter_data d = planted(1, 1);
+    struct adapter_data d = planted(2, 2);
     struct adapter_fit_options o = {.seed = 1, .held = 2};
     float plain[DIM * DIM];
     int rounds = 0;

@@ -49,6 +49,7 @@ Test(tune, pairs_at_random_give_no_adapter)
                  "%s", err_text());
     cr_expect_not(r.helps, "gain %g, error %g", r.gain, r.error);
     cr_expect_null(a);
+    adapter_unref(a);
     arena_free(mem);
     world_close(&w);
 }
@@ -65,9 +66,10 @@ Test(tune, where_the_model_is_right_there_is_nothing_to_keep)
     tune_world_fill(&w, false);
     cr_assert_eq(tune_run(w.engine, tune_world_pairs(false, mem), TUNE_SUBJECTS, &o, &r, &a),
                  ERR_OK, "%s", err_text());
-    cr_expect_eq(r.vector.mrr_before, 1);
+    cr_expect_gt(r.vector.mrr_before, 0.999f);
     cr_expect_not(r.helps);
     cr_expect_null(a);
+    adapter_unref(a);
     arena_free(mem);
     world_close(&w);
 }
@@ -98,6 +100,7 @@ Test(tune, tells_how_far_it_is_and_stops_when_told)
                  ERR_CANCELLED);
     cr_expect_geq(told, 1);
     cr_expect_null(a);
+    adapter_unref(a);
     arena_free(mem);
     world_close(&w);
 }
@@ -118,6 +121,7 @@ Test(tune, names_what_is_not_there)
     o.collection = "nowhere";
     cr_expect_eq(tune_run(w.engine, tune_world_pairs(false, mem), 1, &o, &r, &a), ERR_NOT_FOUND);
     cr_expect_null(a);
+    adapter_unref(a);
     arena_free(mem);
     world_close(&w);
 }
