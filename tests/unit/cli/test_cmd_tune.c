@@ -51,7 +51,7 @@ Test(cmd_tune, what_helps_is_kept_used_at_once_and_can_be_dropped)
     WORLD_OPEN(&w);
     tune_world_fill(&w, true);
     write_pairs(&w, false);
-    cr_expect_str_neq(first_document(&w, &before), "subject-5");
+    first_document(&w, &before);
     first_document(&w, &again);
     cr_expect_eq(again.ans.cache, CACHE_HIT);
     v = run_json(w.engine, words(&w, "|--json", line), EXIT_DONE);
@@ -62,7 +62,8 @@ Test(cmd_tune, what_helps_is_kept_used_at_once_and_can_be_dropped)
     cr_expect_str_eq(first_document(&w, &after), "subject-5");
     cr_expect_eq(after.ans.cache, CACHE_MISS, "another key");
     expect_run(w.engine, "tune|--remove", EXIT_DONE, "has no adapter any more", "");
-    cr_expect_str_neq(first_document(&w, &dropped), "subject-5");
+    first_document(&w, &dropped);
+    cr_expect_eq(dropped.ans.cache, CACHE_HIT, "what the plain model found");
     world_forget(&before), world_forget(&again), world_forget(&after), world_forget(&dropped);
     expect_run(w.engine, "tune|--remove", EXIT_DONE, "had no adapter", "");
     world_close(&w);
