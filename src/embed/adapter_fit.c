@@ -345,7 +345,7 @@ static int run_rounds(struct fit *f, int most, float *weights, int *n_rounds)
     return rc;
 }
 
-static int rounds_for(size_t n_pairs)
+int adapter_fit_rounds(size_t n_pairs)
 {
     size_t batches = (n_pairs + ADAPTER_BATCH - 1) / ADAPTER_BATCH;
     size_t rounds = batches ? ADAPTER_STEPS / batches : 0;
@@ -353,11 +353,6 @@ static int rounds_for(size_t n_pairs)
     if (rounds < ADAPTER_ROUNDS_MIN)
         return ADAPTER_ROUNDS_MIN;
     return rounds < ADAPTER_ROUNDS_MAX ? (int)rounds : ADAPTER_ROUNDS_MAX;
-}
-
-int adapter_fit_rounds(size_t n_pairs)
-{
-    return rounds_for(n_pairs);
 }
 
 static void set_identity(float *weights, size_t dim)
@@ -370,7 +365,7 @@ static void set_identity(float *weights, size_t dim)
 int adapter_fit(const struct adapter_data *data, const struct adapter_fit_options *o,
                 float *weights, int *n_rounds)
 {
-    int rc = ERR_OK, most = rounds_for(data->n_pairs);
+    int rc = ERR_OK, most = adapter_fit_rounds(data->n_pairs);
     struct fit *f = mem_calloc(1, sizeof *f);
 
     f->data = data;
