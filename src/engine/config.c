@@ -88,6 +88,8 @@ static const struct setting settings[] = {
          "folder for packed weights; auto: beside the model; off: in memory"),
     TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
     TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
+    TEXT("model.adapter", model.adapter, "auto",
+         "adapter of the questions; auto: what `ragd tune` kept for the collection; off; or a file"),
 
     WORD("embed.kind", embed.kind, "local", "local openai tei",
          "who embeds: the model here, or a server in OpenAI's or text-embeddings-inference's form"),

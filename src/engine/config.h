@@ -32,6 +32,7 @@ struct config {
         char precision[16];         /* "auto" */
         char pack[CONFIG_TEXT_MAX]; /* "auto": beside the model */
         char query_prefix[CONFIG_TEXT_MAX], document_prefix[CONFIG_TEXT_MAX];
+        char adapter[CONFIG_TEXT_MAX]; /* "auto": what `ragd tune` kept; "off"; a file */
     } model;
     struct {
         char kind[8]; /* "local", "openai", "tei" */

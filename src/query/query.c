@@ -23,7 +23,9 @@ struct run {
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
-    float *vector; /* in ans->mem; NULL: words only */
+    float *vector;           /* in ans->mem; NULL: words only */
+    struct adapter *adapter; /* the collection's, with a reference; NULL: none */
+    float *adapted;          /* what is searched for; `vector` without an adapter */
     struct extract_question question;
     struct digest prompt_hash;
 };
@@ -91,6 +93,19 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
+/* The index is searched with what the adapter makes of the question. Sentences are compared with
+ * the plain vector, which is also what is remembered: the answerer's weights are fitted to the
+ * model's own cosines. */
+static void adapt(struct run *r)
+{
+    r->adapter = adapters_get(r->e->adapters, r->q->tenant, r->q->collection);
+    r->adapted = r->vector;
+    if (!r->vector || !r->adapter)
+        return;
+    r->adapted = arena_alloc(r->ans->mem, dim_of(r) * sizeof *r->adapted);
+    adapter_apply(r->adapter, r->vector, r->adapted);
+}
+
 static int embed(struct run *r)
 {
     int rc = ERR_OK;
@@ -101,6 +116,7 @@ static int embed(struct run *r)
         TRY(question_vector(r->e, r->q, &r->ans->trace, r->ans->mem, &r->vector, &stood_in));
     if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
+    adapt(r);
 out:
     trace_add(&r->ans->trace, STAGE_EMBED, since);
     return rc;
@@ -146,7 +162,7 @@ static int find_passages_once(struct run *r)
     uint64_t since = clock_ns();
     struct search_spec spec = {
         .text = r->q->question,
-        .vector = r->vector,
+        .vector = r->adapted,
         .mode = mode_of(r),
         .fusion = r->q->fusion,
         .rerank = r->q->rerank == RERANK_LEXICAL ? RERANK_LEXICAL : RERANK_OFF,
@@ -192,15 +208,18 @@ static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
     const char *answerer = "none", *plan = "";
+    char adapter[DIGEST_HEX] = "none";
 
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
+    if (r->adapter)
+        digest_hex(adapter_fingerprint(r->adapter), adapter);
     if (q->explain)
         plan = reply_explain_text(q, r->ans);
-    return arena_printf(r->ans->mem,
-                        "mode %d fusion %d rerank %s chars %zu window %d collapse %d %s %s",
-                        (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
-                        q->context_chars, q->window, q->collapse, answerer, plan);
+    return arena_printf(
+        r->ans->mem, "mode %d fusion %d rerank %s chars %zu window %d collapse %d adapter %s %s %s",
+        (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem), q->context_chars,
+        q->window, q->collapse, adapter, answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -230,8 +249,19 @@ out:
     return rc;
 }
 
+/* The adapter may have changed between the key and the search; the answer belongs to another key
+ * then, which somebody else will ask for. */
+static bool key_is_right(struct run *r)
+{
+    struct digest key = query_key_under(r->e, r->q, r->adapter, r->ans->mem);
+
+    return digest_eq(&key, r->key);
+}
+
 static void remember_question(struct run *r)
 {
+    if (!key_is_right(r))
+        return;
     answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                      &r->prompt_hash);
 }
@@ -324,6 +354,7 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
     remember(&r);
 out:
     count(&r);
+    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
     return rc;
 }
@@ -346,6 +377,7 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     TRY(embed(&r));
     TRY(find_passages(&r));
 out:
+    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
     return rc;
 }

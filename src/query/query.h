@@ -23,6 +23,7 @@
 #include "generate/extractive.h"
 #include "index/retriever.h"
 
+struct adapter;
 struct engine;
 
 #define QUESTION_BYTES_MAX 8192
@@ -104,9 +105,13 @@ int query_prepare(struct query *q, struct arena *mem);
  * available in this version". `search_only`: the request of /search. */
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
-/* The question key: every field above that changes the answer, and the fingerprints of the models.
- */
+/* The question key: every field above that changes the answer, and the fingerprints of the models
+ * and of the collection's adapter. */
 struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
+
+/* The same under an adapter that is not perhaps the one in force (NULL: none). */
+struct digest query_key_under(const struct engine *e, const struct query *q,
+                              const struct adapter *adapter, struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);

@@ -322,13 +322,15 @@ static void add_real(struct digester *d, double v)
     digester_add(d, &v, sizeof v);
 }
 
-struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
+struct digest query_key_under(const struct engine *e, const struct query *q,
+                              const struct adapter *adapter, struct arena *mem)
 {
     struct digester *d = digester_new();
     struct digest fingerprint = embedder_fingerprint(e->embedder);
 
     digester_add_str(d, "question/" PROMPT_TEMPLATE);
     digester_add(d, fingerprint.b, DIGEST_BYTES);
+    digester_add(d, adapter ? adapter_fingerprint(adapter)->b : NULL, adapter ? DIGEST_BYTES : 0);
     digester_add_str(d, q->tenant);
     digester_add_str(d, q->collection);
     digester_add(d, q->question.p, q->question.n);
@@ -346,6 +348,15 @@ struct digest query_key(const struct engine *e, const struct query *q, struct ar
     digester_add_u64(d, q->context_chars);
     digester_add_u64(d, (uint64_t)q->answer);
     return digester_finish(d);
+}
+
+struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
+{
+    struct adapter *adapter = adapters_get(e->adapters, q->tenant, q->collection);
+    struct digest key = query_key_under(e, q, adapter, mem);
+
+    adapter_unref(adapter);
+    return key;
 }
 
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)
