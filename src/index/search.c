@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/fusion.h"
@@ -18,6 +17,7 @@ struct search {
     struct arena *mem;
     size_t n_candidates;      /* a list's length */
     const uint64_t **allowed; /* [n_views] bitmaps; NULL: all */
+    size_t *n_allowed_in;     /* [n_views] */
     size_t n_allowed;
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
@@ -43,6 +43,7 @@ static uint64_t *all_set(size_t n_bits, struct arena *mem)
 static void find_allowed(struct search *q)
 {
     q->allowed = ARENA_ARRAY(q->mem, const uint64_t *, q->snap->n_views);
+    q->n_allowed_in = ARENA_ARRAY(q->mem, size_t, q->snap->n_views);
     for (size_t i = 0; i < q->snap->n_views; i++) {
         const struct view *v = &q->snap->views[i];
         size_t n = v->segment->n_chunks;
@@ -55,7 +56,8 @@ static void find_allowed(struct search *q)
         if (v->dead)
             subtract(bits, v->dead->chunks, n);
         q->allowed[i] = bits;
-        q->n_allowed += bits ? bitmap_count(bits, n) : n;
+        q->n_allowed_in[i] = bits ? bitmap_count(bits, n) : n;
+        q->n_allowed += q->n_allowed_in[i];
     }
 }
 
@@ -83,32 +85,50 @@ static void search_vectors(struct search *q)
 
 /* ---- by words ---- */
 
-/* The question's words: each once, with how often it stands there. */
+/* The question's words: each once, with how often it stands there. They are few, so looking through
+ * them beats a table. */
 struct question {
-    struct dict *words;
+    struct arena *mem;
+    struct str *words;
     uint32_t *times;
-    size_t cap;
+    size_t n, cap;
 };
+
+static void reserve_word(struct question *q)
+{
+    struct question old = *q;
+
+    if (q->n < q->cap)
+        return;
+    q->cap = q->cap ? 2 * q->cap : 16;
+    q->words = arena_alloc(q->mem, q->cap * sizeof *q->words);
+    q->times = arena_alloc(q->mem, q->cap * sizeof *q->times);
+    if (old.n) {
+        memcpy(q->words, old.words, old.n * sizeof *old.words);
+        memcpy(q->times, old.times, old.n * sizeof *old.times);
+    }
+}
 
 static void count_question_word(void *arg, struct str word, uint32_t start, uint32_t end)
 {
     struct question *q = arg;
-    bool added;
-    uint32_t id = dict_add(q->words, word, &added);
 
     (void)start, (void)end;
-    if (added) {
-        q->times = mem_grow(q->times, &q->cap, id + (size_t)1, sizeof *q->times);
-        q->times[id] = 0;
-    }
-    q->times[id]++;
+    for (size_t i = 0; i < q->n; i++)
+        if (str_eq(q->words[i], word)) {
+            q->times[i]++;
+            return;
+        }
+    reserve_word(q);
+    q->words[q->n] = (struct str){arena_dup(q->mem, word.p, word.n), word.n};
+    q->times[q->n++] = 1;
 }
 
 static void analyze_question(const struct search *s, struct question *q)
 {
     struct word_analyzer *a = analyzers_get(s->snap->context->analyzers);
 
-    *q = (struct question){.words = dict_new()};
+    *q = (struct question){.mem = s->mem};
     words_each(a, s->spec->text, count_question_word, q);
     analyzers_put(s->snap->context->analyzers, a);
 }
@@ -117,12 +137,12 @@ static void analyze_question(const struct search *s, struct question *q)
 static struct bm25_query weigh(const struct search *s, const struct question *q, uint32_t **terms)
 {
     const struct snapshot *snap = s->snap;
-    size_t n = dict_count(q->words);
+    size_t n = q->n;
     double *weights = arena_alloc(s->mem, n * sizeof *weights);
 
     *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
-    for (uint32_t w = 0; w < n; w++) {
-        uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
+    for (size_t w = 0; w < n; w++) {
+        uint64_t df = snapshot_terms(snap, q->words[w], *terms + w, n);
 
         weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
     }
@@ -141,18 +161,16 @@ static void search_words(struct search *s)
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
-    s->n_words = dict_count(q.words);
+    s->n_words = q.n;
     query = weigh(s, &q, &terms);
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
         const struct segment *seg = s->snap->views[i].segment;
-        struct bm25_chunks chunks = {s->allowed[i], NULL, seg->chunk_id, i};
+        struct bm25_chunks chunks = {s->allowed[i], s->n_allowed_in[i], NULL, seg->chunk_id, i};
 
         query.terms = terms + i * query.n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
-    dict_free(q.words);
-    mem_free(q.times);
 }
 
 /* ---- the answer ---- */
