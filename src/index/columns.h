@@ -8,6 +8,15 @@
  * operations on bitmaps. Lists give several entries, objects give fields named "a.b", null gives
  * none. Comparing is filter_value_passes, the same for columns and for filter_matches.
  *
+ * In a file (base/sections.h), each name behind the caller's prefix:
+ *
+ *   head         6 u64   layout (1), n_documents, n_chunks, columns n, entries e, values v
+ *   first_chunk  u32 [n_documents + 1]   chunks of a document are neighbours
+ *   starts       3 u64 [n + 1]   of each column: its first entry, its first value, 1: rows are
+ * chunks entries      (u32 row, u32 place of the value in its column) [e], rows ascending value_ids
+ * u32 [v]   in the dictionary of values names.*      the columns' (index/dict.h) values.* column
+ * u32, type u8, then the string, the double or the bool
+ *
  * Threads  the builder is confined; columns are immutable.
  */
 #pragma once
@@ -15,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/sections.h"
 #include "index/filter.h"
 #include "store/store.h"
 
@@ -26,7 +36,13 @@ void columns_add_document(struct columns_builder *b, const struct document_row *
 void columns_add_chunk(struct columns_builder *b, const struct chunk_row *chunk);
 struct columns *columns_finish(struct columns_builder *b); /* frees b */
 void columns_free(struct columns *c);
-size_t columns_bytes(const struct columns *c);
+size_t columns_bytes(const struct columns *c); /* on the heap */
+
+void columns_save(const struct columns *c, struct sections_writer *w, const char *prefix);
+
+/* In place, in a time that depends on the number of columns only: `s` must stay open and is
+ * believed (sections_verify). ERR_FORMAT when parts are missing or of the wrong size. */
+int columns_map(struct columns **out, const struct sections *s, const char *prefix);
 
 /* One set of columns of several; what the dead bitmaps (NULL: none) name is left out. */
 struct columns_part {
