@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/filter.h"
@@ -199,32 +198,50 @@ static void search_vectors(struct search *q)
 
 /* ---- by words ---- */
 
-/* The question's words: each once, with how often it stands there. */
+/* The question's words: each once, with how often it stands there. They are few, so looking through
+ * them beats a table. */
 struct question {
-    struct dict *words;
+    struct arena *mem;
+    struct str *words;
     uint32_t *times;
-    size_t cap;
+    size_t n, cap;
 };
+
+static void reserve_word(struct question *q)
+{
+    struct question old = *q;
+
+    if (q->n < q->cap)
+        return;
+    q->cap = q->cap ? 2 * q->cap : 16;
+    q->words = arena_alloc(q->mem, q->cap * sizeof *q->words);
+    q->times = arena_alloc(q->mem, q->cap * sizeof *q->times);
+    if (old.n) {
+        memcpy(q->words, old.words, old.n * sizeof *old.words);
+        memcpy(q->times, old.times, old.n * sizeof *old.times);
+    }
+}
 
 static void count_question_word(void *arg, struct str word, uint32_t start, uint32_t end)
 {
     struct question *q = arg;
-    bool added;
-    uint32_t id = dict_add(q->words, word, &added);
 
     (void)start, (void)end;
-    if (added) {
-        q->times = mem_grow(q->times, &q->cap, id + (size_t)1, sizeof *q->times);
-        q->times[id] = 0;
-    }
-    q->times[id]++;
+    for (size_t i = 0; i < q->n; i++)
+        if (str_eq(q->words[i], word)) {
+            q->times[i]++;
+            return;
+        }
+    reserve_word(q);
+    q->words[q->n] = (struct str){arena_dup(q->mem, word.p, word.n), word.n};
+    q->times[q->n++] = 1;
 }
 
 static void analyze_question(const struct search *s, struct question *q)
 {
     struct word_analyzer *a = analyzers_get(s->snap->context->analyzers);
 
-    *q = (struct question){.words = dict_new()};
+    *q = (struct question){.mem = s->mem};
     words_each(a, s->spec->text, count_question_word, q);
     analyzers_put(s->snap->context->analyzers, a);
 }
@@ -233,12 +250,12 @@ static void analyze_question(const struct search *s, struct question *q)
 static struct bm25_query weigh(struct search *s, const struct question *q, uint32_t **terms)
 {
     const struct snapshot *snap = s->snap;
-    size_t n = dict_count(q->words);
+    size_t n = q->n;
     double *weights = arena_alloc(s->mem, n * sizeof *weights);
 
     *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
-    for (uint32_t w = 0; w < n; w++) {
-        uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
+    for (size_t w = 0; w < n; w++) {
+        uint64_t df = snapshot_terms(snap, q->words[w], *terms + w, n);
 
         weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
         s->plan.n_words_known += df > 0;
@@ -258,11 +275,12 @@ static void search_words(struct search *s)
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
-    s->n_words = dict_count(q.words);
+    s->n_words = q.n;
     query = weigh(s, &q, &terms);
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
         const struct segment *seg = s->snap->views[i].segment;
-        struct bm25_chunks chunks = {s->allowed[i].bits, NULL, seg->chunk_id, i};
+        const struct allowed *a = &s->allowed[i];
+        struct bm25_chunks chunks = {a->bits, a->n, NULL, seg->chunk_id, i};
 
         query.terms = terms + i * query.n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
@@ -270,8 +288,6 @@ static void search_words(struct search *s)
     topk_sort(&s->words);
     s->plan.n_words = s->n_words;
     s->plan.n_word_candidates = s->words.n;
-    dict_free(q.words);
-    mem_free(q.times);
 }
 
 /* ---- the answer ---- */
