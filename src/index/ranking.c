@@ -59,12 +59,13 @@ static const uint64_t *words_of(void *arg, size_t i, size_t *n)
     const struct pool *p = arg;
     const struct candidate *c = &p->v[i].at;
     const struct bm25 *b = p->snap->views[c->view].segment->words;
-    size_t from = b->word_start[c->slot], to = b->word_start[c->slot + 1];
-    uint64_t *words = arena_alloc(p->mem, (to - from) * sizeof *words);
+    uint32_t *terms = arena_alloc(p->mem, b->length[c->slot] * sizeof *terms);
+    size_t n_terms = bm25_distinct(b, c->slot, terms);
+    uint64_t *words = arena_alloc(p->mem, n_terms * sizeof *words);
 
-    for (size_t w = from; w < to; w++)
-        words[w - from] = collapse_word(dict_at(b->terms, b->words[w]));
-    *n = collapse_sort(words, to - from);
+    for (size_t w = 0; w < n_terms; w++)
+        words[w] = collapse_word(dict_at(b->terms, terms[w]));
+    *n = collapse_sort(words, n_terms);
     return words;
 }
 

@@ -76,6 +76,7 @@ const char *search_plan_name(enum vector_plan plan); /* "flat"; NULL for PLAN_NO
 struct search_plan {
     enum vector_plan by_vector;
     size_t n_visited;              /* vectors that were compared with the question's */
+    size_t ef;                     /* of the walk; 0: none */
     size_t n_words, n_words_known; /* different words of the question; those of them that any
                                       chunk has */
     size_t n_word_candidates;      /* length of the list by words */
@@ -128,10 +129,13 @@ struct retriever_options {
     struct digest fingerprint;
     size_t dim;
     struct word_settings words;
-    double k1, b; /* BM25; 1.2 and 0.75 */
+    double k1, b;          /* BM25; 1.2 and 0.75 */
+    const char *index_dir; /* for index files; NULL: none, everything is rebuilt at start */
 };
 
-/* Opens the collections of the store and rebuilds their indexes from it. */
+/* Opens the collections of the store: from their index files, catching up with what was written
+ * since; where those are missing, damaged or of another recipe, from the store. What is new is put
+ * into files beside everything else, and at the end by retriever_close. */
 int retriever_open_embedded(struct retriever **out, const struct retriever_options *o);
 void retriever_close(struct retriever *r);
 

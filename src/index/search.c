@@ -12,6 +12,15 @@
 #include "index/search.h"
 #include "index/summaries.h"
 
+/* From so many chunks on a filter's bitmap is kept with its segment. */
+#define KEPT_FROM 2048
+
+/* The chunks of a view that may answer. */
+struct allowed {
+    const uint64_t *bits; /* NULL: all */
+    size_t n;
+};
+
 /* One search: what its steps share. */
 struct search {
     const struct snapshot *snap;
@@ -19,11 +28,13 @@ struct search {
     struct arena *mem;
     const uint64_t *const *within; /* [n_views] bitmaps; NULL: all */
     size_t n_candidates;           /* a list's length */
-    const uint64_t **allowed;      /* [n_views] bitmaps; NULL: all */
+    struct allowed *allowed;       /* [n_views] */
     size_t n_allowed;
+    struct str filter_name;     /* canonical; made when it is needed */
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
     struct search_plan plan;
+    size_t n_planned; /* chunks of the view whose plan is told */
 };
 
 const char *search_plan_name(enum vector_plan plan)
@@ -56,49 +67,134 @@ static uint64_t *all_set(size_t n_bits, struct arena *mem)
     return bits;
 }
 
+/* Of a large segment from the bitmaps that it keeps. */
+static uint64_t *filtered(struct search *q, const struct segment *s)
+{
+    struct passing *p;
+    uint64_t *bits;
+
+    if (s->n_chunks < KEPT_FROM)
+        return columns_filter(s->columns, q->spec->filter, q->mem);
+    if (!q->filter_name.p)
+        q->filter_name = str_of(filter_canonical(q->spec->filter, q->mem));
+    p = filter_bits_get(s->filter_bits, s->columns, q->spec->filter, q->filter_name, q->mem);
+    bits = arena_dup(q->mem, p->bits, bitmap_words(s->n_chunks) * sizeof *bits);
+    passing_unref(p);
+    return bits;
+}
+
 static void find_allowed(struct search *q)
 {
-    q->allowed = ARENA_ARRAY(q->mem, const uint64_t *, q->snap->n_views);
+    q->allowed = ARENA_ARRAY(q->mem, struct allowed, q->snap->n_views);
     for (size_t i = 0; i < q->snap->n_views; i++) {
         const struct view *v = &q->snap->views[i];
         size_t n = v->segment->n_chunks;
         uint64_t *bits = NULL;
 
         if (q->spec->filter)
-            bits = columns_filter(v->segment->columns, q->spec->filter, q->mem);
+            bits = filtered(q, v->segment);
         else if (v->dead || q->within)
             bits = all_set(n, q->mem);
         if (q->within)
             intersect(bits, q->within[i], n);
         if (v->dead)
             subtract(bits, v->dead->chunks, n);
-        q->allowed[i] = bits;
-        q->n_allowed += bits ? bitmap_count(bits, n) : n;
+        q->allowed[i] = (struct allowed){bits, bits ? bitmap_count(bits, n) : n};
+        q->n_allowed += q->allowed[i].n;
     }
 }
 
 /* ---- by meaning ---- */
 
+/* The walk goes through those that may not answer too, so from some share on it costs more than
+ * looking at each that may: about so many codes are compared for each that is kept. */
+#define WALK_COST 24
+
+static bool scan_is_cheaper(const struct segment *s, const struct allowed *a, size_t ef)
+{
+    size_t n = hnsw_vectors(s->graph);
+
+    return a->bits && (double)a->n * (double)a->n < (double)WALK_COST * (double)ef * (double)n;
+}
+
+/* The plan of the largest view stands for all: only small ones are searched otherwise. */
+static void note_plan(struct search *q, enum vector_plan plan, const struct segment *s,
+                      size_t n_visited)
+{
+    q->plan.n_visited += n_visited;
+    if (s->n_chunks >= q->n_planned) {
+        q->n_planned = s->n_chunks;
+        q->plan.by_vector = plan;
+    }
+}
+
+static size_t ef_of(const struct search *q, const struct segment *s)
+{
+    size_t ef = q->spec->ef > 0 ? (size_t)q->spec->ef : 0;
+
+    if (q->spec->recall_target > 0)
+        ef = hnsw_ef_for(s->graph, (float)q->spec->recall_target);
+    return ef > q->n_candidates ? ef : q->n_candidates;
+}
+
+static size_t search_graph(struct search *q, const struct segment *s, const struct allowed *a,
+                           struct vector_hit *out)
+{
+    size_t n;
+    struct hnsw_query query = {.vector = q->spec->vector,
+                               .vectors = s->vectors,
+                               .k = q->n_candidates,
+                               .ef = ef_of(q, s),
+                               .allowed = a->bits,
+                               .n_allowed = a->n};
+    struct hnsw_stats stats;
+    bool scan = scan_is_cheaper(s, a, query.ef);
+
+    n = scan ? hnsw_scan(s->graph, &query, out, &stats)
+             : hnsw_search(s->graph, &query, out, &stats);
+    note_plan(q,
+              scan      ? PLAN_FILTERED_SCAN
+              : a->bits ? PLAN_FILTERED_WALK
+                        : PLAN_GRAPH,
+              s, stats.visited);
+    if (query.ef > q->plan.ef && !scan)
+        q->plan.ef = query.ef;
+    return n;
+}
+
+static size_t search_codes(struct search *q, const struct segment *s, const struct allowed *a,
+                           struct vector_hit *out)
+{
+    struct flat_codes codes = segment_codes(s);
+    const uint64_t *allowed = a->bits;
+
+    if (s->no_vector) {
+        uint64_t *bits = allowed ? arena_dup(q->mem, allowed, bitmap_words(s->n_chunks) * 8)
+                                 : all_set(s->n_chunks, q->mem);
+
+        subtract(bits, s->no_vector, s->n_chunks);
+        allowed = bits;
+    }
+    note_plan(q, q->spec->filter || q->within ? PLAN_FILTERED_SCAN : PLAN_FLAT, s,
+              allowed ? bitmap_count(allowed, s->n_chunks) : s->n_chunks);
+    return flat_codes_search(&codes, q->spec->vector, allowed, q->n_candidates, out);
+}
+
 static void search_vectors(struct search *q)
 {
+    struct vector_hit *found = ARENA_ARRAY(q->mem, struct vector_hit, q->n_candidates);
+
     topk_init(&q->vectors, q->n_candidates, q->mem);
     for (size_t i = 0; i < q->snap->n_views; i++) {
         const struct segment *s = q->snap->views[i].segment;
-        struct flat flat = segment_flat(s);
-        const uint64_t *allowed = q->allowed[i];
+        const struct allowed *a = &q->allowed[i];
+        size_t n = s->graph ? search_graph(q, s, a, found) : search_codes(q, s, a, found);
 
-        if (s->no_vector) {
-            uint64_t *bits = allowed ? arena_dup(q->mem, allowed, bitmap_words(s->n_chunks) * 8)
-                                     : all_set(s->n_chunks, q->mem);
-
-            subtract(bits, s->no_vector, s->n_chunks);
-            allowed = bits;
-        }
-        flat_search(&flat, q->spec->vector, allowed, (uint32_t)i, &q->vectors);
-        q->plan.n_visited += allowed ? bitmap_count(allowed, s->n_chunks) : s->n_chunks;
+        for (size_t h = 0; h < n; h++)
+            topk_push(&q->vectors, (struct candidate){found[h].score, (uint32_t)i, found[h].slot,
+                                                      s->chunk_id[found[h].slot]});
     }
     topk_sort(&q->vectors);
-    q->plan.by_vector = q->spec->filter || q->within ? PLAN_FILTERED_SCAN : PLAN_FLAT;
 }
 
 /* ---- by words ---- */
@@ -133,58 +229,43 @@ static void analyze_question(const struct search *s, struct question *q)
     analyzers_put(s->snap->context->analyzers, a);
 }
 
-/* Every chunk's sum for one view, 0 for chunks with none of the words; NULL when there are none. */
-static float *sum_view(const struct search *s, const struct question *q, const float *weights,
-                       const struct bm25 *words)
+/* The words in the terms of every view: terms [n_views, n], and their weights. */
+static struct bm25_query weigh(struct search *s, const struct question *q, uint32_t **terms)
 {
     const struct snapshot *snap = s->snap;
-    struct bm25_norm norm = {snap->context->k1, snap->context->b,
-                             snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0};
-    float *sums = NULL;
+    size_t n = dict_count(q->words);
+    double *weights = arena_alloc(s->mem, n * sizeof *weights);
 
-    for (uint32_t w = 0; w < dict_count(q->words); w++) {
-        uint32_t term;
+    *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
+    for (uint32_t w = 0; w < n; w++) {
+        uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
 
-        if (weights[w] <= 0 || !dict_find(words->terms, dict_at(q->words, w), &term))
-            continue;
-        if (!sums)
-            sums = ARENA_ARRAY(s->mem, float, words->n_chunks);
-        bm25_accumulate(words, term, weights[w], &norm, sums);
+        weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
+        s->plan.n_words_known += df > 0;
     }
-    return sums;
-}
-
-static void offer_sums(struct search *s, uint32_t i_view, const float *sums)
-{
-    const struct segment *seg = s->snap->views[i_view].segment;
-    const uint64_t *allowed = s->allowed[i_view];
-    struct topk *best = &s->words;
-
-    for (uint32_t i = 0; i < seg->n_chunks; i++)
-        if (sums[i] > 0 && sums[i] >= topk_threshold(best) && (!allowed || bitmap_get(allowed, i)))
-            topk_push(best, (struct candidate){sums[i], i_view, i, seg->chunk_id[i]});
+    return (struct bm25_query){
+        .weights = weights,
+        .n = n,
+        .norm = {snap->context->k1, snap->context->b,
+                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
 }
 
 static void search_words(struct search *s)
 {
     struct question q;
-    float *weights;
+    struct bm25_query query;
+    uint32_t *terms;
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
     s->n_words = dict_count(q.words);
-    weights = ARENA_ARRAY(s->mem, float, dict_count(q.words));
-    for (uint32_t w = 0; w < dict_count(q.words); w++) {
-        uint64_t df = snapshot_df(s->snap, dict_at(q.words, w));
-
-        weights[w] = df ? (float)(q.times[w] * bm25_idf(s->snap->n_chunks, df)) : 0;
-        s->plan.n_words_known += df > 0;
-    }
+    query = weigh(s, &q, &terms);
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
-        float *sums = sum_view(s, &q, weights, s->snap->views[i].segment->words);
+        const struct segment *seg = s->snap->views[i].segment;
+        struct bm25_chunks chunks = {s->allowed[i].bits, NULL, seg->chunk_id, i};
 
-        if (sums)
-            offer_sums(s, i, sums);
+        query.terms = terms + i * query.n;
+        bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
     s->plan.n_words = s->n_words;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/sections.h"
 #include "index/bitmap.h"
 
 uint64_t document_version(const struct document_row *doc)
@@ -23,18 +24,28 @@ struct segment *segment_ref(struct segment *s)
     return s;
 }
 
-static void segment_free(struct segment *s)
+static void free_arrays(struct segment *s)
 {
     mem_free(s->vectors);
     mem_free(s->no_vector);
+    mem_free(s->codes);
     mem_free(s->chunk_id);
     mem_free(s->document);
-    dict_free(s->keys);
     mem_free(s->first_chunk);
     mem_free(s->document_id);
     mem_free(s->version);
+}
+
+static void segment_free(struct segment *s)
+{
+    if (!s->file)
+        free_arrays(s);
+    dict_free(s->keys);
     bm25_free(s->words);
     columns_free(s->columns);
+    hnsw_free(s->graph);
+    filter_bits_free(s->filter_bits);
+    sections_close(s->file); /* last: what was mapped is in it */
     mem_free(s);
 }
 
@@ -46,16 +57,39 @@ void segment_unref(struct segment *s)
 
 size_t segment_bytes(const struct segment *s)
 {
+    if (s->file)
+        return sizeof *s + sections_bytes(s->file);
     return sizeof *s +
            s->n_chunks * (s->dim * sizeof *s->vectors + sizeof *s->chunk_id + sizeof *s->document) +
-           (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) + dict_bytes(s->keys) +
+           (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) +
+           (s->graph ? hnsw_bytes(s->graph) : s->n_chunks * codes_stride(s->dim)) +
+           filter_bits_bytes(s->filter_bits) + dict_bytes(s->keys) +
            s->n_documents * (sizeof *s->first_chunk + sizeof *s->document_id + sizeof *s->version) +
            bm25_bytes(s->words) + columns_bytes(s->columns);
+}
+
+struct flat_codes segment_codes(const struct segment *s)
+{
+    return (struct flat_codes){s->codes, s->vectors, s->n_chunks, s->dim, s->codes_cut};
 }
 
 struct flat segment_flat(const struct segment *s)
 {
     return (struct flat){s->vectors, s->chunk_id, s->n_chunks, s->dim};
+}
+
+/* What is made from the arrays once all of them are there. */
+static void finish(struct segment *s)
+{
+    size_t stride = codes_stride(s->dim);
+
+    s->codes = mem_alloc_aligned(s->n_chunks * stride);
+    for (size_t i = 0; i < s->n_chunks; i++) {
+        float cut = codes_encode(s->vectors + i * s->dim, s->dim, s->codes + i * stride);
+
+        s->codes_cut = cut > s->codes_cut ? cut : s->codes_cut;
+    }
+    s->filter_bits = filter_bits_new(s->n_chunks);
 }
 
 /* ---- building ---- */
@@ -64,6 +98,12 @@ struct flat segment_flat(const struct segment *s)
  * threads of the pool. Each slice becomes a part, and the parts are merged at the end. */
 #define BATCH 4096
 #define SLICE 256
+
+/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
+ * above, "15 percent of capital" in the text. */
+struct fields {
+    struct str v[3]; /* title, heading, text */
+};
 
 struct segment_builder {
     struct segment *s;
@@ -76,9 +116,9 @@ struct segment_builder {
 
     struct buf title;    /* of the document that chunks are added to */
     struct arena *texts; /* waiting to be analysed */
-    struct str waiting[BATCH];
+    struct fields waiting[BATCH];
     size_t n_waiting;
-    struct bm25 **parts;
+    struct bm25_builder **parts;
     size_t n_parts, cap_parts;
 };
 
@@ -151,9 +191,9 @@ static void count_slice(void *arg, size_t i)
     size_t end = (i + 1) * SLICE < b->n_waiting ? (i + 1) * SLICE : b->n_waiting;
 
     for (size_t t = i * SLICE; t < end; t++)
-        bm25_add_chunk(words, a, b->waiting[t]);
+        bm25_add_chunk(words, a, b->waiting[t].v, 3);
     analyzers_put(b->analyzers, a);
-    b->parts[b->n_parts + i] = bm25_finish(words);
+    b->parts[b->n_parts + i] = words;
 }
 
 static void count_waiting(struct segment_builder *b)
@@ -171,21 +211,9 @@ static void count_waiting(struct segment_builder *b)
     arena_reset(b->texts);
 }
 
-/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
- * above, "15 percent of capital" in the text. */
-static struct str words_of(struct segment_builder *b, const struct chunk_row *chunk)
+static struct str keep(struct segment_builder *b, struct str s)
 {
-    size_t n = 0;
-    char *text = arena_alloc(b->texts, b->title.n + chunk->heading.n + chunk->text.n + 3);
-    const struct str parts[] = {buf_view(&b->title), chunk->heading, chunk->text};
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].n)
-            memcpy(text + n, parts[i].p, parts[i].n);
-        n += parts[i].n;
-        text[n++] = '\n';
-    }
-    return (struct str){text, n};
+    return (struct str){s.n ? arena_dup(b->texts, s.p, s.n) : "", s.n};
 }
 
 void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
@@ -209,26 +237,10 @@ void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
     s->n_chunks++;
     s->first_chunk[s->n_documents] = (uint32_t)s->n_chunks;
     columns_add_chunk(b->columns, chunk);
-    b->waiting[b->n_waiting++] = words_of(b, chunk);
+    b->waiting[b->n_waiting++] = (struct fields){
+        {keep(b, buf_view(&b->title)), keep(b, chunk->heading), keep(b, chunk->text)}};
     if (b->n_waiting == BATCH)
         count_waiting(b);
-}
-
-static void free_parts(struct segment_builder *b)
-{
-    for (size_t i = 0; i < b->n_parts; i++)
-        bm25_free(b->parts[i]);
-    mem_free(b->parts);
-}
-
-static struct bm25 *merge_parts(struct segment_builder *b)
-{
-    const uint64_t **dead = mem_calloc(b->n_parts, sizeof *dead);
-    struct bm25 *words = bm25_merge((const struct bm25 *const *)b->parts, dead, b->n_parts);
-
-    mem_free(dead);
-    free_parts(b);
-    return words;
 }
 
 struct segment *segment_finish(struct segment_builder *b)
@@ -244,13 +256,10 @@ struct segment *segment_finish(struct segment_builder *b)
     }
     if (!s->n_documents)
         s->first_chunk = mem_calloc(1, sizeof *s->first_chunk);
-    if (b->n_parts == 1) {
-        s->words = b->parts[0];
-        mem_free(b->parts);
-    } else {
-        s->words = merge_parts(b);
-    }
+    s->words = bm25_finish(b->parts, b->n_parts);
+    mem_free(b->parts);
     s->columns = columns_finish(b->columns);
+    finish(s);
     arena_free(b->texts);
     buf_done(&b->title);
     mem_free(b->missing);
@@ -335,5 +344,63 @@ struct segment *segment_merge(const struct segment_part *parts, size_t n)
                 merge_document(out, parts[i].segment, d);
     CHECK(out->n_chunks == n_chunks);
     merge_rest(out, parts, n);
+    finish(out);
     return out;
+}
+
+/* ---- the graph ---- */
+
+bool segment_wants_graph(const struct segment *s)
+{
+    size_t missing = s->no_vector ? bitmap_count(s->no_vector, s->n_chunks) : 0;
+
+    return !s->graph && s->n_chunks - missing >= SEGMENT_GRAPH_MIN;
+}
+
+/* The part with the largest graph, and where its slots went; NULL when none has one. */
+static const struct hnsw *largest_graph(const struct segment_part *parts, size_t n,
+                                        uint32_t **moved)
+{
+    const struct segment_part *best = NULL;
+    uint32_t next = 0, first = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct segment *s = parts[i].segment;
+
+        if (s->graph && (!best || hnsw_vectors(s->graph) > hnsw_vectors(best->segment->graph))) {
+            best = &parts[i];
+            first = next;
+        }
+        next += (uint32_t)count_living(parts[i].dead_chunks, s->n_chunks);
+    }
+    if (!best)
+        return NULL;
+    *moved = mem_alloc(best->segment->n_chunks * sizeof **moved);
+    for (size_t i = 0; i < best->segment->n_chunks; i++)
+        (*moved)[i] = best->dead_chunks && bitmap_get(best->dead_chunks, i) ? HNSW_GONE : first++;
+    return best->segment->graph;
+}
+
+int segment_add_graph(struct segment *s, const struct segment_part *parts, size_t n, int n_threads,
+                      const atomic_bool *stop)
+{
+    struct hnsw_input in = {s->vectors, s->no_vector, s->n_chunks, s->dim};
+    struct hnsw_params params = hnsw_defaults();
+    struct hnsw_growth growth = {0};
+    uint32_t *moved = NULL;
+    int rc;
+
+    if (!segment_wants_graph(s))
+        return ERR_OK;
+    params.n_threads = n_threads;
+    params.stop = stop;
+    growth.old = largest_graph(parts, n, &moved);
+    growth.moved = moved;
+    rc = hnsw_build(&s->graph, &in, growth.old ? &growth : NULL, &params);
+    mem_free(moved);
+    if (rc < 0)
+        return rc;
+    mem_free(s->codes); /* the graph has its own, in its order */
+    s->codes = NULL;
+    return ERR_OK;
 }

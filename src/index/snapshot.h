@@ -9,15 +9,17 @@
  * the views it touches. So the number of chunks, in how many of them a word stands, and the
  * average length are exact at any time, and a score is what the plain formula over the living
  * chunks says. Small neighbours are merged as in a log-structured tree: each document is copied
- * O(log n) times in its life, and there are O(log n) views. The largest merge of 20,000 chunks of
- * 384 dimensions takes 75 ms of its writer; while 20,000 come by 256, 5 ms each on average.
+ * O(log n) times in its life, and there are O(log n) views. The writer merges what is small
+ * (writer_merge_max); the rest is merged beside it, into files (index/sealer.h), and
+ * snapshot_sealed puts the result in the place of the views it was made from.
  *
  * Summaries of documents are no chunks among others: they would stand in every list and move every
  * number. They are the chunks of a second state inside the first, which changes with it.
  *
  * What is dead can be found no more, but the numbers made from it (vectors, words) stay in memory
- * until a merge leaves them out, a view that is half dead at the latest: states that others still
- * read are never written to. The file is another matter, there deleted bytes are overwritten.
+ * and in the index file until a merge leaves them out, a view that is half dead at the latest:
+ * states that others still read are never written to. The database is another matter, there
+ * deleted bytes are overwritten.
  *
  * Threads  immutable and counted; snapshot_next is called by one writer at a time.
  */
@@ -50,6 +52,7 @@ struct index_context {
     struct digest fingerprint;
     size_t dim;
     double k1, b;
+    size_t writer_merge_max; /* chunks and documents; SIZE_MAX where nobody seals */
 };
 
 struct snapshot {
@@ -77,10 +80,45 @@ struct change {
     const uint64_t *refused;
     struct segment *summaries;
     const uint64_t *refused_summaries;
+    const struct seal *seal; /* [2] instead of all that: arguments of snapshot_sealed */
 };
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
 
+/* ---- sealing (index/sealer.h) ---- */
+
+/* Chunks and documents that a merge would copy. */
+size_t view_living(const struct view *v);
+
+/* Half dead: to be rewritten even when nothing is added, so that memory follows what is there. */
+bool view_is_wasteful(const struct view *v);
+
+/* The views from.. of the older state `base` are in one segment now (NULL: nothing of them lived).
+ */
+struct seal {
+    const struct snapshot *base; /* NULL: nothing is sealed */
+    size_t from;
+    struct segment *sealed;
+};
+
+/* The state `now` with that in the place of those views, among the chunks and among the summaries,
+ * and dead in it what died since then. NULL when the views are not all there any more. The epoch is
+ * the same: nobody finds anything else than before. */
+struct snapshot *snapshot_sealed(const struct snapshot *now, const struct seal *chunks,
+                                 const struct seal *summaries);
+
+/* A state of segments that came from files. */
+struct saved_view {
+    struct segment *segment;        /* borrowed */
+    const uint64_t *dead_documents; /* bitmap; NULL: none */
+};
+struct snapshot *snapshot_of_views(const struct index_context *context, uint64_t epoch,
+                                   const struct saved_view *views, size_t n,
+                                   struct snapshot *summaries /* taken */);
+
 /* In how many living chunks a word stands. */
 uint64_t snapshot_df(const struct snapshot *s, struct str word);
+
+/* The same, and the word's term in each view: to terms[i * stride], BM25_NONE where it is not. */
+uint64_t snapshot_terms(const struct snapshot *s, struct str word, uint32_t *terms, size_t stride);
 
 size_t snapshot_bytes(const struct snapshot *s);
