@@ -45,6 +45,7 @@ enum search_fusion { FUSION_MIX, FUSION_RRF };
 struct search_spec {
     struct str text;     /* the question; words */
     const float *vector; /* [dim], or NULL in keyword mode */
+    const float *plain;  /* [dim]: what a hit's vector_score is the cosine to; NULL: `vector` */
     enum search_mode mode;
     enum search_fusion fusion;
     const struct filter *filter; /* NULL: everything */
@@ -57,8 +58,9 @@ struct hit {
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* what the list is sorted by, best first; ties by chunk id */
-    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
-    float keyword_score;  /* BM25; NAN when the chunk was not in that list */
+    float vector_score;  /* cosine to spec.plain; NAN in a search by words, or when the chunk has no
+                            vector */
+    float keyword_score; /* BM25; NAN when the chunk was not in that list */
 };
 
 struct hits {

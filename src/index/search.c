@@ -185,20 +185,8 @@ static struct hit hit_of(const struct search *s, const struct candidate *c)
                         .keyword_score = NAN};
 }
 
-static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
-{
-    out->n = list->n < (size_t)s->spec->k ? list->n : (size_t)s->spec->k;
-    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
-    for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &list->v[i]);
-        if (list == &s->vectors)
-            out->v[i].vector_score = list->v[i].score;
-        else
-            out->v[i].keyword_score = list->v[i].score;
-    }
-}
-
-/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+/* The cosine of a chunk that only its words brought, or that was found by another vector; NAN when
+ * it has none. */
 static float cosine_of(const struct search *s, const struct candidate *c)
 {
     const struct segment *seg = s->snap->views[c->view].segment;
@@ -206,7 +194,20 @@ static float cosine_of(const struct search *s, const struct candidate *c)
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, s->spec->vector, c->slot);
+    return flat_score(&flat, s->spec->plain ? s->spec->plain : s->spec->vector, c->slot);
+}
+
+static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
+{
+    out->n = list->n < (size_t)s->spec->k ? list->n : (size_t)s->spec->k;
+    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
+    for (size_t i = 0; i < out->n; i++) {
+        out->v[i] = hit_of(s, &list->v[i]);
+        if (list == &s->vectors)
+            out->v[i].vector_score = s->spec->plain ? cosine_of(s, &list->v[i]) : list->v[i].score;
+        else
+            out->v[i].keyword_score = list->v[i].score;
+    }
 }
 
 /* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
@@ -221,7 +222,7 @@ static void hits_of_both(struct search *s, struct hits *out)
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(s, &v[i].at);
         out->v[i].vector_score =
-            isnan(v[i].vector_score) ? cosine_of(s, &v[i].at) : v[i].vector_score;
+            isnan(v[i].vector_score) || s->spec->plain ? cosine_of(s, &v[i].at) : v[i].vector_score;
         out->v[i].keyword_score = v[i].keyword_score;
     }
 }

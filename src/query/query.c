@@ -92,9 +92,10 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
-/* The index is searched with what the adapter makes of the question. Sentences are compared with
- * the plain vector, which is also what is remembered: the answerer's weights are fitted to the
- * model's own cosines. */
+/* The index is searched with what the adapter makes of the question. Passages and sentences are
+ * judged by the plain vector, which is also what is remembered: the answerer's weights are fitted
+ * to the model's own cosines. With the adapter's, which are lower, it refused 14 of 212 questions
+ * of tatqa-dev that it answers without. */
 static void adapt(struct run *r)
 {
     r->adapter = adapters_get(r->e->adapters, r->q->tenant, r->q->collection);
@@ -129,6 +130,7 @@ static int search_and_fetch_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->adapted,
+        .plain = r->adapter ? r->vector : NULL,
         .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
         .fusion = r->q->fusion,
         .filter = r->q->filter,
