@@ -321,7 +321,8 @@ static size_t as_fused(const struct topk *list, bool by_vector, struct arena *me
     return list->n;
 }
 
-/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+/* The cosine of a chunk that only its words brought, or that was found by another vector; NAN when
+ * it has none. */
 static float cosine_of(const struct snapshot *snap, const struct search_spec *spec,
                        const struct candidate *c)
 {
@@ -330,7 +331,7 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, spec->vector, c->slot);
+    return flat_score(&flat, spec->plain ? spec->plain : spec->vector, c->slot);
 }
 
 static size_t fuse(struct search *s, struct fused **out)
@@ -372,7 +373,7 @@ void search_hits(const struct snapshot *snap, const struct search_spec *spec,
     out->v = ARENA_ARRAY(mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(snap, &f.v[i]);
-        if (spec->mode == SEARCH_HYBRID && isnan(f.v[i].vector_score))
+        if (spec->mode != SEARCH_KEYWORD && (spec->plain || isnan(f.v[i].vector_score)))
             out->v[i].vector_score = cosine_of(snap, spec, &f.v[i].at);
     }
 }
