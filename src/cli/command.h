@@ -58,7 +58,8 @@ struct command {
 };
 
 extern const struct command cmd_ingest, cmd_query, cmd_search, cmd_serve, cmd_bench, cmd_eval,
-    cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_config, cmd_help;
+    cmd_tune, cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_config,
+    cmd_help;
 
 /* All of them in the order in which help lists them, ended by NULL. */
 extern const struct command *const commands[];
@@ -78,6 +79,10 @@ void common_override(struct common *c, const char *setting, const char *value, c
 /* Whole number within bounds, or a usage error told to the user and EINVAL. */
 int option_int(struct argp_state *state, const char *option, const char *arg, long min, long max,
                long *out);
+
+/* The same for any number. */
+int option_real(struct argp_state *state, const char *option, const char *arg, double min,
+                double max, double *out);
 
 /* Reads the words of a command into fresh options (mem_free them). Returns EXIT_DONE or
  * EXIT_USAGE; `silent`: says nothing (the client has said it). */

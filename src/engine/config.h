@@ -32,6 +32,7 @@ struct config {
         char precision[16];         /* "auto" */
         char pack[CONFIG_TEXT_MAX]; /* "auto": beside the model */
         char query_prefix[CONFIG_TEXT_MAX], document_prefix[CONFIG_TEXT_MAX];
+        char adapter[CONFIG_TEXT_MAX]; /* "auto": what `ragd tune` kept; "off"; a file */
     } model;
     struct {
         char kind[8]; /* "local", "openai", "tei" */
@@ -60,6 +61,9 @@ struct config {
         int64_t chars;   /* 1000; 0: a document is one chunk */
         int64_t overlap; /* 150 */
     } chunk;
+    struct {
+        bool summaries; /* true: a summary for each document of some length */
+    } ingest;
     struct {
         int64_t k;             /* 5 */
         char mode[16];         /* "hybrid" */

@@ -81,6 +81,18 @@ static void open_static_encoders(struct engine *e)
     e->static_encoders = static_encoders_new(&o);
 }
 
+static int open_adapters(struct engine *e)
+{
+    struct adapters_options o = {
+        .store = e->store,
+        .embedder = e->embedder,
+        .data_dir = e->config.data,
+        .setting = e->config.model.adapter,
+    };
+
+    return adapters_open(&e->adapters, &o);
+}
+
 int engine_open(struct engine **out, const struct config *config)
 {
     int rc = ERR_OK;
@@ -98,6 +110,7 @@ int engine_open(struct engine **out, const struct config *config)
     e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     open_static_encoders(e);
+    TRY(open_adapters(e));
     e->answers = answers_new(&answers);
     e->flights = flights_new();
     retriever_on_document_gone(e->retriever, forget_answers, e->answers);
@@ -113,6 +126,7 @@ void engine_close(struct engine *e)
     if (!e)
         return;
     pool_free(e->pool); /* first: what is still queued uses the rest */
+    adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
     if (e->retriever)

@@ -23,10 +23,12 @@
 #include "generate/extractive.h"
 #include "index/retriever.h"
 
+struct adapter;
 struct engine;
 
 #define QUESTION_BYTES_MAX 8192
 #define QUERY_K_MAX        100
+#define RECALL_TARGET_MIN  0.5
 
 enum query_cache {
     QUERY_CACHE_DEFAULT,
@@ -46,7 +48,12 @@ struct query {
     enum search_fusion fusion;
     enum search_rerank rerank;
     int ef;
+    double recall_target; /* 0: none; else 0.5..1, and it decides in place of ef */
     const struct filter *filter;
+    double diversity; /* 1 - mmr; 0: by relevance alone */
+    bool collapse;    /* near-duplicates are shown once */
+    int window;       /* 0..SEARCH_WINDOW_MAX neighbours on each side go with a hit */
+    bool explain;     /* the reply says how the search was done */
     size_t context_chars;
     enum query_answer answer;
     enum query_cache cache;     /* not part of the key */
@@ -78,7 +85,8 @@ struct answer {
     struct arena *mem; /* lives exactly as long as this request; the caller's */
     struct trace trace;
     struct hits hits;
-    struct passage *passages; /* [hits.n] */
+    struct passage *passages; /* [n_passages] each hit, followed by its neighbours */
+    size_t n_passages;        /* hits.n without a window */
     struct context context;
     struct extract_result extract;
     unsigned degraded; /* enum degraded, or'ed: what was left out; such answers are not cached */
@@ -97,9 +105,13 @@ int query_prepare(struct query *q, struct arena *mem);
  * available in this version". `search_only`: the request of /search. */
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
-/* The question key: every field above that changes the answer, and the fingerprints of the models.
- */
+/* The question key: every field above that changes the answer, and the fingerprints of the models
+ * and of the collection's adapter. */
 struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
+
+/* The same under an adapter that is not perhaps the one in force (NULL: none). */
+struct digest query_key_under(const struct engine *e, const struct query *q,
+                              const struct adapter *adapter, struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
@@ -130,7 +142,7 @@ void answer_done(struct answer *ans);
 void query_reply(struct answer *ans, const char *id, struct buf *out);
 
 /* The reply of POST /search, which ends the trace too. */
-void query_search_reply(struct answer *ans, struct buf *out);
+void query_search_reply(const struct query *q, struct answer *ans, struct buf *out);
 
 /* Writes "timings": an object with each stage, other and total. */
 void query_timings(const struct trace *t, struct buf *out);

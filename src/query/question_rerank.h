@@ -27,5 +27,6 @@ int question_candidates(const struct engine *e, const struct query *q);
 /* Which reranker puts the hits in order, for names of what depends on it: in `mem`. */
 const char *question_rerank_name(const struct engine *e, const struct query *q, struct arena *mem);
 
-/* For a query whose rerank is the model's: reorders hits and passages of the answer and cuts them to q->k. False: some have no score. */
+/* For a query whose rerank is the model's: reorders hits and passages of the answer and cuts them
+ * to q->k. False: some have no score. */
 bool question_rerank(struct engine *e, const struct query *q, struct answer *ans);
