@@ -118,7 +118,7 @@ struct met {
 
 struct passage_pairs {
     struct met recent[RECENT];
-    size_t n_recent; /* met in this field so far */
+    size_t n_recent;           /* met in this field so far */
     bits adjacent, near, skip; /* pairs */
     bits names, heading;       /* words */
 };
