@@ -9,13 +9,16 @@
  * counts twice. N, n and the average length belong to the whole collection, not to a segment; the
  * caller brings them (index/snapshot.h), so scores do not depend on how chunks are spread.
  *
- * Kept are, beside the words themselves:
- *   sequences  each chunk's words in order, as term ids. What is scored is counted here, and
- * deleting and merging read no text. BM25_BREAK stands between the fields of a chunk (title,
- *              heading, text), one less than there are fields and also around empty ones: no run of
- *              words goes from one into the next, and a word's field is the number of breaks
- * before. postings   term by term the slots of the chunks that have it, and for each a code: which
- * cell of at most 256 holds its (tf, length). A cell knows the largest tf and the smallest length
+ * Kept are, beside the words themselves, for each chunk its sequence and for each term its
+ * postings.
+ *
+ * A sequence is the chunk's words in order, as term ids. What is scored is counted here, and
+ * deleting and merging read no text. BM25_BREAK stands between the fields of a chunk
+ * (index/fields.h), one less than there are fields and also around empty ones: no run of words goes
+ * from one into the next, and a word's field is the number of breaks before it.
+ *
+ * Postings are the slots of the chunks that have the term, and for each a code: which cell of at
+ * most 256 holds its (tf, length). A cell knows the largest tf and the smallest length
  * in it, so whatever k1, b and average length are asked for, what the formula says of the cell is
  * at least what it says of its postings. Searching (bm25_search.c) adds such bounds and scores
  * exactly what may be among the best. Cells are numbered by what they bring at CELL_K1, CELL_B and

@@ -1,9 +1,11 @@
 #include "index/ranking.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "index/bitmap.h"
 #include "index/collapse.h"
+#include "index/lexical.h"
 #include "index/mmr.h"
 
 size_t ranking_depth(const struct search_spec *spec)
@@ -15,8 +17,61 @@ size_t ranking_depth(const struct search_spec *spec)
 
 size_t ranking_pool(const struct search_spec *spec)
 {
-    return spec->collapse || spec->diversity > 0 ? ranking_depth(spec) : (size_t)spec->k;
+    size_t least = ranking_is_lexical(spec) ? LEXICAL_CANDIDATES : 1;
+
+    if (spec->collapse || spec->diversity > 0)
+        return ranking_depth(spec);
+    return (size_t)spec->k > least ? (size_t)spec->k : least;
 }
+
+/* ---- the order of words ---- */
+
+static bool is_mixed(const struct search_spec *spec)
+{
+    return spec->mode == SEARCH_HYBRID && spec->fusion == FUSION_MIX;
+}
+
+bool ranking_is_lexical(const struct search_spec *spec)
+{
+    return is_mixed(spec) || spec->rerank == RERANK_LEXICAL;
+}
+
+static int best_first(const void *a, const void *b)
+{
+    const struct candidate *x = &((const struct fused *)a)->at, *y = &((const struct fused *)b)->at;
+
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
+}
+
+/* View by view, because terms are numbered by segment. */
+void ranking_lexical(const struct snapshot *snap, const struct search_spec *spec,
+                     const struct question_words *q, struct fused *v, size_t n, struct arena *mem)
+{
+    struct lexical_question question = {q->order, q->n_order, q->idf, q->n};
+    struct lexical *l = lexical_new(&question, mem);
+    float scale = is_mixed(spec) || n == 0 ? 1 : v[0].at.score;
+
+    n = n < LEXICAL_CANDIDATES ? n : LEXICAL_CANDIDATES;
+    for (size_t i_view = 0; i_view < snap->n_views; i_view++) {
+        const struct bm25 *words = snap->views[i_view].segment->words;
+
+        lexical_terms(l, q->terms + i_view * q->n);
+        for (size_t i = 0; i < n; i++) {
+            size_t length;
+            const uint32_t *sequence;
+
+            if (v[i].at.view != i_view)
+                continue;
+            sequence = bm25_sequence(words, v[i].at.slot, &length);
+            v[i].at.score += scale * (float)lexical_bonus(l, sequence, length);
+        }
+    }
+    qsort(v, n, sizeof *v, best_first);
+}
+
+/* ---- duplicates, and what is new ---- */
 
 /* What both steps need of the candidates. */
 struct pool {

@@ -46,7 +46,7 @@ enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 #define SEARCH_WINDOW_MAX 3
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
 #define FUSION_CANDIDATES     100
-#define FUSION_KEYWORD_WEIGHT 0.55
+#define FUSION_KEYWORD_WEIGHT 0.5
 #define FUSION_WORDS_FULL     4   /* a question of fewer words ... */
 #define FUSION_WEIGHT_A_WORD  0.1 /* ... weighs them less */
 #define FUSION_RRF_K          60

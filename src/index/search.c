@@ -8,6 +8,7 @@
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/filter.h"
+#include "index/question_words.h"
 #include "index/summaries.h"
 
 /* From so many chunks on a filter's bitmap is kept with its segment. */
@@ -28,9 +29,9 @@ struct search {
     size_t n_candidates;           /* a list's length */
     struct allowed *allowed;       /* [n_views] */
     size_t n_allowed;
-    struct str filter_name;     /* canonical; made when it is needed */
-    struct topk vectors, words; /* best first */
-    size_t n_words;             /* different words of the question */
+    struct str filter_name;         /* canonical; made when it is needed */
+    struct topk vectors, words;     /* best first */
+    struct question_words question; /* empty where the search looks at no words */
     struct search_plan plan;
     size_t n_planned; /* chunks of the view whose plan is told */
 };
@@ -197,95 +198,28 @@ static void search_vectors(struct search *q)
 
 /* ---- by words ---- */
 
-/* The question's words: each once, with how often it stands there. They are few, so looking through
- * them beats a table. */
-struct question {
-    struct arena *mem;
-    struct str *words;
-    uint32_t *times;
-    size_t n, cap;
-};
-
-static void reserve_word(struct question *q)
-{
-    struct question old = *q;
-
-    if (q->n < q->cap)
-        return;
-    q->cap = q->cap ? 2 * q->cap : 16;
-    q->words = arena_alloc(q->mem, q->cap * sizeof *q->words);
-    q->times = arena_alloc(q->mem, q->cap * sizeof *q->times);
-    if (old.n) {
-        memcpy(q->words, old.words, old.n * sizeof *old.words);
-        memcpy(q->times, old.times, old.n * sizeof *old.times);
-    }
-}
-
-static void count_question_word(void *arg, struct str word, uint32_t start, uint32_t end)
-{
-    struct question *q = arg;
-
-    (void)start, (void)end;
-    for (size_t i = 0; i < q->n; i++)
-        if (str_eq(q->words[i], word)) {
-            q->times[i]++;
-            return;
-        }
-    reserve_word(q);
-    q->words[q->n] = (struct str){arena_dup(q->mem, word.p, word.n), word.n};
-    q->times[q->n++] = 1;
-}
-
-static void analyze_question(const struct search *s, struct question *q)
-{
-    struct word_analyzer *a = analyzers_get(s->snap->context->analyzers);
-
-    *q = (struct question){.mem = s->mem};
-    words_each(a, s->spec->text, count_question_word, q);
-    analyzers_put(s->snap->context->analyzers, a);
-}
-
-/* The words in the terms of every view: terms [n_views, n], and their weights. */
-static struct bm25_query weigh(struct search *s, const struct question *q, uint32_t **terms)
-{
-    const struct snapshot *snap = s->snap;
-    size_t n = q->n;
-    double *weights = arena_alloc(s->mem, n * sizeof *weights);
-
-    *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
-    for (size_t w = 0; w < n; w++) {
-        uint64_t df = snapshot_terms(snap, q->words[w], *terms + w, n);
-
-        weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
-        s->plan.n_words_known += df > 0;
-    }
-    return (struct bm25_query){
-        .weights = weights,
-        .n = n,
-        .norm = {snap->context->k1, snap->context->b,
-                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
-}
-
 static void search_words(struct search *s)
 {
-    struct question q;
-    struct bm25_query query;
-    uint32_t *terms;
+    const struct snapshot *snap = s->snap;
+    const struct question_words *q = &s->question;
+    struct bm25_query query = {
+        .weights = q->weights,
+        .n = q->n,
+        .norm = {snap->context->k1, snap->context->b,
+                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
 
     topk_init(&s->words, s->n_candidates, s->mem);
-    analyze_question(s, &q);
-    s->n_words = q.n;
-    query = weigh(s, &q, &terms);
-    for (uint32_t i = 0; i < s->snap->n_views; i++) {
-        const struct segment *seg = s->snap->views[i].segment;
+    for (uint32_t i = 0; i < snap->n_views; i++) {
+        const struct segment *seg = snap->views[i].segment;
         const struct allowed *a = &s->allowed[i];
         struct bm25_chunks chunks = {a->bits, a->n, NULL, seg->chunk_id, i};
 
-        query.terms = terms + i * query.n;
+        query.terms = q->terms + i * q->n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
-    s->plan.n_words = s->n_words;
+    s->plan.n_words = q->n;
+    s->plan.n_words_known = q->n_known;
     s->plan.n_word_candidates = s->words.n;
 }
 
@@ -337,7 +271,7 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
 static size_t fuse(struct search *s, struct fused **out)
 {
     if (s->spec->mode == SEARCH_HYBRID)
-        return fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, ranking_pool(s->spec),
+        return fusion(s->spec->fusion, &s->vectors, &s->words, s->question.n, ranking_pool(s->spec),
                       s->mem, out);
     if (s->spec->mode == SEARCH_VECTOR)
         return as_fused(&s->vectors, true, s->mem, out);
@@ -351,11 +285,15 @@ void search_candidates(const struct snapshot *snap, const struct search_spec *sp
 
     s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
     find_allowed(&s);
+    if (spec->mode != SEARCH_VECTOR || ranking_is_lexical(spec))
+        question_words(snap, spec->text, mem, &s.question);
     if (spec->mode != SEARCH_KEYWORD)
         search_vectors(&s);
     if (spec->mode != SEARCH_VECTOR)
         search_words(&s);
     out->n = fuse(&s, &out->v);
+    if (ranking_is_lexical(spec))
+        ranking_lexical(snap, spec, &s.question, out->v, out->n, mem);
     out->n_allowed = s.n_allowed;
     out->plan = s.plan;
 }
