@@ -240,6 +240,11 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
 	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
+.PHONY: bench-words
+bench-words:  ## the word index by itself (ARGS="TEXTS QUESTIONS [--gold FILE] [--copies N]")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_words
+	@build/release/bench/bench_words $(ARGS)
+
 .PHONY: bench-tokenizer
 bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_tokenizer
