@@ -244,6 +244,10 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 bench-graph:  ## the vector index on one thread (ARGS="BASE.f32 QUERIES.f32 DIM ...")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_graph
 	@build/release/bench/bench_graph $(ARGS)
+.PHONY: bench-words
+bench-words:  ## the word index by itself (ARGS="TEXTS QUESTIONS [--gold FILE] [--copies N]")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_words
+	@build/release/bench/bench_words $(ARGS)
 
 .PHONY: bench-tokenizer
 bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")

@@ -24,7 +24,7 @@
 #include "base/pool.h"
 #include "index/snapshot.h"
 
-#define FILE_MAX ((size_t)1 << 31)
+#define FILE_MAX   ((size_t)1 << 31)
 #define BUILDS_MAX 5
 
 struct lines {

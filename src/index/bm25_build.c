@@ -59,7 +59,7 @@ void bm25_add_chunk(struct bm25_builder *b, struct word_analyzer *a, const struc
             add_term(b, BM25_BREAK);
         words_each(a, fields[i], add_word, b);
     }
-    CHECK(b->n - start < UINT32_MAX);
+    CHECK(b->n - start < INT32_MAX);
     b->texts = mem_grow(b->texts, &b->cap_texts, b->n_chunks + 1, sizeof *b->texts);
     b->texts[b->n_chunks++] = (struct bm25_text){start, (uint32_t)(b->n - start),
                                                  (uint32_t)(b->n - start - (n_fields - 1))};
@@ -124,7 +124,7 @@ static struct bm25 *join(const struct part *parts, size_t n)
 
     for (size_t i = 0; i < n; i++)
         measure_part(&parts[i], &n_chunks, &n_items);
-    CHECK(n_chunks < UINT32_MAX);
+    CHECK(n_chunks < UINT32_MAX - UINT16_MAX); /* a block of slots more can be counted */
     out->terms = dict_new();
     out->texts = mem_alloc(n_chunks * sizeof *out->texts);
     out->sequences = mem_alloc(n_items * sizeof *out->sequences);
