@@ -240,6 +240,26 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
 	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
+SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c)
+$(B)/bench/bench_scale $(B)/bench/bench_live: $(SHELF_C) $(SHELF_C:.c=.h)
+
+# Sentences and their exact neighbours come from ../shared/data; without it that part is skipped.
+BENCH_DATA ?= build/bench-data
+MODEL_DIR := $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+.PHONY: bench-data bench-search bench-scale
+bench-data:
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_vectors
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-data $(BENCH_DATA)
+
+SEARCH_PYTHON := $(firstword $(wildcard build/peers-search/bin/python) python3)
+bench-search: bench-data  ## the indexes beside hnswlib, faiss, USearch, bm25s, tantivy (ARGS, REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_search build/release/bench/bench_live
+	@$(SEARCH_PYTHON) bench/peers/compare_search.py $(BENCH_DATA) $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+bench-scale: bench-data  ## a question, an ingest, an opening at 1k to 1M chunks (SIZES="1000 10000")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_scale
+	@build/release/bench/bench_scale --data $(BENCH_DATA) --model $(MODEL_DIR) $(SIZES)
+
 .PHONY: bench-tokenizer
 bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_tokenizer
