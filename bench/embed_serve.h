@@ -4,11 +4,20 @@
  * A line in, a line out, on standard input and output; bench/peers/serve.py speaks the same for the
  * others. A reply is "ok ..." or "error WHY"; the first line, unasked, is "ready WORDS".
  *
- *   case NAME N        then N lines, a text each    ok TOKENS PRODUCT_OPERATIONS
- * ATTENTION_OPERATIONS run NAME TIMES     encodes the case TIMES times ok WALL:CPU ... (nanoseconds
- * each) vectors NAME       of the last run              ok N, then N lines of numbers peak ok F32
- * BF16 INT8  (operations/s, 0: none) bandwidth BYTES    reading so many, again       ok
- * BYTES_PER_SECOND
+ *   case NAME N        then N lines, a text each
+ *     ok TOKENS PRODUCT_OPERATIONS ATTENTION_OPERATIONS
+ *
+ *   run NAME TIMES     encodes the case TIMES times
+ *     ok WALL:CPU ...  nanoseconds of each
+ *
+ *   vectors NAME       of the last run
+ *     ok N             then N lines of numbers
+ *
+ *   peak
+ *     ok F32 BF16 INT8 operations/s, 0: none
+ *
+ *   bandwidth BYTES    reading so many, again and again
+ *     ok BYTES_PER_SECOND
  *
  * Limits   SERVE_CASES_MAX cases, SERVE_TEXTS_MAX texts a case, SERVE_TIMES_MAX runs a line; a name
  *          has at most 31 letters.

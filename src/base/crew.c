@@ -24,6 +24,7 @@ struct crew {
     void *arg;
     _Atomic(struct pool *) pool;
     atomic_bool open;
+    int most;             /* helpers that are of use */
     size_t size;          /* the leader's: itself and who was asked; 1: not open */
     atomic_int n_helpers; /* asked and not yet gone */
 };
@@ -32,6 +33,7 @@ struct crew *crew_new(void)
 {
     struct crew *c = mem_calloc(1, sizeof *c);
 
+    c->most = (cpu_count() < CREW_SIZE_MAX ? cpu_count() : CREW_SIZE_MAX) - 1;
     c->size = 1;
     return c;
 }
@@ -111,16 +113,15 @@ static void help(void *arg, int i_worker)
 
 bool crew_open(struct crew *c, struct pool *pool)
 {
-    int n_wanted, n_idle;
+    int n_idle;
 
     c->size = 1;
     if (!pool) /* a helper of the last time may still be here, and look at the pool it knows */
         return false;
-    n_wanted = cpu_count() < CREW_SIZE_MAX ? cpu_count() - 1 : CREW_SIZE_MAX - 1;
     n_idle = pool_idle(pool);
     atomic_store(&c->pool, pool);
     atomic_store(&c->open, true);
-    for (int i = atomic_load(&c->n_helpers); i < n_wanted && i < n_idle; i++) {
+    for (int i = atomic_load(&c->n_helpers); i < c->most && i < n_idle; i++) {
         atomic_fetch_add(&c->n_helpers, 1);
         if (pool_submit(pool, QUEUE_BULK, help, c) < 0) {
             atomic_fetch_sub(&c->n_helpers, 1);

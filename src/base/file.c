@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -55,21 +56,6 @@ out:
     return rc;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-    while (n) {
-        ssize_t put = write(fd, p, n);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return ERR_IO;
-        p += put;
-        n -= (size_t)put;
-    }
-    return ERR_OK;
-}
-
 /* The name is on disk only when its folder is. */
 static int sync_folder_of(const char *path)
 {
@@ -86,32 +72,130 @@ static int sync_folder_of(const char *path)
     return rc;
 }
 
+/* ---- writing ---- */
+
+/* Small pieces are gathered, so that a piece costs no call. */
+#define WRITER_BYTES ((size_t)256 << 10)
+
+struct file_writer {
+    char *path, *beside;
+    int fd; /* -1: could not be made */
+    uint64_t n_put;
+    struct buf waiting;
+    int rc; /* the first thing that failed ... */
+    char reason[ERR_TEXT_MAX];
+};
+
+static void keep_error(struct file_writer *w, const char *what, const char *path)
+{
+    w->rc = io_error(what, path);
+    snprintf(w->reason, sizeof w->reason, "%s", err_text());
+}
+
+static void write_out(struct file_writer *w, const char *p, size_t n)
+{
+    while (n && w->rc == ERR_OK) {
+        ssize_t put = write(w->fd, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0) {
+            keep_error(w, "cannot write", w->beside);
+            break;
+        }
+        p += put;
+        n -= (size_t)put;
+    }
+}
+
+static void write_waiting(struct file_writer *w)
+{
+    write_out(w, w->waiting.p, w->waiting.n);
+    buf_clear(&w->waiting);
+}
+
+struct file_writer *file_begin(const char *path)
+{
+    struct file_writer *w = mem_calloc(1, sizeof *w);
+    struct buf beside;
+
+    buf_init(&beside);
+    buf_addf(&beside, "%s.XXXXXX", path); /* two threads may write the same path */
+    w->path = mem_strdup(path);
+    w->beside = mem_strdup(beside.p);
+    buf_done(&beside);
+    buf_init(&w->waiting);
+    w->fd = mkostemp(w->beside, O_CLOEXEC);
+    if (w->fd < 0)
+        keep_error(w, "cannot create a file beside", path);
+    return w;
+}
+
+void file_put(struct file_writer *w, const void *p, size_t n)
+{
+    w->n_put += n;
+    if (w->waiting.n + n > WRITER_BYTES)
+        write_waiting(w);
+    if (n > WRITER_BYTES)
+        write_out(w, p, n);
+    else
+        buf_add(&w->waiting, p, n);
+}
+
+void file_put_at(struct file_writer *w, uint64_t at, const void *p, size_t n)
+{
+    CHECK(at + n <= w->n_put);
+    write_waiting(w);
+    if (w->rc == ERR_OK && pwrite(w->fd, p, n, (off_t)at) != (ssize_t)n)
+        keep_error(w, "cannot write", w->beside);
+}
+
+uint64_t file_put_bytes(const struct file_writer *w)
+{
+    return w->n_put;
+}
+
+static void writer_done(struct file_writer *w)
+{
+    buf_done(&w->waiting);
+    mem_free(w->path);
+    mem_free(w->beside);
+    mem_free(w);
+}
+
+int file_commit(struct file_writer *w)
+{
+    int rc;
+
+    write_waiting(w);
+    if (w->rc == ERR_OK && fsync(w->fd) < 0)
+        keep_error(w, "cannot write", w->beside);
+    if (w->fd >= 0 && close(w->fd) < 0 && w->rc == ERR_OK)
+        keep_error(w, "cannot write", w->beside);
+    if (w->rc == ERR_OK && rename(w->beside, w->path) < 0)
+        keep_error(w, "cannot replace", w->path);
+    if (w->rc < 0 && w->fd >= 0)
+        unlink(w->beside);
+    rc = w->rc < 0 ? FAIL(w->rc, "%s", w->reason) : sync_folder_of(w->path);
+    writer_done(w);
+    return rc;
+}
+
+void file_abandon(struct file_writer *w)
+{
+    if (w->fd >= 0) {
+        close(w->fd);
+        unlink(w->beside);
+    }
+    writer_done(w);
+}
+
 int file_write_atomic(const char *path, const void *p, size_t n)
 {
-    int rc = ERR_OK;
-    struct buf tmp;
-    int fd;
+    struct file_writer *w = file_begin(path);
 
-    buf_init(&tmp);
-    buf_addf(&tmp, "%s.XXXXXX", path); /* two threads may write the same path */
-    fd = mkostemp(tmp.p, O_CLOEXEC);
-    if (fd < 0) {
-        rc = io_error("cannot create a file beside", path);
-        goto out;
-    }
-    if (write_all(fd, p, n) < 0 || fsync(fd) < 0)
-        rc = io_error("cannot write", tmp.p);
-    if (close(fd) < 0 && rc == ERR_OK)
-        rc = io_error("cannot write", tmp.p);
-    if (rc == ERR_OK && rename(tmp.p, path) < 0)
-        rc = io_error("cannot replace", path);
-    if (rc < 0)
-        unlink(tmp.p);
-    else
-        rc = sync_folder_of(path);
-out:
-    buf_done(&tmp);
-    return rc;
+    file_put(w, p, n);
+    return file_commit(w);
 }
 
 int file_make_dirs(const char *path)

@@ -18,10 +18,20 @@ static void draw_seed(void)
         table_seed = 0x9e3779b97f4a7c15u;
 }
 
-uint64_t hash64(const void *p, size_t n)
+uint64_t hash_seed(void)
 {
     pthread_once(&seed_once, draw_seed);
-    return XXH3_64bits_withSeed(p, n, table_seed);
+    return table_seed;
+}
+
+uint64_t hash64_with(uint64_t seed, const void *p, size_t n)
+{
+    return XXH3_64bits_withSeed(p, n, seed);
+}
+
+uint64_t hash64(const void *p, size_t n)
+{
+    return hash64_with(hash_seed(), p, n);
 }
 
 uint64_t hash64_stable(const void *p, size_t n)

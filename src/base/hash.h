@@ -22,6 +22,10 @@ struct digest {
 /* For tables that live in this process only; differs from run to run. */
 uint64_t hash64(const void *p, size_t n);
 
+/* For tables that go to disk with the seed they were made with; hash_seed is this process's. */
+uint64_t hash64_with(uint64_t seed, const void *p, size_t n);
+uint64_t hash_seed(void);
+
 /* The same everywhere and for ever (ids that go to disk). */
 uint64_t hash64_stable(const void *p, size_t n);
 

@@ -403,7 +403,6 @@ static void tokenize_item(void *arg, size_t i)
         return;
     }
     s = scratch_take(w->e);
-
     w->lengths[i] = (uint32_t)tokenize(w->e, s, w->e->document_prefix, w->items[i].text, tokens,
                                        &w->items[i].cut);
     scratch_give(w->e, s);
@@ -465,7 +464,7 @@ static void encode_batch(void *arg, size_t i_batch)
     size_t n = w->batches[i_batch + 1] - w->batches[i_batch], n_ids = 0;
     struct scratch *s = scratch_take(e);
     struct bert_call call = {.kernels = e->kernels};
-    uint32_t lengths[BATCH_TOKENS]; /* every text has two tokens at least */
+    uint32_t lengths[BATCH_TOKENS]; /* every text has a token at least */
     const float *rows;
 
     CHECK(n <= BATCH_TOKENS);

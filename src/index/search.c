@@ -113,57 +113,42 @@ static void analyze_question(const struct search *s, struct question *q)
     analyzers_put(s->snap->context->analyzers, a);
 }
 
-/* Every chunk's sum for one view, 0 for chunks with none of the words; NULL when there are none. */
-static float *sum_view(const struct search *s, const struct question *q, const float *weights,
-                       const struct bm25 *words)
+/* The words in the terms of every view: terms [n_views, n], and their weights. */
+static struct bm25_query weigh(const struct search *s, const struct question *q, uint32_t **terms)
 {
     const struct snapshot *snap = s->snap;
-    struct bm25_norm norm = {snap->context->k1, snap->context->b,
-                             snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0};
-    float *sums = NULL;
+    size_t n = dict_count(q->words);
+    double *weights = arena_alloc(s->mem, n * sizeof *weights);
 
-    for (uint32_t w = 0; w < dict_count(q->words); w++) {
-        uint32_t term;
+    *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
+    for (uint32_t w = 0; w < n; w++) {
+        uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
 
-        if (weights[w] <= 0 || !dict_find(words->terms, dict_at(q->words, w), &term))
-            continue;
-        if (!sums)
-            sums = ARENA_ARRAY(s->mem, float, words->n_chunks);
-        bm25_accumulate(words, term, weights[w], &norm, sums);
+        weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
     }
-    return sums;
-}
-
-static void offer_sums(struct search *s, uint32_t i_view, const float *sums)
-{
-    const struct segment *seg = s->snap->views[i_view].segment;
-    const uint64_t *allowed = s->allowed[i_view];
-    struct topk *best = &s->words;
-
-    for (uint32_t i = 0; i < seg->n_chunks; i++)
-        if (sums[i] > 0 && sums[i] >= topk_threshold(best) && (!allowed || bitmap_get(allowed, i)))
-            topk_push(best, (struct candidate){sums[i], i_view, i, seg->chunk_id[i]});
+    return (struct bm25_query){
+        .weights = weights,
+        .n = n,
+        .norm = {snap->context->k1, snap->context->b,
+                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
 }
 
 static void search_words(struct search *s)
 {
     struct question q;
-    float *weights;
+    struct bm25_query query;
+    uint32_t *terms;
 
     topk_init(&s->words, s->n_candidates, s->mem);
     analyze_question(s, &q);
     s->n_words = dict_count(q.words);
-    weights = ARENA_ARRAY(s->mem, float, dict_count(q.words));
-    for (uint32_t w = 0; w < dict_count(q.words); w++) {
-        uint64_t df = snapshot_df(s->snap, dict_at(q.words, w));
-
-        weights[w] = df ? (float)(q.times[w] * bm25_idf(s->snap->n_chunks, df)) : 0;
-    }
+    query = weigh(s, &q, &terms);
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
-        float *sums = sum_view(s, &q, weights, s->snap->views[i].segment->words);
+        const struct segment *seg = s->snap->views[i].segment;
+        struct bm25_chunks chunks = {s->allowed[i], NULL, seg->chunk_id, i};
 
-        if (sums)
-            offer_sums(s, i, sums);
+        query.terms = terms + i * query.n;
+        bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
     dict_free(q.words);

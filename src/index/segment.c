@@ -65,6 +65,12 @@ struct flat segment_flat(const struct segment *s)
 #define BATCH 4096
 #define SLICE 256
 
+/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
+ * above, "15 percent of capital" in the text. */
+struct fields {
+    struct str v[3]; /* title, heading, text */
+};
+
 struct segment_builder {
     struct segment *s;
     struct columns_builder *columns;
@@ -76,9 +82,9 @@ struct segment_builder {
 
     struct buf title;    /* of the document that chunks are added to */
     struct arena *texts; /* waiting to be analysed */
-    struct str waiting[BATCH];
+    struct fields waiting[BATCH];
     size_t n_waiting;
-    struct bm25 **parts;
+    struct bm25_builder **parts;
     size_t n_parts, cap_parts;
 };
 
@@ -151,9 +157,9 @@ static void count_slice(void *arg, size_t i)
     size_t end = (i + 1) * SLICE < b->n_waiting ? (i + 1) * SLICE : b->n_waiting;
 
     for (size_t t = i * SLICE; t < end; t++)
-        bm25_add_chunk(words, a, b->waiting[t]);
+        bm25_add_chunk(words, a, b->waiting[t].v, 3);
     analyzers_put(b->analyzers, a);
-    b->parts[b->n_parts + i] = bm25_finish(words);
+    b->parts[b->n_parts + i] = words;
 }
 
 static void count_waiting(struct segment_builder *b)
@@ -171,21 +177,9 @@ static void count_waiting(struct segment_builder *b)
     arena_reset(b->texts);
 }
 
-/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
- * above, "15 percent of capital" in the text. */
-static struct str words_of(struct segment_builder *b, const struct chunk_row *chunk)
+static struct str keep(struct segment_builder *b, struct str s)
 {
-    size_t n = 0;
-    char *text = arena_alloc(b->texts, b->title.n + chunk->heading.n + chunk->text.n + 3);
-    const struct str parts[] = {buf_view(&b->title), chunk->heading, chunk->text};
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].n)
-            memcpy(text + n, parts[i].p, parts[i].n);
-        n += parts[i].n;
-        text[n++] = '\n';
-    }
-    return (struct str){text, n};
+    return (struct str){s.n ? arena_dup(b->texts, s.p, s.n) : "", s.n};
 }
 
 void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
@@ -209,26 +203,10 @@ void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
     s->n_chunks++;
     s->first_chunk[s->n_documents] = (uint32_t)s->n_chunks;
     columns_add_chunk(b->columns, chunk);
-    b->waiting[b->n_waiting++] = words_of(b, chunk);
+    b->waiting[b->n_waiting++] = (struct fields){
+        {keep(b, buf_view(&b->title)), keep(b, chunk->heading), keep(b, chunk->text)}};
     if (b->n_waiting == BATCH)
         count_waiting(b);
-}
-
-static void free_parts(struct segment_builder *b)
-{
-    for (size_t i = 0; i < b->n_parts; i++)
-        bm25_free(b->parts[i]);
-    mem_free(b->parts);
-}
-
-static struct bm25 *merge_parts(struct segment_builder *b)
-{
-    const uint64_t **dead = mem_calloc(b->n_parts, sizeof *dead);
-    struct bm25 *words = bm25_merge((const struct bm25 *const *)b->parts, dead, b->n_parts);
-
-    mem_free(dead);
-    free_parts(b);
-    return words;
 }
 
 struct segment *segment_finish(struct segment_builder *b)
@@ -244,12 +222,8 @@ struct segment *segment_finish(struct segment_builder *b)
     }
     if (!s->n_documents)
         s->first_chunk = mem_calloc(1, sizeof *s->first_chunk);
-    if (b->n_parts == 1) {
-        s->words = b->parts[0];
-        mem_free(b->parts);
-    } else {
-        s->words = merge_parts(b);
-    }
+    s->words = bm25_finish(b->parts, b->n_parts);
+    mem_free(b->parts);
     s->columns = columns_finish(b->columns);
     arena_free(b->texts);
     buf_done(&b->title);

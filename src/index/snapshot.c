@@ -50,20 +50,26 @@ static struct dead *dead_copy(const struct segment *s, const struct dead *old)
     return d;
 }
 
+static void bury_chunk(const struct bm25 *words, struct dead *d, uint32_t slot)
+{
+    uint32_t *terms = mem_alloc(words->length[slot] * sizeof *terms);
+    size_t n = bm25_distinct(words, slot, terms);
+
+    bitmap_set(d->chunks, slot);
+    d->n_chunks++;
+    d->n_words += words->length[slot];
+    for (size_t i = 0; i < n; i++)
+        d->df[terms[i]]++;
+    mem_free(terms);
+}
+
 static void bury(const struct segment *s, struct dead *d, uint32_t document)
 {
-    const struct bm25 *words = s->words;
-
     DCHECK(!bitmap_get(d->documents, document));
     bitmap_set(d->documents, document);
     d->n_documents++;
-    for (uint32_t i = s->first_chunk[document]; i < s->first_chunk[document + 1]; i++) {
-        bitmap_set(d->chunks, i);
-        d->n_chunks++;
-        d->n_words += words->length[i];
-        for (size_t w = words->word_start[i]; w < words->word_start[i + 1]; w++)
-            d->df[words->words[w]]++;
-    }
+    for (uint32_t i = s->first_chunk[document]; i < s->first_chunk[document + 1]; i++)
+        bury_chunk(s->words, d, i);
 }
 
 /* ---- states ---- */
@@ -255,17 +261,31 @@ size_t snapshot_documents(const struct snapshot *s)
     return s->n_documents;
 }
 
-uint64_t snapshot_df(const struct snapshot *s, struct str word)
+static uint64_t df_in(const struct view *v, struct str word, uint32_t *term)
+{
+    if (!dict_find(v->segment->words->terms, word, term))
+        return 0;
+    return bm25_df(v->segment->words, *term) - (v->dead ? v->dead->df[*term] : 0);
+}
+
+uint64_t snapshot_terms(const struct snapshot *s, struct str word, uint32_t *terms, size_t stride)
 {
     uint64_t df = 0;
 
     for (size_t i = 0; i < s->n_views; i++) {
-        const struct view *v = &s->views[i];
-        uint32_t term;
-
-        if (dict_find(v->segment->words->terms, word, &term))
-            df += bm25_df(v->segment->words, term) - (v->dead ? v->dead->df[term] : 0);
+        terms[i * stride] = BM25_NONE;
+        df += df_in(&s->views[i], word, &terms[i * stride]);
     }
+    return df;
+}
+
+uint64_t snapshot_df(const struct snapshot *s, struct str word)
+{
+    uint64_t df = 0;
+    uint32_t term;
+
+    for (size_t i = 0; i < s->n_views; i++)
+        df += df_in(&s->views[i], word, &term);
     return df;
 }
 

@@ -76,4 +76,7 @@ struct snapshot *snapshot_next(const struct snapshot *old, const struct change *
 /* In how many living chunks a word stands. */
 uint64_t snapshot_df(const struct snapshot *s, struct str word);
 
+/* The same, and the word's term in each view: to terms[i * stride], BM25_NONE where it is not. */
+uint64_t snapshot_terms(const struct snapshot *s, struct str word, uint32_t *terms, size_t stride);
+
 size_t snapshot_bytes(const struct snapshot *s);

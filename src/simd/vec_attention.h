@@ -123,7 +123,7 @@ VEC_INLINE void pack_value_pairs(const struct head *h)
 
 /* ---- the products and what is between ---- */
 
-/* scores = keys x queries for the first n_vecs vectors of lanes, at least */
+/* scores = keys x queries, for the tiles of columns that the first n queries are in */
 VEC_INLINE void score(const struct head *h, size_t n, bool pairs)
 {
     size_t step = block_rows(h->t, pairs ? PAIR_ROWS : TILE_ROWS), dim = h->dim;

@@ -189,17 +189,23 @@ UNCHECKED VEC_INLINE void tile_int8(size_t rows, const uint8_t *x, size_t ldx, s
 #define TILE_FUNCTION UNCHECKED static __attribute__((noinline)) void
 
 TILE_FUNCTION tile_rows_f32(size_t rows, const float *x, size_t ldx, size_t step, size_t k,
-                            const float *w, const float *start, float *y, size_t ldy){
-    TILE_SWITCH(rows, TILE_ROWS, tile_f32, x, ldx, step, k, w, start, y, ldy)}
+                            const float *w, const float *start, float *y, size_t ldy)
+{
+    TILE_SWITCH(rows, TILE_ROWS, tile_f32, x, ldx, step, k, w, start, y, ldy);
+}
 
-TILE_FUNCTION
-    tile_rows_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t step, size_t n_pairs,
-                   const uint16_t *w, const float *start, float *y, size_t ldy){
-        TILE_SWITCH(rows, PAIR_ROWS, tile_bf16, x, ldx, step, n_pairs, w, start, y, ldy)}
+TILE_FUNCTION tile_rows_bf16(size_t rows, const uint16_t *x, size_t ldx, size_t step,
+                             size_t n_pairs, const uint16_t *w, const float *start, float *y,
+                             size_t ldy)
+{
+    TILE_SWITCH(rows, PAIR_ROWS, tile_bf16, x, ldx, step, n_pairs, w, start, y, ldy);
+}
 
 TILE_FUNCTION tile_rows_int8(size_t rows, const uint8_t *x, size_t ldx, size_t n_quads,
-                             const int8_t *w, const struct byte_ends *ends, float *y, size_t ldy){
-    TILE_SWITCH(rows, QUAD_ROWS, tile_int8, x, ldx, n_quads, w, ends, y, ldy)}
+                             const int8_t *w, const struct byte_ends *ends, float *y, size_t ldy)
+{
+    TILE_SWITCH(rows, QUAD_ROWS, tile_int8, x, ldx, n_quads, w, ends, y, ldy);
+}
 
 VEC_INLINE size_t at_most(size_t a, size_t b)
 {

@@ -154,3 +154,32 @@ Test(file, an_empty_file_or_a_folder_is_not_mapped)
     cr_expect_eq(file_map_open(&m, path), ERR_FORMAT);
     cr_expect_eq(file_map_open(&m, dir), ERR_FORMAT);
 }
+
+Test(file, parts_become_one_file_at_the_end)
+{
+    struct file_writer *w = file_begin(path);
+    char big[300000];
+
+    memset(big, 'b', sizeof big);
+    file_put(w, "????", 4);
+    file_put(w, big, sizeof big);
+    file_put(w, "end", 3);
+    cr_expect_eq(access(path, F_OK), -1, "not before it is whole");
+    file_put_at(w, 0, "head", 4);
+    cr_expect_eq(file_put_bytes(w), sizeof big + 7);
+    cr_assert_eq(file_commit(w), ERR_OK);
+    cr_assert_eq(file_read(path, 1 << 20, &b), ERR_OK);
+    cr_assert_eq(b.n, sizeof big + 7);
+    cr_expect_eq(memcmp(b.p, "headbbb", 7), 0);
+    cr_expect_eq(memcmp(b.p + b.n - 4, "bend", 4), 0);
+}
+
+Test(file, what_is_abandoned_leaves_nothing)
+{
+    struct file_writer *w = file_begin(path);
+
+    file_put(w, "text", 4);
+    file_abandon(w);
+    cr_expect_eq(file_tree_bytes(dir), 0);
+    cr_expect_eq(access(path, F_OK), -1);
+}

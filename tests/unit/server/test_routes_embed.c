@@ -1,11 +1,10 @@
 #include "server/routes.h"
 
 #include <math.h>
-#include <semaphore.h>
 
 #include "base/jsonw.h"
 
-#include "support/live.h"
+#include "support/plug.h"
 #include "unit/embed/tiny_model.h"
 
 static json_t *call(const struct live *l, const char *path, const char *body, int wanted)
@@ -154,36 +153,6 @@ Test(routes_embed, an_encoder_that_fails_is_our_fault)
 
 /* ---- overload ---- */
 
-struct plug {
-    sem_t started, go_on;
-};
-
-static void hold_the_worker(void *arg, int i_worker)
-{
-    struct plug *p = arg;
-
-    (void)i_worker;
-    sem_post(&p->started);
-    sem_wait(&p->go_on);
-}
-
-static void expect_busy(const struct live *l, const char *path, const char *body)
-{
-    struct buf b = {0};
-    char *reply;
-
-    buf_addf(&b,
-             "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             path, strlen(body), body);
-    reply = live_raw(l, b.p);
-    cr_expect(strstr(reply, "HTTP/1.1 503 "), "%s: %s", path, reply);
-    cr_expect(strstr(reply, "\r\nRetry-After: 1\r\n"), "%s: %s", path, reply);
-    cr_expect(strstr(reply, "\"error\":"), "%s: %s", path, reply);
-    mem_free(reply);
-    buf_done(&b);
-}
-
 Test(routes_embed, each_lane_that_is_full_is_503_with_retry_after)
 {
     struct live l;
@@ -196,15 +165,14 @@ Test(routes_embed, each_lane_that_is_full_is_503_with_retry_after)
     world_reopen(&l.world);
     live_start(&l, NULL);
     pool = l.world.engine->pool;
-    sem_init(&plug.started, 0, 0);
-    sem_init(&plug.go_on, 0, 0);
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
+    plug_init(&plug);
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
     sem_wait(&plug.started); /* the one worker has it */
-    cr_assert_eq(pool_submit(pool, QUEUE_BULK, hold_the_worker, &plug), ERR_OK);
-    expect_busy(&l, "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}");
-    expect_busy(&l, "/embed", "{\"inputs\":[\"a\",\"b\"]}");
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
-    expect_busy(&l, "/v1/embeddings", "{\"input\":\"a\"}");
+    cr_assert_eq(pool_submit(pool, QUEUE_BULK, plug_worker, &plug), ERR_OK);
+    expect_busy(&l, "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}", "\"error\":");
+    expect_busy(&l, "/embed", "{\"inputs\":[\"a\",\"b\"]}", "\"error\":");
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    expect_busy(&l, "/v1/embeddings", "{\"input\":\"a\"}", "\"error\":");
     for (int i = 0; i < 3; i++)
         sem_post(&plug.go_on);
     sem_wait(&plug.started);

@@ -1,8 +1,6 @@
 #include "server/routes.h"
 
-#include <semaphore.h>
-
-#include "support/live.h"
+#include "support/plug.h"
 
 #define ASK "{\"question\":\"What do frogs eat?\"}"
 
@@ -137,36 +135,6 @@ Test(routes_query, stages_claim_all_but_a_hundredth_of_the_time)
 
 /* ---- overload ---- */
 
-struct plug {
-    sem_t started, go_on;
-};
-
-static void hold_the_worker(void *arg, int i_worker)
-{
-    struct plug *p = arg;
-
-    (void)i_worker;
-    sem_post(&p->started);
-    sem_wait(&p->go_on);
-}
-
-static void expect_busy(const struct live *l, const char *path)
-{
-    struct buf b = {0};
-    char *reply;
-
-    buf_addf(&b,
-             "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             path, strlen(ASK), ASK);
-    reply = live_raw(l, b.p);
-    cr_expect(strstr(reply, "HTTP/1.1 503 "), "%s: %s", path, reply);
-    cr_expect(strstr(reply, "\r\nRetry-After: 1\r\n"), "%s: %s", path, reply);
-    cr_expect(strstr(reply, "application/problem+json"), "%s: %s", path, reply);
-    mem_free(reply);
-    buf_done(&b);
-}
-
 Test(routes_query, a_full_queue_is_503_with_retry_after_and_memory_still_answers)
 {
     struct live l;
@@ -182,15 +150,15 @@ Test(routes_query, a_full_queue_is_503_with_retry_after_and_memory_still_answers
     pool = l.world.engine->pool;
     world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
     cr_expect_eq(live_status(&l, "POST", "/query", "{\"question\":\"known\"}"), 200);
-    sem_init(&plug.started, 0, 0);
-    sem_init(&plug.go_on, 0, 0);
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
+    plug_init(&plug);
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
     sem_wait(&plug.started); /* the one worker has it, so the next one waits */
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, hold_the_worker, &plug), ERR_OK);
-    expect_busy(&l, "/query");
-    expect_busy(&l, "/query"); /* the failed one leaves no flight behind that one could join */
-    expect_busy(&l, "/query/stream");
-    expect_busy(&l, "/search");
+    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    expect_busy(&l, "/query", ASK, "application/problem+json");
+    expect_busy(&l, "/query", ASK, "application/problem+json"); /* the failed one leaves no flight
+                                                                   behind that one could join */
+    expect_busy(&l, "/query/stream", ASK, "application/problem+json");
+    expect_busy(&l, "/search", ASK, "application/problem+json");
     s = cache_status(&l, "{\"question\":\"known\"}");
     cr_expect_str_eq(s, "hit");
     mem_free(s);
