@@ -72,6 +72,128 @@ static inline double gap_dot_rows_i8(const struct simd *k)
     return worst;
 }
 
+/* A query within what simd.h allows, its ends included, and its bias. */
+static inline int8_t *random_code_query(size_t n_bytes, int32_t *bias)
+{
+    int8_t *q = mem_alloc(n_bytes + 1);
+    uint32_t seed = 7;
+
+    *bias = 0;
+    for (size_t i = 0; i < n_bytes; i++) {
+        float x = next_random(&seed);
+
+        q[i] = (int8_t)(i % 5 == 0 ? (x < 0 ? -64 : 64) : lrintf(64 * x));
+        *bias += 128 * q[i];
+    }
+    return q;
+}
+
+/* Rows of the largest codes first, where a sum in 16 bits would overflow. */
+static inline uint8_t *random_codes(size_t n_rows, size_t stride)
+{
+    uint8_t *codes = mem_alloc(n_rows * stride + 1);
+    uint32_t seed = 8;
+
+    for (size_t i = 0; i < n_rows * stride; i++)
+        codes[i] = i < stride ? 255 : (uint8_t)(next_random(&seed) * 127 + 128);
+    return codes;
+}
+
+static inline double gap_codes(const struct simd *k)
+{
+    static const size_t sizes[] = {64, 128, 384, 448, 1024};
+    enum { ROWS = 21 };
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    double worst = 0;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t n_bytes = sizes[i];
+        int32_t bias, got[ROWS] = {0}, want[ROWS] = {0};
+        int8_t *q = random_code_query(n_bytes, &bias);
+        uint8_t *codes = random_codes(ROWS, n_bytes + 64);
+        uint32_t at[ROWS];
+
+        for (uint32_t n = 0; n < ROWS; n++) {
+            at[n] = n * 8 % ROWS;
+            k->codes_rows(q, bias, codes, n_bytes, n, got);
+            plain->codes_rows(q, bias, codes, n_bytes, n, want);
+            worst += memcmp(got, want, sizeof got) != 0;
+            k->codes_gather(q, bias, codes, n_bytes + 64, n_bytes, at, n, got);
+            plain->codes_gather(q, bias, codes, n_bytes + 64, n_bytes, at, n, want);
+            worst += memcmp(got, want, sizeof got) != 0;
+        }
+        mem_free(q);
+        mem_free(codes);
+    }
+    return worst;
+}
+
+static inline double gap_to_codes(const struct simd *k)
+{
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    double worst = 0;
+
+    for (size_t i = 0; i < N_LENGTHS; i++) {
+        size_t n = odd_lengths[i];
+        float *x = random_floats(n, 9);
+        uint8_t *got = mem_calloc(n + 1, 1), *want = mem_calloc(n + 1, 1);
+
+        if (n)
+            x[n - 1] = -3; /* the largest, and beyond what is held */
+        worst += k->largest(x, n) != plain->largest(x, n);
+        for (int most = 64; most <= 127; most += 63) {
+            k->to_codes(x, n, 90, (float)most, got);
+            plain->to_codes(x, n, 90, (float)most, want);
+            worst += memcmp(got, want, n + 1) != 0;
+        }
+        mem_free(x);
+        mem_free(got);
+        mem_free(want);
+    }
+    return worst;
+}
+
+/* Against the level's own dot_rows. */
+static inline double gap_dot_gather(const struct simd *k)
+{
+    enum { ROWS = 11 };
+    double worst = 0;
+
+    for (size_t i = 0; i < N_LENGTHS; i++) {
+        size_t dim = odd_lengths[i];
+        float *q = random_floats(dim, 3), *rows = random_floats(ROWS * dim, 4);
+        float all[ROWS], got[ROWS] = {0};
+        uint32_t at[ROWS];
+
+        k->dot_rows(q, rows, ROWS, dim, all);
+        for (uint32_t n = 0; n < ROWS; n++) {
+            at[n] = n * 4 % ROWS;
+            k->dot_gather(q, rows, at, n + 1, dim, got);
+            for (uint32_t r = 0; r <= n; r++)
+                worst += memcmp(&got[r], &all[at[r]], sizeof *got) != 0;
+        }
+        mem_free(q);
+        mem_free(rows);
+    }
+    return worst;
+}
+
+static inline double gap_codes_fenced(const struct simd *k)
+{
+    for (size_t n_rows = 1; n_rows < 10; n_rows++)
+        for (int at_start = 0; at_start < 2; at_start++) {
+            struct fenced f[] = {fenced_bytes(64, at_start), fenced_bytes(n_rows * 64, at_start),
+                                 fenced_bytes(n_rows * 4, at_start)};
+            uint32_t at[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+            k->codes_rows(f[0].v, 0, f[1].v, 64, n_rows, f[2].v);
+            k->codes_gather(f[0].v, 0, f[1].v, 64, 64, at, n_rows, f[2].v);
+            k->dot_gather(f[0].v, f[1].v, at, n_rows, 16, f[2].v);
+            unfence(f, sizeof f / sizeof *f);
+        }
+    return 0;
+}
+
 static inline double gap_add(const struct simd *k)
 {
     double worst = 0;
@@ -331,6 +453,10 @@ static const struct kernel_check {
     {"prepare and product stay in their memory", gap_product_fenced, 0},
     {"attention stays in its memory", gap_attention_fenced, 0},
     {"the others stay in theirs", gap_rows_fenced, 0},
+    {"codes of floats are those of plain C", gap_to_codes, 0},
+    {"codes give the integers of plain C", gap_codes, 0},
+    {"gathered rows have the bits of the scan", gap_dot_gather, 0},
+    {"codes stay in their memory", gap_codes_fenced, 0},
     {"add", gap_add, 0},
     {"add_scaled", gap_add_scaled, 2e-7},
     {"gather and scatter", gap_sparse, 1e-5},
