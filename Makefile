@@ -240,8 +240,11 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
 	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
-SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c)
+SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c rows.c)
 $(B)/bench/bench_scale $(B)/bench/bench_live: $(SHELF_C) $(SHELF_C:.c=.h)
+SEARCH_C := $(addprefix bench/,search_serve.c search_vectors.c search_words.c)
+$(B)/bench/bench_search: $(SEARCH_C) bench/search_serve.h $(SHELF_C) $(SHELF_C:.c=.h)
+$(B)/bench/bench_vectors: bench/rows.c bench/rows.h
 
 # Sentences and their exact neighbours come from ../shared/data; without it that part is skipped.
 BENCH_DATA ?= build/bench-data

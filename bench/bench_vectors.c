@@ -18,6 +18,7 @@
 #include "base/pool.h"
 #include "embed/embedder.h"
 #include "index/flat.h"
+#include "rows.h"
 
 #define DIM   384
 #define K     10
@@ -50,95 +51,55 @@ static void write_all(FILE *f, const void *p, size_t n_bytes)
     }
 }
 
-/* Up to n lines of `in` as items; how many there were. */
-static size_t read_batch(FILE *in, struct embed_item *items, size_t n)
-{
-    char *line = NULL;
-    size_t cap = 0, got = 0;
-    ssize_t len;
-
-    while (got < n && (len = getline(&line, &cap, in)) > 0) {
-        line[len - 1] = 0;
-        mem_free((char *)items[got].text.p);
-        items[got++].text = str_of(mem_strdup(line));
-    }
-    free(line);
-    return got;
-}
-
-static void embed_file(struct embedder *e, FILE *in, size_t n, FILE *out)
+/* Lines from..from + n - 1. */
+static void embed_lines(struct embedder *e, const struct lines *texts, size_t from, size_t n,
+                        FILE *out)
 {
     struct pool *pool = pool_new("bench", (int)sysconf(_SC_NPROCESSORS_ONLN), 256);
     struct embed_item *items = mem_calloc(BATCH, sizeof *items);
     float *vectors = mem_calloc(BATCH * DIM, sizeof *vectors);
 
-    for (size_t i = 0; i < BATCH; i++)
-        items[i].vector = vectors + i * DIM;
-    while (n > 0) {
-        size_t got = read_batch(in, items, n < BATCH ? n : BATCH);
+    for (size_t at = 0; at < n; at += BATCH) {
+        size_t some = n - at < BATCH ? n - at : BATCH;
 
-        if (got == 0)
-            break;
-        or_stop(embed_documents(e, pool, items, got));
-        write_all(out, vectors, got * DIM * sizeof *vectors);
-        n -= got;
+        for (size_t i = 0; i < some; i++)
+            items[i] = (struct embed_item){.text = lines_at(texts, from + at + i),
+                                           .vector = vectors + i * DIM};
+        or_stop(embed_documents(e, pool, items, some));
+        write_all(out, vectors, some * DIM * sizeof *vectors);
     }
-    for (size_t i = 0; i < BATCH; i++)
-        mem_free((char *)items[i].text.p);
     mem_free(items);
     mem_free(vectors);
     pool_free(pool);
-}
-
-static void skip_lines(FILE *f, size_t n)
-{
-    int c;
-
-    while (n > 0 && (c = getc(f)) != EOF)
-        n -= c == '\n';
 }
 
 static int run_embed(const char *model_dir, const char *texts, size_t from, size_t n,
                      const char *path)
 {
     struct embedder *e = NULL;
-    FILE *in = open_file(texts, "r"), *out = open_file(path, "w");
+    struct lines lines;
+    FILE *out = open_file(path, "w");
 
+    or_stop(lines_open(&lines, texts));
     or_stop(
         embedder_open(&e, &(struct embedder_options){.model_dir = model_dir, .precision = "int8"}));
-    if (embedder_info(e)->dim != DIM) {
-        fprintf(stderr, "bench_vectors: the model makes %zu numbers, %d are wanted\n",
-                embedder_info(e)->dim, DIM);
+    if (embedder_info(e)->dim != DIM || from > lines.n || n > lines.n - from) {
+        fprintf(stderr, "bench_vectors: a model of %zu numbers, %zu lines\n", embedder_info(e)->dim,
+                lines.n);
         exit(1);
     }
-    skip_lines(in, from);
-    embed_file(e, in, n ? n : SIZE_MAX, out);
+    embed_lines(e, &lines, from, n ? n : lines.n - from, out);
     embedder_close(e);
-    fclose(in);
+    lines_close(&lines);
     return fclose(out) == 0 ? 0 : 1;
 }
 
-/* The file's bytes, aligned; how many rows of row_bytes there are. */
-static void *read_rows(const char *path, size_t row_bytes, size_t *n)
+static struct table open_table(const char *path, size_t row_bytes)
 {
-    FILE *f = open_file(path, "r");
-    void *rows;
+    struct table t;
 
-    fseek(f, 0, SEEK_END);
-    *n = (size_t)ftell(f) / row_bytes;
-    rewind(f);
-    rows = mem_alloc_aligned(*n * row_bytes);
-    if (fread(rows, row_bytes, *n, f) != *n) {
-        perror(path);
-        exit(1);
-    }
-    fclose(f);
-    return rows;
-}
-
-static float *read_vectors(const char *path, size_t *n)
-{
-    return read_rows(path, DIM * sizeof(float), n);
+    or_stop(table_open(&t, path, row_bytes));
+    return t;
 }
 
 static int write_file(const char *path, const void *p, size_t n_bytes)
@@ -150,8 +111,8 @@ static int write_file(const char *path, const void *p, size_t n_bytes)
 }
 
 struct exact {
+    struct table vectors, queries;
     struct flat base;
-    const float *queries;
     uint64_t *allowed; /* NULL: all */
     int32_t *nearest;  /* [n, K] */
 };
@@ -163,7 +124,7 @@ static void nearest_of(void *arg, size_t i)
     struct topk best;
 
     topk_init(&best, K, mem);
-    flat_search(&x->base, x->queries + i * DIM, x->allowed, 0, &best);
+    flat_search(&x->base, table_floats(&x->queries, i, DIM), x->allowed, 0, &best);
     topk_sort(&best);
     for (size_t j = 0; j < K; j++)
         x->nearest[i * K + j] = j < best.n ? (int32_t)best.v[j].slot : -1;
@@ -172,37 +133,36 @@ static void nearest_of(void *arg, size_t i)
 
 static void exact_open(struct exact *x, const char *base)
 {
-    size_t n;
-    float *vectors = read_vectors(base, &n);
-    uint64_t *ids = mem_calloc(n, sizeof *ids);
+    uint64_t *ids;
 
-    for (size_t i = 0; i < n; i++)
+    *x = (struct exact){.vectors = open_table(base, DIM * sizeof(float))};
+    ids = mem_calloc(x->vectors.n, sizeof *ids);
+    for (size_t i = 0; i < x->vectors.n; i++)
         ids[i] = i;
-    *x = (struct exact){.base = {vectors, ids, n, DIM}};
+    x->base = (struct flat){table_floats(&x->vectors, 0, DIM), ids, x->vectors.n, DIM};
 }
 
 static void exact_close(struct exact *x)
 {
-    mem_free((float *)x->base.vectors);
+    table_close(&x->vectors);
+    table_close(&x->queries);
     mem_free((uint64_t *)x->base.chunk_id);
-    mem_free((float *)x->queries);
     mem_free(x->allowed);
     mem_free(x->nearest);
 }
 
 static uint64_t *read_allowed(const char *path, size_t n_wanted)
 {
-    size_t n;
-    uint8_t *flags = read_rows(path, 1, &n);
-    uint64_t *bits = mem_calloc((n + 63) / 64, sizeof *bits);
+    struct table flags = open_table(path, 1);
+    uint64_t *bits = mem_calloc((flags.n + 63) / 64, sizeof *bits);
 
-    if (n != n_wanted) {
-        fprintf(stderr, "bench_vectors: %s is of %zu rows, not %zu\n", path, n, n_wanted);
+    if (flags.n != n_wanted) {
+        fprintf(stderr, "bench_vectors: %s is of %zu rows, not %zu\n", path, flags.n, n_wanted);
         exit(1);
     }
-    for (size_t i = 0; i < n; i++)
-        bits[i / 64] |= (uint64_t)(flags[i] != 0) << i % 64;
-    mem_free(flags);
+    for (size_t i = 0; i < flags.n; i++)
+        bits[i / 64] |= (uint64_t)(flags.file.p[i] != 0) << i % 64;
+    table_close(&flags);
     return bits;
 }
 
@@ -215,8 +175,8 @@ static int run_exact(const char *base, const char *queries, const char *path, co
     int status;
 
     exact_open(&x, base);
-    x.queries = read_vectors(queries, &n);
-    n = n < n_max ? n : n_max;
+    x.queries = open_table(queries, DIM * sizeof(float));
+    n = x.queries.n < n_max ? x.queries.n : n_max;
     x.allowed = allowed ? read_allowed(allowed, x.base.n) : NULL;
     x.nearest = mem_calloc(n * K, sizeof *x.nearest);
     pool_each(pool, n, nearest_of, &x);

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "rows.h"
 
 #define N_CENTRES      4096
 #define N_WORDS        100000
@@ -21,15 +21,14 @@
 #define NOISE_PART     0.30f
 #define QUESTIONS_FROM ((uint64_t)1 << 40) /* sentences that are never put */
 
-/* Lines of a file, and a vector for each. */
+/* Texts and a vector for each. */
 struct rows {
-    struct file_map text, vectors;
-    size_t *starts; /* [n + 1] in text */
-    size_t n;
+    struct lines texts;
+    struct table vectors;
 };
 
 struct corpus {
-    struct rows base, questions; /* n 0: none */
+    struct rows base, questions; /* without texts: none */
     float *centres;              /* [n_centres, CORPUS_DIM]; of the base when it is there */
     size_t n_centres;
     double *zipf; /* [N_WORDS] cumulated, to 1 */
@@ -64,41 +63,22 @@ static uint64_t state_of(uint64_t i, uint64_t what)
 
 static void rows_close(struct rows *r)
 {
-    file_map_close(&r->text);
-    file_map_close(&r->vectors);
-    mem_free(r->starts);
-    *r = (struct rows){0};
+    lines_close(&r->texts);
+    table_close(&r->vectors);
 }
 
-static void find_lines(struct rows *r)
-{
-    size_t cap = 0, n = 0;
-
-    r->starts = mem_grow(NULL, &cap, 1, sizeof *r->starts);
-    r->starts[0] = 0;
-    for (size_t i = 0; i < r->text.n; i++) {
-        if (r->text.p[i] != '\n')
-            continue;
-        r->starts = mem_grow(r->starts, &cap, n + 2, sizeof *r->starts);
-        r->starts[++n] = i + 1;
-    }
-    r->n = n;
-}
-
-static int rows_open(struct rows *out, const char *dir, const char *texts, const char *vectors)
+static int rows_open(struct rows *out, const char *dir, const char *name)
 {
     int rc = ERR_OK;
     struct rows r = {0};
     char path[4096];
 
-    snprintf(path, sizeof path, "%s/%s", dir, texts);
-    TRY(file_map_open(&r.text, path));
-    snprintf(path, sizeof path, "%s/%s", dir, vectors);
-    TRY(file_map_open(&r.vectors, path));
-    find_lines(&r);
-    if (r.n == 0 || r.vectors.n != r.n * CORPUS_DIM * sizeof(float)) {
-        rc = FAIL(ERR_FORMAT, "%s: %zu bytes are not the vectors of %zu lines", path, r.vectors.n,
-                  r.n);
+    snprintf(path, sizeof path, "%s/%s.txt", dir, name);
+    TRY(lines_open(&r.texts, path));
+    snprintf(path, sizeof path, "%s/%s.f32", dir, name);
+    TRY(table_open(&r.vectors, path, CORPUS_DIM * sizeof(float)));
+    if (r.texts.n == 0 || r.vectors.n != r.texts.n) {
+        rc = FAIL(ERR_FORMAT, "%s: %zu vectors of %zu lines", path, r.vectors.n, r.texts.n);
         goto out;
     }
     *out = r;
@@ -110,14 +90,12 @@ out:
 
 static const float *row_vector(const struct rows *r, uint64_t i)
 {
-    return (const float *)r->vectors.p + i % r->n * CORPUS_DIM;
+    return table_floats(&r->vectors, i % r->vectors.n, CORPUS_DIM);
 }
 
 static void row_text(const struct rows *r, uint64_t i, struct buf *text)
 {
-    const size_t *at = &r->starts[i % r->n];
-
-    buf_add(text, r->text.p + at[0], at[1] - at[0] - 1);
+    buf_add_view(text, lines_at(&r->texts, i % r->texts.n));
 }
 
 /* ---- what is made ---- */
@@ -167,12 +145,12 @@ static void make_zipf(struct corpus *c)
 
 static const float *centre(const struct corpus *c, uint64_t i)
 {
-    return c->base.n ? row_vector(&c->base, i) : c->centres + i % c->n_centres * CORPUS_DIM;
+    return c->base.texts.n ? row_vector(&c->base, i) : c->centres + i % c->n_centres * CORPUS_DIM;
 }
 
 static size_t n_centres(const struct corpus *c)
 {
-    return c->base.n ? c->base.n : c->n_centres;
+    return c->base.texts.n ? c->base.texts.n : c->n_centres;
 }
 
 /* What the text and the vector of sentence i have in common. */
@@ -255,8 +233,8 @@ int corpus_open(struct corpus **out, const char *dir)
     struct corpus *c = mem_calloc(1, sizeof *c);
 
     if (is_ready(dir)) {
-        TRY(rows_open(&c->base, dir, "base-100k.txt", "base-100k.f32"));
-        TRY(rows_open(&c->questions, dir, "queries.txt", "queries.f32"));
+        TRY(rows_open(&c->base, dir, "base-100k"));
+        TRY(rows_open(&c->questions, dir, "queries"));
     } else {
         make_centres(c);
     }
@@ -281,12 +259,12 @@ void corpus_close(struct corpus *c)
 
 size_t corpus_real(const struct corpus *c)
 {
-    return c->base.n;
+    return c->base.texts.n;
 }
 
 void corpus_text(const struct corpus *c, uint64_t i, struct buf *text)
 {
-    if (i < c->base.n)
+    if (i < c->base.texts.n)
         row_text(&c->base, i, text);
     else
         made_text(c, i, N_SHORTEST + state_of(i, 6) % N_LENGTHS, text);
@@ -294,7 +272,7 @@ void corpus_text(const struct corpus *c, uint64_t i, struct buf *text)
 
 void corpus_vector(const struct corpus *c, uint64_t i, float *vector)
 {
-    if (i < c->base.n)
+    if (i < c->base.texts.n)
         memcpy(vector, row_vector(&c->base, i), CORPUS_DIM * sizeof *vector);
     else
         made_vector(c, i, vector);
@@ -302,7 +280,7 @@ void corpus_vector(const struct corpus *c, uint64_t i, float *vector)
 
 void corpus_question(const struct corpus *c, uint64_t i, struct buf *text, float *vector)
 {
-    if (c->questions.n) {
+    if (c->questions.texts.n) {
         row_text(&c->questions, i, text);
         memcpy(vector, row_vector(&c->questions, i), CORPUS_DIM * sizeof *vector);
     } else {
