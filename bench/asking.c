@@ -1,6 +1,7 @@
 #include "asking.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -21,6 +22,20 @@ void times_done(struct times *t)
     *t = (struct times){0};
 }
 
+bool clock_of(const char *name, clockid_t *out)
+{
+    *out = strcmp(name, "cpu") == 0 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+    return strcmp(name, "cpu") == 0 || strcmp(name, "wall") == 0;
+}
+
+uint64_t clock_read(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -38,23 +53,23 @@ uint64_t times_at(struct times *t, double share)
     return t->ns[i < t->n ? i : t->n - 1];
 }
 
-static int ask(struct shelf *shelf, const struct search_spec *spec, struct arena *mem,
+static int ask(const struct asking *a, const struct search_spec *spec, struct arena *mem,
                struct times *search, struct times *fetch)
 {
     int rc = ERR_OK;
     struct snapshot *snap = NULL;
     struct hits hits;
     struct passage *passages = ARENA_ARRAY(mem, struct passage, K);
-    uint64_t begin = clock_ns(), found;
+    uint64_t begin = clock_read(a->clock), found;
 
-    TRY(shelf_snapshot(shelf, &snap));
+    TRY(shelf_snapshot(a->shelf, &snap));
     TRY(snapshot_search(snap, spec, mem, &hits));
-    found = clock_ns();
+    found = clock_read(a->clock);
     times_add(search, found - begin);
     if (fetch) {
         rc = snapshot_fetch(snap, &hits, mem, passages);
         rc = rc == ERR_GONE ? ERR_OK : rc;
-        times_add(fetch, clock_ns() - found);
+        times_add(fetch, clock_read(a->clock) - found);
     }
 out:
     snapshot_unref(snap);
@@ -73,7 +88,7 @@ static int ask_one(const struct asking *a, const struct filter *filter, size_t i
     buf_init(&text);
     corpus_question(a->shelf->corpus, i, &text, vector);
     spec.text = buf_view(&text);
-    rc = ask(a->shelf, &spec, mem, search, fetch);
+    rc = ask(a, &spec, mem, search, fetch);
     buf_done(&text);
     arena_reset(mem);
     return rc;

@@ -8,6 +8,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "shelf.h"
 
@@ -19,16 +20,21 @@ struct times {
 void times_add(struct times *t, uint64_t ns);
 void times_done(struct times *t);
 
+/* "wall" or "cpu"; false: neither. */
+bool clock_of(const char *name, clockid_t *out);
+uint64_t clock_read(clockid_t clock); /* ns */
+
 /* The time that a share (0.5, 0.99) of them stays below; sorts. 0 without any. */
 uint64_t times_at(struct times *t, double share);
 
 struct asking {
     struct shelf *shelf;
+    clockid_t clock; /* CLOCK_MONOTONIC; or CLOCK_THREAD_CPUTIME_ID, which sees no waiting */
     enum search_mode mode;
     const char *filter; /* as the command line writes it; NULL: none */
     size_t first;       /* the question to begin with */
     size_t n_max;
-    uint64_t ns_max; /* no question is begun after so long; at least one is asked */
+    uint64_t ns_max; /* no question is begun after so long by the wall; at least one is asked */
 };
 
 /* The searches into `search`, the fetches into `fetch` (may be NULL: none is made). Returns how

@@ -1,6 +1,8 @@
 /* bench_scale - what a question and an ingest cost as the collection grows.
  *
- *   bench_scale [--data DIR] [--model DIR] [SIZE...]      default 1000 10000 100000 1000000 chunks
+ *   bench_scale [--data DIR] [--model DIR] [--clock wall|cpu] [SIZE...]
+ *
+ * The sizes are 1000 10000 100000 1000000 chunks by default.
  *
  * One collection grows from size to size through the retriever, in batches of SHELF_BATCH chunks;
  * at each it is closed, opened from its files, and asked questions one after the other: by vector,
@@ -10,7 +12,7 @@
  * indexing cost. With a model, embedding each question is measured beside them and counted in the
  * last column.
  *
- * Times in microseconds, of ASK_MAX questions or as many as fit in ASK_NS.
+ * Times of questions in microseconds, of ASK_MAX of them or as many as fit in ASK_NS.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@
 
 struct options {
     const char *data_dir, *model_dir;
+    clockid_t clock;
     size_t sizes[SIZES_MAX];
     size_t n_sizes;
 };
@@ -59,10 +62,10 @@ static void or_stop(int rc)
 }
 
 /* Fetching is measured with the hybrid search, whose hits an answer shows. */
-static void measure_search(struct shelf *s, size_t i, struct times *all)
+static void measure_search(struct shelf *s, clockid_t clock, size_t i, struct times *all)
 {
     struct times unused = {0};
-    struct asking a = {s, searches[i].mode, searches[i].filter, 0, WARM_UP, ASK_NS};
+    struct asking a = {s, clock, searches[i].mode, searches[i].filter, 0, WARM_UP, ASK_NS};
     bool fetches = searches[i].stage == BOTH;
 
     or_stop(asking_run(&a, &unused, fetches ? &unused : NULL));
@@ -72,7 +75,8 @@ static void measure_search(struct shelf *s, size_t i, struct times *all)
     times_done(&unused);
 }
 
-static void measure_embedding(struct embedder *e, const struct corpus *c, struct times *out)
+static void measure_embedding(struct embedder *e, clockid_t clock, const struct corpus *c,
+                              struct times *out)
 {
     struct arena *mem = arena_new(0);
     float vector[CORPUS_DIM], *embedded;
@@ -83,9 +87,9 @@ static void measure_embedding(struct embedder *e, const struct corpus *c, struct
 
         buf_init(&text);
         corpus_question(c, i, &text, vector);
-        one = clock_ns();
+        one = clock_read(clock);
         or_stop(embed_query(e, NULL, buf_view(&text), mem, &embedded));
-        times_add(out, clock_ns() - one);
+        times_add(out, clock_read(clock) - one);
         buf_done(&text);
         arena_reset(mem);
     }
@@ -98,8 +102,7 @@ static void print_head(void)
            "index MB");
     for (int i = 0; i < N_STAGES_HERE; i++)
         printf(" %15s", stage_names[i]);
-    printf(" %9s %9s\n%59s", "question", "with embed", "p50/p99, us");
-    printf("\n");
+    printf(" %9s %10s\n%70s\n", "question", "with embed", "p50/p99, us");
 }
 
 static void print_times(struct times *all)
@@ -115,20 +118,20 @@ static void print_times(struct times *all)
     }
     printf(" %9.0f", (double)whole / 1e3);
     if (all[EMBED].n)
-        printf(" %9.0f", (double)(whole + times_at(&all[EMBED], 0.5)) / 1e3);
+        printf(" %10.0f", (double)(whole + times_at(&all[EMBED], 0.5)) / 1e3);
     printf("\n");
 }
 
-static void measure(struct shelf *s, struct embedder *e, size_t n, double ingest_s)
+static void measure(struct shelf *s, struct embedder *e, clockid_t clock, size_t n, double ingest_s)
 {
     struct times all[N_STAGES_HERE] = {0};
     uint64_t open_ns;
 
     or_stop(shelf_reopen(s, &open_ns));
     if (e)
-        measure_embedding(e, s->corpus, &all[EMBED]);
+        measure_embedding(e, clock, s->corpus, &all[EMBED]);
     for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
-        measure_search(s, i, all);
+        measure_search(s, clock, i, all);
     printf("%9zu %9.2f %8.1f %8.1f %8.1f %8.1f", n, ingest_s, (double)open_ns / 1e6,
            (double)shelf_disk_bytes(s) / 1e6, (double)mem_resident_bytes() / 1e6,
            (double)retriever_bytes(s->retriever) / 1e6);
@@ -148,7 +151,7 @@ static void grow(const struct options *o, struct shelf *s, struct embedder *e)
         or_stop(shelf_put(s, at, o->sizes[i] - at));
         ingest_s += clock_ms_since(begin) / 1e3;
         at = o->sizes[i];
-        measure(s, e, at, ingest_s);
+        measure(s, e, o->clock, at, ingest_s);
     }
 }
 
@@ -182,16 +185,20 @@ static bool parse_sizes(struct options *o, char **words, int n)
 
 static bool parse(struct options *o, int argc, char **argv)
 {
-    static const struct option words[] = {
-        {"data", required_argument, NULL, 'd'}, {"model", required_argument, NULL, 'm'}, {0}};
+    static const struct option words[] = {{"data", required_argument, NULL, 'd'},
+                                          {"model", required_argument, NULL, 'm'},
+                                          {"clock", required_argument, NULL, 'c'},
+                                          {0}};
     int c;
 
-    *o = (struct options){0};
+    *o = (struct options){.clock = CLOCK_MONOTONIC};
     while ((c = getopt_long(argc, argv, "", words, NULL)) != -1) {
         if (c == 'd')
             o->data_dir = optarg;
         else if (c == 'm')
             o->model_dir = optarg;
+        else if (c == 'c' && clock_of(optarg, &o->clock))
+            continue;
         else
             return false;
     }
@@ -207,7 +214,8 @@ int main(int argc, char **argv)
 
     if (!parse(&o, argc, argv)) {
         fprintf(stderr,
-                "usage: bench_scale [--data DIR] [--model DIR] [SIZE...], each a multiple of %d\n",
+                "usage: bench_scale [--data DIR] [--model DIR] [--clock wall|cpu] [SIZE...]\n"
+                "each size a multiple of %d\n",
                 SHELF_CHUNKS);
         return 2;
     }

@@ -16,7 +16,8 @@ def rate(found):
     """Queries a second of the least turn (of the median), candidate list."""
     if not found:
         return "-"
-    return "%s (%s), ef %d" % (thousands(1e9 / found["min"]), thousands(1e9 / found["median"]), found["ef"])
+    how = "ef %d" % found["ef"] if found["ef"] else "scan"
+    return "%s (%s), %s" % (thousands(1e9 / found["min"]), thousands(1e9 / found["median"]), how)
 
 
 def thousands(x):
