@@ -124,7 +124,8 @@ TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
 SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
-BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed)
+BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
+             $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
@@ -157,7 +158,7 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
-# Scripts use the program and the C example, one of them the benchmark, so they are built with them.
+# Scripts use the program and the C example, two of them benchmarks, so they are built with them.
 test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:

@@ -86,24 +86,24 @@ class Part:
             try:
                 self.children.append(Child(name, command))
             except (compare.Failed, OSError) as e:
-                self.skip(name, e)
+                result["skipped"].append(str(e))
         result["versions"].update({c.name: c.version for c in self.children})
 
-    def skip(self, name, why):
-        self.result["skipped"].append(str(why))
+    def drop(self, name):
         for child in [c for c in self.children if c.name == name]:
             child.close()
             self.children.remove(child)
 
     def each(self, act, *args, drop=True):
-        """act(child, *args) for each; {name: what it gave}."""
+        """act(child, *args) for each; {name: what it gave}. Who fails is named, and dropped if so wanted."""
         found = {}
         for child in list(self.children):
             try:
                 found[child.name] = act(child, *args)
             except compare.Failed as e:
+                self.result["skipped"].append(str(e))
                 if drop:
-                    self.skip(child.name, e)
+                    self.drop(child.name)
         return found
 
     def rounds(self, cases, line):
@@ -158,11 +158,11 @@ def vectors(o, result, size):
         return child.numbers("base %s %d %d" % (at("base-%s.f32" % size), n, BUILD_THREADS))
 
     built = part.each(build)
-    opened = part.each(lambda c: c.numbers("open")[0])
+    opened = part.each(lambda c: c.numbers("open")[0], drop=False)
     part.each(Child.bind)
     for name in built:
         ns, n_bytes = built[name]
-        result["builds"][size, name] = {"s": ns / 1e9, "bytes": n_bytes, "open ms": opened.get(name, 0) / 1e6}
+        result["builds"][size, name] = {"s": ns / 1e9, "bytes": n_bytes, "open ms": opened[name] / 1e6 if name in opened else None}
     for asked in ratios.SETS:
         part.each(lambda c: c.ask("queries %s %s %s" % (asked, at(asked + ".f32"), at("gt-%s-%s.i32" % (size, asked)))))
     if "vectors" in o.parts:
@@ -198,13 +198,18 @@ def filters(part, result, size, at):
                 return smallest_ef(child, "run-allowed " + FEW, ratios.FILTER_RECALL, {})
 
             lists = part.each(prepare, drop=False)
-            scans = part.each(lambda c: c.timed("scan-allowed %s 1" % FEW)[0], drop=False)
+            scans = part.each(scan, set(lists), drop=False)
             line = {WALK: lambda e: "run-allowed %s %d" % (FEW, lists[e][0]) if lists.get(e) else None,
-                    SCAN: lambda e: "scan-allowed " + FEW if e in scans else None}
+                    SCAN: lambda e: "scan-allowed " + FEW if scans.get(e) else None}
             found = part.rounds([WALK, SCAN], lambda how, engine: line[how](engine))
             for (how, engine), turns in found.items():
                 keep_faster(result["filters"], (size, share, kind, engine), summary(
                     part.o, turns, result["n"][FEW], lists[engine] if how == WALK else (0, scans[engine])))
+
+
+def scan(child, prepared):
+    """Recall of a scan, of those that have one."""
+    return child.timed("scan-allowed %s 1" % FEW)[0] if child.name == OURS and child.name in prepared else None
 
 
 def keep_faster(results, key, found):

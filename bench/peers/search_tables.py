@@ -33,7 +33,8 @@ def vectors_table(r, size, asked):
 def builds_table(r):
     rows = []
     for (size, engine), b in r["builds"].items():
-        rows.append([size, engine, "%.2f" % b["s"], "%.0f" % b["bytes"], "%.2f" % b["open ms"]])
+        rows.append([size, engine, "%.2f" % b["s"], "%.0f" % b["bytes"],
+                     "-" if b["open ms"] is None else "%.2f" % b["open ms"]])
     return table(["base", "engine", "build, s, 2 threads", "bytes a vector", "open, ms"], rows)
 
 
