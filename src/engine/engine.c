@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -39,7 +40,9 @@ static int open_embedder(struct engine *e)
 
 static int open_retriever(struct engine *e)
 {
+    char index_dir[CONFIG_TEXT_MAX + 8];
     struct retriever_options o = {
+        .index_dir = index_dir,
         .store = e->store,
         .pool = e->pool,
         .fingerprint = embedder_fingerprint(e->embedder),
@@ -49,6 +52,7 @@ static int open_retriever(struct engine *e)
         .b = e->config.retrieve.b,
     };
 
+    snprintf(index_dir, sizeof index_dir, "%s/index", e->config.data);
     _Static_assert(sizeof o.words.language == sizeof e->config.retrieve.language, "same bound");
     memcpy(o.words.language, e->config.retrieve.language, sizeof o.words.language);
     return retriever_open_embedded(&e->retriever, &o);

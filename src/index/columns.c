@@ -8,29 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "index/bitmap.h"
-#include "index/dict.h"
-
-/* A row is a document, or a chunk for what differs inside a document. */
-struct entry {
-    uint32_t row, value;
-};
-
-/* A distinct value is kept as bytes: its type, then the string, the double or the bool. */
-struct column {
-    bool by_chunk;
-    struct dict *values;
-    struct entry *entries; /* rows ascending */
-    size_t n, cap;
-};
-
-struct columns {
-    size_t n_documents, n_chunks;
-    uint32_t *first_chunk; /* [n_documents + 1] */
-    size_t cap_first;
-    struct dict *names; /* the id is the column's place */
-    struct column *v;
-    size_t cap_columns;
-};
+#include "index/columns_parts.h"
 
 /* Building is growing. */
 struct columns_builder {
@@ -209,20 +187,22 @@ void columns_free(struct columns *c)
 {
     if (!c)
         return;
-    for (uint32_t i = 0; i < dict_count(c->names); i++) {
+    for (uint32_t i = 0; c->v && i < dict_count(c->names); i++) {
         dict_free(c->v[i].values);
-        mem_free(c->v[i].entries);
+        if (!c->mapped)
+            mem_free(c->v[i].entries);
     }
     mem_free(c->v);
     dict_free(c->names);
-    mem_free(c->first_chunk);
+    if (!c->mapped)
+        mem_free(c->first_chunk);
     mem_free(c);
 }
 
 size_t columns_bytes(const struct columns *c)
 {
     size_t bytes = sizeof *c + dict_bytes(c->names) + c->cap_first * sizeof *c->first_chunk +
-                   c->cap_columns * sizeof *c->v;
+                   c->cap_columns * sizeof *c->v; /* of a mapped one only what is on the heap */
 
     for (uint32_t i = 0; i < dict_count(c->names); i++)
         bytes += dict_bytes(c->v[i].values) + c->v[i].cap * sizeof *c->v[i].entries;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/sections.h"
 #include "index/filter.h"
 #include "store/store.h"
 
@@ -34,6 +35,21 @@ struct columns_part {
     const uint64_t *dead_chunks, *dead_documents;
 };
 struct columns *columns_merge(const struct columns_part *parts, size_t n);
+
+/* In a file (base/sections.h), each name behind the caller's prefix:
+ *
+ *   head         2 u64    documents, chunks
+ *   first_chunk  u32[documents + 1]
+ *   names.       dict     the columns' names, in their order
+ *   I.entries    (u32 row, u32 value)[]   of column I; a row is a document or a chunk
+ *   I.by_chunk   u8       1: a row is a chunk
+ *   I.values.    dict
+ */
+void columns_save(const struct columns *c, struct sections_writer *w, const char *prefix);
+
+/* In place; takes longer the more columns there are, not the more rows. `s` must stay open and is
+ * believed (sections_verify). ERR_FORMAT when parts are missing or of the wrong size. */
+int columns_map(struct columns **out, const struct sections *s, const char *prefix);
 
 /* The chunks that pass, as a new bitmap in `mem`; f may not be NULL. */
 uint64_t *columns_filter(const struct columns *c, const struct filter *f, struct arena *mem);

@@ -93,10 +93,13 @@ struct retriever_options {
     struct digest fingerprint;
     size_t dim;
     struct word_settings words;
-    double k1, b; /* BM25; 1.2 and 0.75 */
+    double k1, b;          /* BM25; 1.2 and 0.75 */
+    const char *index_dir; /* for index files; NULL: none, everything is rebuilt at start */
 };
 
-/* Opens the collections of the store and rebuilds their indexes from it. */
+/* Opens the collections of the store: from their index files, catching up with what was written
+ * since; where those are missing, damaged or of another recipe, from the store. What is new is put
+ * into files beside everything else, and at the end by retriever_close. */
 int retriever_open_embedded(struct retriever **out, const struct retriever_options *o);
 void retriever_close(struct retriever *r);
 
