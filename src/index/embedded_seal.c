@@ -28,6 +28,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -51,7 +52,8 @@ struct sealer {
 
     pthread_mutex_t mu; /* guards the fields below */
     pthread_cond_t wake;
-    bool changed, closing;
+    bool changed;
+    atomic_bool closing; /* read without it by whoever builds a graph */
 };
 
 /* ---- one collection ---- */
@@ -63,6 +65,7 @@ struct pass {
     const char *tenant, *collection; /* in the name */
     struct snapshot *base;
     size_t from; /* the views from here on are merged; n_views: none */
+    bool with_graph;
     int64_t collection_id;
     struct segment *sealed; /* mapped; NULL: nothing of them lives */
     char segment_file[MANIFEST_NAME_MAX], manifest_file[MANIFEST_NAME_MAX];
@@ -92,7 +95,8 @@ static size_t choose_from(const struct snapshot *s, size_t most)
         size += view_living(&s->views[--from]);
     for (size_t i = from; i-- > 0;) {
         after += view_living(&s->views[i]);
-        if (view_is_wasteful(&s->views[i]) && size + after <= most)
+        if ((view_is_wasteful(&s->views[i]) || segment_wants_graph(s->views[i].segment)) &&
+            size + after <= most)
             from = i;
     }
     return from;
@@ -130,7 +134,10 @@ static int write_segment(struct pass *p, struct arena *mem)
     manifest_new_name(p->segment_file, p->collection_id, "segment");
     path = path_of(p, mem, p->segment_file);
     merged = segment_merge(parts, n);
-    rc = segment_save(merged, path);
+    if (p->with_graph)
+        rc = segment_add_graph(merged, parts, n, cpu_count(), &p->s->closing);
+    if (rc == ERR_OK)
+        rc = segment_save(merged, path);
     segment_unref(merged);
     TRY(rc);
     TRY(segment_map(&p->sealed, path, p->s->r->context.dim));
@@ -260,11 +267,12 @@ static void seal_collection(struct sealer *s, const struct name *name, size_t mo
     p.collection = p.name.bytes + strlen(p.tenant) + 1;
     TRY(take_base(&p, mem));
     p.from = choose_from(p.base, most);
+    p.with_graph = most == SIZE_MAX;
     mark(&p, true);
     rc = seal_steps(&p, mem);
     mark(&p, false);
 out:
-    if (rc < 0 && rc != ERR_GONE && rc != ERR_NOT_FOUND)
+    if (rc < 0 && rc != ERR_GONE && rc != ERR_NOT_FOUND && rc != ERR_CANCELLED)
         log_event(LOG_WARN, "index_not_written", LOG_S("tenant", p.tenant),
                   LOG_S("collection", p.collection), LOG_S("reason", err_text()));
     segment_unref(p.sealed);
@@ -283,6 +291,8 @@ static bool is_due(const struct sealer *s, const struct name *name, const struct
 
     if (when == SEAL_BUSY)
         return unsealed(snap) >= SEAL_CHUNKS;
+    if (when == SEAL_IDLE && choose_from(snap, SIZE_MAX) < snap->n_views)
+        return true;
     return !map_get(s->epochs, name->bytes, name->n, &epoch) || epoch != snapshot_epoch(snap);
 }
 

@@ -11,14 +11,24 @@
 #include "index/fusion.h"
 #include "index/snapshot.h"
 
+/* From so many chunks on a filter's bitmap is kept with its segment. */
+#define KEPT_FROM 2048
+
+/* The chunks of a view that may answer. */
+struct allowed {
+    const uint64_t *bits; /* NULL: all */
+    size_t n;
+};
+
 /* One search: what its steps share. */
 struct search {
     const struct snapshot *snap;
     const struct search_spec *spec;
     struct arena *mem;
-    size_t n_candidates;      /* a list's length */
-    const uint64_t **allowed; /* [n_views] bitmaps; NULL: all */
+    size_t n_candidates;     /* a list's length */
+    struct allowed *allowed; /* [n_views] */
     size_t n_allowed;
+    struct str filter_name;     /* canonical; made when it is needed */
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
 };
@@ -40,43 +50,98 @@ static uint64_t *all_set(size_t n_bits, struct arena *mem)
     return bits;
 }
 
+/* Of a large segment from the bitmaps that it keeps. */
+static uint64_t *filtered(struct search *q, const struct segment *s)
+{
+    struct passing *p;
+    uint64_t *bits;
+
+    if (s->n_chunks < KEPT_FROM)
+        return columns_filter(s->columns, q->spec->filter, q->mem);
+    if (!q->filter_name.p)
+        q->filter_name = str_of(filter_canonical(q->spec->filter, q->mem));
+    p = filter_bits_get(s->filter_bits, s->columns, q->spec->filter, q->filter_name, q->mem);
+    bits = arena_dup(q->mem, p->bits, bitmap_words(s->n_chunks) * sizeof *bits);
+    passing_unref(p);
+    return bits;
+}
+
 static void find_allowed(struct search *q)
 {
-    q->allowed = ARENA_ARRAY(q->mem, const uint64_t *, q->snap->n_views);
+    q->allowed = ARENA_ARRAY(q->mem, struct allowed, q->snap->n_views);
     for (size_t i = 0; i < q->snap->n_views; i++) {
         const struct view *v = &q->snap->views[i];
         size_t n = v->segment->n_chunks;
         uint64_t *bits = NULL;
 
         if (q->spec->filter)
-            bits = columns_filter(v->segment->columns, q->spec->filter, q->mem);
+            bits = filtered(q, v->segment);
         else if (v->dead)
             bits = all_set(n, q->mem);
         if (v->dead)
             subtract(bits, v->dead->chunks, n);
-        q->allowed[i] = bits;
-        q->n_allowed += bits ? bitmap_count(bits, n) : n;
+        q->allowed[i] = (struct allowed){bits, bits ? bitmap_count(bits, n) : n};
+        q->n_allowed += q->allowed[i].n;
     }
 }
 
 /* ---- by meaning ---- */
 
+/* The walk goes through those that may not answer too, so from some share on it costs more than
+ * looking at each that may: about so many codes are compared for each that is kept. */
+#define WALK_COST 24
+
+static bool scan_is_cheaper(const struct segment *s, const struct allowed *a, size_t ef)
+{
+    size_t n = hnsw_vectors(s->graph);
+
+    return a->bits && (double)a->n * (double)a->n < (double)WALK_COST * (double)ef * (double)n;
+}
+
+static size_t search_graph(struct search *q, const struct segment *s, const struct allowed *a,
+                           struct vector_hit *out)
+{
+    size_t ef = q->spec->ef > 0 ? (size_t)q->spec->ef : 0;
+    struct hnsw_query query = {.vector = q->spec->vector,
+                               .vectors = s->vectors,
+                               .k = q->n_candidates,
+                               .ef = ef > q->n_candidates ? ef : q->n_candidates,
+                               .allowed = a->bits,
+                               .n_allowed = a->n};
+
+    return scan_is_cheaper(s, a, query.ef) ? hnsw_scan(s->graph, &query, out, NULL)
+                                           : hnsw_search(s->graph, &query, out, NULL);
+}
+
+static size_t search_codes(struct search *q, const struct segment *s, const struct allowed *a,
+                           struct vector_hit *out)
+{
+    struct flat_codes codes = segment_codes(s);
+    const uint64_t *allowed = a->bits;
+
+    if (s->no_vector) {
+        uint64_t *bits = allowed ? arena_dup(q->mem, allowed, bitmap_words(s->n_chunks) * 8)
+                                 : all_set(s->n_chunks, q->mem);
+
+        subtract(bits, s->no_vector, s->n_chunks);
+        allowed = bits;
+    }
+    return flat_codes_search(&codes, q->spec->vector, allowed, q->n_candidates, out);
+}
+
 static void search_vectors(struct search *q)
 {
+    struct vector_hit *found = ARENA_ARRAY(q->mem, struct vector_hit, q->n_candidates);
+
     topk_init(&q->vectors, q->n_candidates, q->mem);
     for (size_t i = 0; i < q->snap->n_views; i++) {
         const struct segment *s = q->snap->views[i].segment;
-        struct flat flat = segment_flat(s);
-        const uint64_t *allowed = q->allowed[i];
+        const struct allowed *a = &q->allowed[i];
+        size_t n = s->graph ? search_graph(q, s, a, found) : search_codes(q, s, a, found);
 
-        if (s->no_vector) {
-            uint64_t *bits = allowed ? arena_dup(q->mem, allowed, bitmap_words(s->n_chunks) * 8)
-                                     : all_set(s->n_chunks, q->mem);
-
-            subtract(bits, s->no_vector, s->n_chunks);
-            allowed = bits;
-        }
-        flat_search(&flat, q->spec->vector, allowed, (uint32_t)i, &q->vectors);
+        for (size_t h = 0; h < n; h++)
+            topk_push(&q->vectors, (struct candidate){found[h].score, (uint32_t)i, found[h].slot,
+                                                      s->chunk_id[found[h].slot]});
     }
     topk_sort(&q->vectors);
 }
@@ -145,7 +210,7 @@ static void search_words(struct search *s)
     query = weigh(s, &q, &terms);
     for (uint32_t i = 0; i < s->snap->n_views; i++) {
         const struct segment *seg = s->snap->views[i].segment;
-        struct bm25_chunks chunks = {s->allowed[i], NULL, seg->chunk_id, i};
+        struct bm25_chunks chunks = {s->allowed[i].bits, NULL, seg->chunk_id, i};
 
         query.terms = terms + i * query.n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);

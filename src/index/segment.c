@@ -28,6 +28,7 @@ static void free_arrays(struct segment *s)
 {
     mem_free(s->vectors);
     mem_free(s->no_vector);
+    mem_free(s->codes);
     mem_free(s->chunk_id);
     mem_free(s->document);
     mem_free(s->first_chunk);
@@ -42,6 +43,8 @@ static void segment_free(struct segment *s)
     dict_free(s->keys);
     bm25_free(s->words);
     columns_free(s->columns);
+    hnsw_free(s->graph);
+    filter_bits_free(s->filter_bits);
     sections_close(s->file); /* last: what was mapped is in it */
     mem_free(s);
 }
@@ -58,14 +61,35 @@ size_t segment_bytes(const struct segment *s)
         return sizeof *s + sections_bytes(s->file);
     return sizeof *s +
            s->n_chunks * (s->dim * sizeof *s->vectors + sizeof *s->chunk_id + sizeof *s->document) +
-           (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) + dict_bytes(s->keys) +
+           (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) +
+           (s->graph ? hnsw_bytes(s->graph) : s->n_chunks * codes_stride(s->dim)) +
+           filter_bits_bytes(s->filter_bits) + dict_bytes(s->keys) +
            s->n_documents * (sizeof *s->first_chunk + sizeof *s->document_id + sizeof *s->version) +
            bm25_bytes(s->words) + columns_bytes(s->columns);
+}
+
+struct flat_codes segment_codes(const struct segment *s)
+{
+    return (struct flat_codes){s->codes, s->vectors, s->n_chunks, s->dim, s->codes_cut};
 }
 
 struct flat segment_flat(const struct segment *s)
 {
     return (struct flat){s->vectors, s->chunk_id, s->n_chunks, s->dim};
+}
+
+/* What is made from the arrays once all of them are there. */
+static void finish(struct segment *s)
+{
+    size_t stride = codes_stride(s->dim);
+
+    s->codes = mem_alloc_aligned(s->n_chunks * stride);
+    for (size_t i = 0; i < s->n_chunks; i++) {
+        float cut = codes_encode(s->vectors + i * s->dim, s->dim, s->codes + i * stride);
+
+        s->codes_cut = cut > s->codes_cut ? cut : s->codes_cut;
+    }
+    s->filter_bits = filter_bits_new(s->n_chunks);
 }
 
 /* ---- building ---- */
@@ -235,6 +259,7 @@ struct segment *segment_finish(struct segment_builder *b)
     s->words = bm25_finish(b->parts, b->n_parts);
     mem_free(b->parts);
     s->columns = columns_finish(b->columns);
+    finish(s);
     arena_free(b->texts);
     buf_done(&b->title);
     mem_free(b->missing);
@@ -319,5 +344,63 @@ struct segment *segment_merge(const struct segment_part *parts, size_t n)
                 merge_document(out, parts[i].segment, d);
     CHECK(out->n_chunks == n_chunks);
     merge_rest(out, parts, n);
+    finish(out);
     return out;
+}
+
+/* ---- the graph ---- */
+
+bool segment_wants_graph(const struct segment *s)
+{
+    size_t missing = s->no_vector ? bitmap_count(s->no_vector, s->n_chunks) : 0;
+
+    return !s->graph && s->n_chunks - missing >= SEGMENT_GRAPH_MIN;
+}
+
+/* The part with the largest graph, and where its slots went; NULL when none has one. */
+static const struct hnsw *largest_graph(const struct segment_part *parts, size_t n,
+                                        uint32_t **moved)
+{
+    const struct segment_part *best = NULL;
+    uint32_t next = 0, first = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct segment *s = parts[i].segment;
+
+        if (s->graph && (!best || hnsw_vectors(s->graph) > hnsw_vectors(best->segment->graph))) {
+            best = &parts[i];
+            first = next;
+        }
+        next += (uint32_t)count_living(parts[i].dead_chunks, s->n_chunks);
+    }
+    if (!best)
+        return NULL;
+    *moved = mem_alloc(best->segment->n_chunks * sizeof **moved);
+    for (size_t i = 0; i < best->segment->n_chunks; i++)
+        (*moved)[i] = best->dead_chunks && bitmap_get(best->dead_chunks, i) ? HNSW_GONE : first++;
+    return best->segment->graph;
+}
+
+int segment_add_graph(struct segment *s, const struct segment_part *parts, size_t n, int n_threads,
+                      const atomic_bool *stop)
+{
+    struct hnsw_input in = {s->vectors, s->no_vector, s->n_chunks, s->dim};
+    struct hnsw_params params = hnsw_defaults();
+    struct hnsw_growth growth = {0};
+    uint32_t *moved = NULL;
+    int rc;
+
+    if (!segment_wants_graph(s))
+        return ERR_OK;
+    params.n_threads = n_threads;
+    params.stop = stop;
+    growth.old = largest_graph(parts, n, &moved);
+    growth.moved = moved;
+    rc = hnsw_build(&s->graph, &in, growth.old ? &growth : NULL, &params);
+    mem_free(moved);
+    if (rc < 0)
+        return rc;
+    mem_free(s->codes); /* the graph has its own, in its order */
+    s->codes = NULL;
+    return ERR_OK;
 }

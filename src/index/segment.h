@@ -17,9 +17,12 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "index/bm25.h"
+#include "index/code_scan.h"
 #include "index/columns.h"
 #include "index/dict.h"
+#include "index/filter_bits.h"
 #include "index/flat.h"
+#include "index/hnsw.h"
 #include "store/store.h"
 #include "text/analyzers.h"
 
@@ -33,8 +36,11 @@ struct segment {
 
     float *vectors;      /* [n_chunks, dim], 64-byte aligned; zero where missing */
     uint64_t *no_vector; /* bitmap of the chunks without one; NULL: all have theirs */
-    uint64_t *chunk_id;  /* [n_chunks] */
-    uint32_t *document;  /* [n_chunks] the document's place */
+    uint8_t *codes;  /* [n_chunks, codes_stride(dim)] of the vectors; NULL where there is a graph */
+    float codes_cut; /* the most that a code lost (index/code_scan.h) */
+    struct hnsw *graph; /* over those that have a vector; NULL: the codes are scanned */
+    uint64_t *chunk_id; /* [n_chunks] */
+    uint32_t *document; /* [n_chunks] the document's place */
 
     struct dict *keys;     /* document keys; the id is the document's place */
     uint32_t *first_chunk; /* [n_documents + 1] */
@@ -43,6 +49,7 @@ struct segment {
 
     struct bm25 *words;
     struct columns *columns;
+    struct filter_bits *filter_bits; /* of filters asked for before */
 };
 
 /* Tells a row of a document from one that replaced it. A chunk's id does not: it is the same when
@@ -53,6 +60,7 @@ struct segment *segment_ref(struct segment *s);
 void segment_unref(struct segment *s); /* NULL is fine */
 size_t segment_bytes(const struct segment *s);
 struct flat segment_flat(const struct segment *s);
+struct flat_codes segment_codes(const struct segment *s); /* where there is no graph */
 
 /* ---- building ---- */
 
@@ -79,3 +87,14 @@ struct segment_part {
     const uint64_t *dead_chunks, *dead_documents;
 };
 struct segment *segment_merge(const struct segment_part *parts, size_t n);
+
+/* From so many vectors on a graph is walked in less time than all codes are scanned: on Zen 3
+ * (AVX2) a scan of 20,000 codes takes 0.15 ms, a walk that keeps 128 about 0.04. Below it the scan
+ * is also exact. */
+#define SEGMENT_GRAPH_MIN 16384
+
+/* Gives a merged segment its graph, grown from the largest one among the parts, if it is large
+ * enough. ERR_CANCELLED when *stop became true meanwhile: then it stays as it was. */
+int segment_add_graph(struct segment *s, const struct segment_part *parts, size_t n, int n_threads,
+                      const atomic_bool *stop);
+bool segment_wants_graph(const struct segment *s);

@@ -8,7 +8,7 @@
 #include "index/bitmap.h"
 
 struct about {
-    uint64_t layout, n_chunks, n_documents, dim;
+    uint64_t layout, n_chunks, n_documents, dim, has_graph, cut_bits;
 };
 
 /* ---- writing ---- */
@@ -16,8 +16,13 @@ struct about {
 int segment_save(const struct segment *s, const char *path)
 {
     struct sections_writer *w = sections_create(path);
-    struct about about = {SEGMENT_LAYOUT, s->n_chunks, s->n_documents, s->dim};
+    struct about about = {.layout = SEGMENT_LAYOUT,
+                          .n_chunks = s->n_chunks,
+                          .n_documents = s->n_documents,
+                          .dim = s->dim,
+                          .has_graph = s->graph != NULL};
 
+    memcpy(&about.cut_bits, &s->codes_cut, sizeof s->codes_cut);
     sections_add(w, "about", &about, 1, sizeof about);
     sections_add(w, "vectors", s->vectors, s->n_chunks * s->dim, sizeof *s->vectors);
     sections_add(w, "no_vector", s->no_vector, s->no_vector ? bitmap_words(s->n_chunks) : 0,
@@ -27,6 +32,10 @@ int segment_save(const struct segment *s, const char *path)
     sections_add(w, "first_chunk", s->first_chunk, s->n_documents + 1, sizeof *s->first_chunk);
     sections_add(w, "document_id", s->document_id, s->n_documents, sizeof *s->document_id);
     sections_add(w, "version", s->version, s->n_documents, sizeof *s->version);
+    if (s->graph)
+        hnsw_save(s->graph, w, "graph.");
+    else
+        sections_add(w, "codes", s->codes, s->n_chunks, codes_stride(s->dim));
     dict_save(s->keys, w, "keys.");
     bm25_save(s->words, w, "words.");
     columns_save(s->columns, w, "columns.");
@@ -63,15 +72,25 @@ static int map_arrays(struct segment *s)
     return ERR_OK;
 }
 
-static int map_parts(struct segment *s)
+static int map_graph_or_codes(struct segment *s, bool has_graph)
+{
+    if (has_graph)
+        return hnsw_map(&s->graph, s->file, "graph.");
+    s->codes = array(s->file, "codes", s->n_chunks, codes_stride(s->dim));
+    return s->codes ? ERR_OK : FAIL(ERR_FORMAT, "its codes are missing or of the wrong size");
+}
+
+static int map_parts(struct segment *s, bool has_graph)
 {
     int rc = ERR_OK;
 
     TRY(map_arrays(s));
+    TRY(map_graph_or_codes(s, has_graph));
     TRY(dict_map(&s->keys, s->file, "keys."));
     TRY(bm25_map(&s->words, s->file, "words."));
     TRY(columns_map(&s->columns, s->file, "columns."));
-    if (dict_count(s->keys) != s->n_documents || s->words->n_chunks != s->n_chunks)
+    if ((s->graph && (hnsw_slots(s->graph) != s->n_chunks || hnsw_dim(s->graph) != s->dim)) ||
+        dict_count(s->keys) != s->n_documents || s->words->n_chunks != s->n_chunks)
         rc = FAIL(ERR_FORMAT, "its parts are of different sizes");
 out:
     return rc;
@@ -95,7 +114,9 @@ int segment_map(struct segment **out, const char *path, size_t dim)
     s->n_chunks = about->n_chunks;
     s->n_documents = about->n_documents;
     s->dim = dim;
-    rc = map_parts(s);
+    memcpy(&s->codes_cut, &about->cut_bits, sizeof s->codes_cut);
+    s->filter_bits = filter_bits_new(s->n_chunks);
+    rc = map_parts(s, about->has_graph);
     if (rc < 0) {
         err_context(rc, "'%s'", path);
         goto out;

@@ -1,6 +1,7 @@
 /* segment_file.h - a segment as one file of sections (base/sections.h), mapped and used in place.
  *
- *   about          4 u64    layout (SEGMENT_LAYOUT), chunks, documents, dimensions
+ *   about          6 u64    layout (SEGMENT_LAYOUT), chunks, documents, dimensions, 1: has a graph,
+ *                           the bits of codes_cut (f32)
  *   vectors        f32[chunks, dim]   rows of zeros where missing
  *   no_vector      u64      bitmap of the chunks without one; empty: all have theirs
  *   chunk_id       u64[chunks]
