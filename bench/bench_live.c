@@ -144,6 +144,7 @@ int main(int argc, char **argv)
     size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) / SHELF_CHUNKS * SHELF_CHUNKS : 0;
     int seconds = argc > 4 ? atoi(argv[4]) : SECONDS;
     clockid_t clock;
+    uint64_t settled;
 
     if (argc < 3 || argc > 5 || n == 0 || seconds < 1 ||
         !clock_of(argc > 3 ? argv[3] : "wall", &clock)) {
@@ -153,6 +154,7 @@ int main(int argc, char **argv)
     or_stop(corpus_open(&corpus, argv[1]));
     or_stop(shelf_open(&shelf, corpus, NULL));
     or_stop(shelf_put(&shelf, 0, n));
+    or_stop(shelf_settle(&shelf, &settled));
     measure_still(&shelf, clock);
     measure_live(&shelf, clock, n, seconds);
     shelf_close(&shelf);

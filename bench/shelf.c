@@ -5,22 +5,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "index/snapshot.h"
 
 static int open_index(struct shelf *s)
 {
+    char files[sizeof s->dir + 8];
     struct retriever_options o = {.store = s->store,
                                   .pool = s->pool,
                                   .fingerprint = digest_of("bench", 5),
                                   .dim = CORPUS_DIM,
                                   .words = {"english", true},
                                   .k1 = 1.2,
-                                  .b = 0.75};
+                                  .b = 0.75,
+                                  .index_dir = files};
 
+    snprintf(files, sizeof files, "%s/index", s->dir);
     return retriever_open_embedded(&s->retriever, &o);
 }
 
@@ -175,6 +180,47 @@ int shelf_put(struct shelf *s, uint64_t from, size_t n)
 out:
     arena_free(mem);
     return rc;
+}
+
+/* What the index would still change on its own changes the views; 0: it would. */
+static uint64_t state_at_rest(struct shelf *s)
+{
+    struct snapshot *snap = NULL;
+    uint64_t state = 1;
+
+    if (shelf_snapshot(s, &snap) < 0)
+        return 1; /* nothing was put yet */
+    for (size_t i = 0; i < snap->n_views; i++) {
+        const struct segment *segment = snap->views[i].segment;
+
+        state = segment->file && !segment_wants_graph(segment)
+                    ? hash64_stable(&(uint64_t[]){state, (uintptr_t)segment}, 2 * sizeof state) | 1
+                    : 0;
+        if (state == 0)
+            break;
+    }
+    snapshot_unref(snap);
+    return state;
+}
+
+int shelf_settle(struct shelf *s, uint64_t *ns)
+{
+    uint64_t begin = clock_ns(), since = begin, last = 0, now;
+
+    do {
+        uint64_t state = state_at_rest(s);
+
+        now = clock_ns();
+        if (state == 0 || state != last)
+            since = now;
+        last = state;
+        if (state && now - since >= SHELF_QUIET_NS) {
+            *ns = since;
+            return ERR_OK;
+        }
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+    } while (now - begin < SHELF_SETTLE_NS);
+    return FAIL(ERR_TIMEOUT, "the index has not come to rest");
 }
 
 int shelf_snapshot(struct shelf *s, struct snapshot **out)

@@ -14,10 +14,12 @@
 #include "index/retriever.h"
 #include "store/store.h"
 
-#define SHELF_CHUNKS 8
-#define SHELF_BATCH  256 /* chunks that are written at once; ragd's own ingest does the same */
-#define SHELF_TENANT "bench"
-#define SHELF_NAME   "bench"
+#define SHELF_CHUNKS    8
+#define SHELF_BATCH     256 /* chunks that are written at once; ragd's own ingest does the same */
+#define SHELF_QUIET_NS  2500000000u
+#define SHELF_SETTLE_NS 3600000000000u
+#define SHELF_TENANT    "bench"
+#define SHELF_NAME      "bench"
 
 struct shelf {
     const struct corpus *corpus; /* borrowed */
@@ -37,6 +39,11 @@ int shelf_reopen(struct shelf *s, uint64_t *ns);
 /* Sentences from..from + n - 1, from a multiple of SHELF_CHUNKS: in batches, durable and found on
  * return. */
 int shelf_put(struct shelf *s, uint64_t from, size_t n);
+
+/* Waits until the index does nothing more on its own: all of it lies in files, nothing wants a
+ * graph, and so it stays for SHELF_QUIET_NS. *ns is when that began. ERR_TIMEOUT after
+ * SHELF_SETTLE_NS. */
+int shelf_settle(struct shelf *s, uint64_t *ns);
 
 /* The current state, with a reference. */
 int shelf_snapshot(struct shelf *s, struct snapshot **out);
