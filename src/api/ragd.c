@@ -206,7 +206,7 @@ int ragd_search(struct ragd *r, const char *question, const char *options_json, 
     trace_start(&ans.trace);
     TRY(fill_query(r, question, options_json, true, ans.mem, &tree, &q));
     TRY(query_search(r->engine, &q, &ans));
-    query_search_reply(&ans, &json);
+    query_search_reply(&q, &ans, &json);
     *reply = buf_take(&json);
     rc = (int)ans.hits.n;
 out:

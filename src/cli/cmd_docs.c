@@ -138,6 +138,12 @@ static int list(struct docs_run *r)
 
 /* ---- show ---- */
 
+/* It comes behind the chunks; "" when there is none. */
+static struct str summary_of_document(const struct chunk_row *chunks, size_t n)
+{
+    return n && chunks[n - 1].kind == CHUNK_SUMMARY ? chunks[n - 1].text : STR_LIT("");
+}
+
 static void show_text(FILE *out, const struct document_row *d, const struct chunk_row *chunks,
                       size_t n, bool text)
 {
@@ -146,12 +152,14 @@ static void show_text(FILE *out, const struct document_row *d, const struct chun
     clock_iso(d->ingested_ms, when);
     fprintf(out, "document  %.*s\ntitle     %.*s\nuri       %.*s\ningested  %s\nmetadata  %.*s\n",
             STR_ARGS(d->key), STR_ARGS(d->title), STR_ARGS(d->uri), when, STR_ARGS(d->metadata));
-    fprintf(out, "text      %zu bytes in %zu chunks\n", d->text.n, n);
+    fprintf(out, "text      %zu bytes in %lld chunks\n", d->text.n, (long long)d->n_chunks);
+    if (summary_of_document(chunks, n).n)
+        fprintf(out, "summary   %.*s\n", STR_ARGS(summary_of_document(chunks, n)));
     if (text) {
         fprintf(out, "\n%.*s\n", STR_ARGS(d->text));
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && chunks[i].kind == CHUNK_TEXT; i++)
         fprintf(out, "  %4d  page %d, bytes %u-%u  %.*s\n", chunks[i].ordinal, chunks[i].page,
                 chunks[i].start, chunks[i].end, STR_ARGS(chunks[i].heading));
 }
@@ -166,9 +174,10 @@ static void show_json(FILE *out, const struct document_row *d, const struct chun
     buf_init(&b);
     jsonw_open(&w, '{');
     write_document(&w, d);
+    jsonw_key(&w, "summary"), jsonw_str(&w, summary_of_document(chunks, n));
     jsonw_key(&w, "parts");
     jsonw_open(&w, '[');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && chunks[i].kind == CHUNK_TEXT; i++) {
         snprintf(id, sizeof id, "%016llx", (unsigned long long)chunks[i].id);
         jsonw_open(&w, '{');
         jsonw_key(&w, "chunk"), jsonw_cstr(&w, id);

@@ -46,11 +46,12 @@ static const struct eval_kind {
     {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO},
     {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO},
     {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO},
+    {"summary", SEARCH_SUMMARY, QUERY_ENCODER_AUTO},
     {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC},
     {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC},
 };
-#define N_KINDS    5
-#define KINDS_SAID "hybrid,vector,keyword,vector-static,hybrid-static"
+#define N_KINDS    6
+#define KINDS_SAID "hybrid,vector,keyword,summary,vector-static,hybrid-static"
 
 _Static_assert(sizeof kinds / sizeof *kinds == N_KINDS, "one for each");
 
@@ -565,8 +566,8 @@ static const struct argp_option options[] = {
     {"run", KEY_RUN, "FILE", 0,
      "write question id, document id and score of the first mode; of others to FILE.MODE", 1},
     {"modes", KEY_MODES, "LIST", 0,
-     "which to compare (hybrid,vector,keyword); also vector-static and hybrid-static, with the "
-     "table that stands in for the model",
+     "which to compare (hybrid,vector,keyword); also summary, and vector-static and hybrid-static, "
+     "with the table that stands in for the model",
      1},
     {0},
 };

@@ -62,6 +62,11 @@ static const char *text_of(const json_t *o, const char *key)
     return s ? s : "";
 }
 
+static long long count_of(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
 /* One line of at most SNIPPET_CHARS characters; nothing that moves a terminal's cursor. */
 static void print_line(FILE *out, const char *text, size_t max_chars)
 {
@@ -100,20 +105,31 @@ static void print_paragraph(FILE *out, const char *text)
 static void print_passage(FILE *out, const json_t *p, size_t n)
 {
     const json_t *page = json_object_get(p, "page");
+    const json_t *beside;
+    size_t i;
     const char *title = text_of(p, "title"), *document = text_of(p, "document");
 
     fprintf(out, "[%zu] %s", n, document);
     if (json_is_integer(page))
         fprintf(out, ", page %lld", (long long)json_integer_value(page));
-    fprintf(out, ", bytes %lld-%lld", (long long)json_integer_value(json_object_get(p, "start")),
-            (long long)json_integer_value(json_object_get(p, "end")));
-    fprintf(out, "  (score %.3f)\n", json_number_value(json_object_get(p, "score")));
+    if (json_is_integer(json_object_get(p, "start")))
+        fprintf(out, ", bytes %lld-%lld", count_of(p, "start"), count_of(p, "end"));
+    else
+        fputs(", summary", out);
+    fprintf(out, "  (score %.3f", json_number_value(json_object_get(p, "score")));
+    if (count_of(p, "duplicates"))
+        fprintf(out, ", and %lld like it", count_of(p, "duplicates"));
+    fputs(")\n", out);
     if (*title && strcmp(title, document) != 0) {
         fputs("    ", out);
         print_line(out, title, SNIPPET_CHARS);
     }
     fputs("    ", out);
     print_line(out, text_of(p, "text"), SNIPPET_CHARS);
+    json_array_foreach(json_object_get(p, "window"), i, beside) {
+        fputs("  + ", out);
+        print_line(out, text_of(beside, "text"), SNIPPET_CHARS);
+    }
 }
 
 static void print_timings(FILE *out, const json_t *reply)
@@ -131,6 +147,19 @@ static void print_timings(FILE *out, const json_t *reply)
     fputc('\n', out);
     table_print(&t, out);
     table_done(&t);
+}
+
+static void print_explain(FILE *out, const json_t *reply)
+{
+    const json_t *search = json_object_get(json_object_get(reply, "explain"), "search");
+    const json_t *words = json_object_get(search, "words");
+    const char *plan = text_of(search, "plan");
+
+    fprintf(out, "\nsearch: %s, %lld vectors compared, %lld passages allowed\n",
+            *plan ? plan : "by words", count_of(search, "candidates_visited"),
+            count_of(search, "allowed"));
+    fprintf(out, "words:  %lld asked, %lld known, %lld candidates\n", count_of(words, "asked"),
+            count_of(words, "known"), count_of(words, "candidates"));
 }
 
 static void print_passages(FILE *out, const json_t *list)
@@ -179,6 +208,8 @@ static int print_reply(const struct query_options *o, const struct command_call 
         print_passages(call->out, json_object_get(reply, "hits"));
     else
         print_answer(call->out, reply);
+    if (o->how.explain)
+        print_explain(call->out, reply);
     if (o->timings)
         print_timings(call->out, reply);
     json_decref(reply);

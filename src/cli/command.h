@@ -79,6 +79,10 @@ void common_override(struct common *c, const char *setting, const char *value, c
 int option_int(struct argp_state *state, const char *option, const char *arg, long min, long max,
                long *out);
 
+/* The same for any number. */
+int option_real(struct argp_state *state, const char *option, const char *arg, double min,
+                double max, double *out);
+
 /* Reads the words of a command into fresh options (mem_free them). Returns EXIT_DONE or
  * EXIT_USAGE; `silent`: says nothing (the client has said it). */
 int options_parse(const struct command *cmd, int argc, char **argv, bool silent, void **options);

@@ -83,6 +83,20 @@ int option_int(struct argp_state *state, const char *option, const char *arg, lo
     return 0;
 }
 
+int option_real(struct argp_state *state, const char *option, const char *arg, double min,
+                double max, double *out)
+{
+    char *end;
+    double v = strtod(arg, &end);
+
+    if (end == arg || *end || !(v >= min && v <= max)) {
+        argp_error(state, "%s must be a number from %g to %g, not '%s'", option, min, max, arg);
+        return EINVAL;
+    }
+    *out = v;
+    return 0;
+}
+
 /* argp's own remark about short options, of which we have few, only takes room. */
 static char *without_remark(int key, const char *text, void *input)
 {

@@ -9,15 +9,34 @@
 #include "engine/engine.h"
 #include "index/filter.h"
 
-enum { KEY_FILTER = 0x2000, KEY_MODE, KEY_FUSION, KEY_EF, KEY_DEADLINE };
+enum {
+    KEY_FILTER = 0x2000,
+    KEY_MODE,
+    KEY_FUSION,
+    KEY_EF,
+    KEY_RECALL,
+    KEY_MMR,
+    KEY_COLLAPSE,
+    KEY_WINDOW,
+    KEY_EXPLAIN,
+    KEY_DEADLINE
+};
 
 static const struct argp_option options[] = {
     {NULL, 'k', "N", 0, "passages an answer may use, 1 to 100 (5)", 1},
     {"filter", KEY_FILTER, "EXPR", 0,
      "only documents for which it holds: 'type=policy and year>=2020'", 1},
-    {"mode", KEY_MODE, "MODE", 0, "hybrid, vector or keyword (hybrid)", 1},
+    {"mode", KEY_MODE, "MODE", 0, "hybrid, vector, keyword or summary (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
+    {"recall-target", KEY_RECALL, "R", 0,
+     "share of the nearest vectors to be found, 0.5 to 1, in place of --ef", 1},
+    {"mmr", KEY_MMR, "L", 0,
+     "maximal marginal relevance, 0 (as different as can be) to 1 (by relevance alone)", 1},
+    {"collapse", KEY_COLLAPSE, NULL, 0, "show near-duplicates once", 1},
+    {"window", KEY_WINDOW, "N", 0, "let N neighbours on each side go with a passage, 0 to 3 (0)",
+     1},
+    {"explain", KEY_EXPLAIN, NULL, 0, "say how the search was done", 1},
     {"deadline-ms", KEY_DEADLINE, "N", 0, "leave out what does not fit into N milliseconds", 1},
     {0},
 };
@@ -32,6 +51,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MODE: o->mode = arg; return 0;
     case KEY_FUSION: o->fusion = arg; return 0;
     case KEY_EF: return option_int(state, "--ef", arg, 1, 100000, &o->ef);
+    case KEY_RECALL:
+        return option_real(state, "--recall-target", arg, RECALL_TARGET_MIN, 1, &o->recall_target);
+    case KEY_MMR: o->has_mmr = true; return option_real(state, "--mmr", arg, 0, 1, &o->mmr);
+    case KEY_COLLAPSE: o->collapse = true; return 0;
+    case KEY_WINDOW: return option_int(state, "--window", arg, 0, SEARCH_WINDOW_MAX, &o->window);
+    case KEY_EXPLAIN: o->explain = true; return 0;
     case KEY_DEADLINE: return option_int(state, "--deadline-ms", arg, 1, 86400000, &o->deadline_ms);
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -49,6 +74,19 @@ static void set_number(json_t *request, const char *key, long value)
 {
     if (value)
         json_object_set_new(request, key, json_integer(value));
+}
+
+static void set_ranking(json_t *request, const struct question_options *o)
+{
+    if (o->recall_target > 0)
+        json_object_set_new(request, "recall_target", json_real(o->recall_target));
+    if (o->has_mmr)
+        json_object_set_new(request, "mmr", json_real(o->mmr));
+    if (o->collapse)
+        json_object_set_new(request, "collapse", json_true());
+    if (o->explain)
+        json_object_set_new(request, "explain", json_true());
+    set_number(request, "window", o->window);
 }
 
 /* 'a=b and c>=3' as the object that the contract knows. */
@@ -87,6 +125,7 @@ int question_request(const struct question_options *o, const char *question, con
     set_number(request, "k", o->k);
     set_number(request, "ef", o->ef);
     set_number(request, "deadline_ms", o->deadline_ms);
+    set_ranking(request, o);
     if (!search_only) {
         set_text(request, "cache", o->cache);
         set_text(request, "answer", o->answer);
@@ -125,7 +164,7 @@ int question_ask(struct engine *e, const struct common *common, const json_t *re
     TRY(search_only ? query_search(e, &q, &ans) : query_run(e, &q, &ans));
     make_id(id);
     if (search_only)
-        query_search_reply(&ans, reply);
+        query_search_reply(&q, &ans, reply);
     else
         query_reply(&ans, id, reply);
 out:

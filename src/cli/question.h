@@ -16,7 +16,10 @@ struct engine;
 struct common;
 
 struct question_options {
-    long k, ef, context_chars, deadline_ms; /* 0: the default */
+    long k, ef, context_chars, deadline_ms, window; /* 0: the default */
+    double recall_target;                           /* 0: none */
+    double mmr;                                     /* counts when has_mmr */
+    bool has_mmr, collapse, explain;
     const char *mode, *fusion, *filter, *cache, *answer;
 };
 

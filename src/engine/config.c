@@ -42,7 +42,6 @@ struct setting {
     const char *fallback;
     double min, max;   /* of numbers, inclusive */
     const char *words; /* what a WORD may be, separated by spaces */
-    const char *later; /* words that a later version will know */
     const char *help;
 };
 
@@ -50,27 +49,27 @@ struct setting {
 
 #define TEXT(name, field, fallback, help)                                                          \
     {                                                                                              \
-        name, TYPE_TEXT, AT(field), fallback, 0, 0, NULL, NULL, help                               \
+        name, TYPE_TEXT, AT(field), fallback, 0, 0, NULL, help                                     \
     }
-#define WORD(name, field, fallback, words, later, help)                                            \
+#define WORD(name, field, fallback, words, help)                                                   \
     {                                                                                              \
-        name, TYPE_WORD, AT(field), fallback, 0, 0, words, later, help                             \
+        name, TYPE_WORD, AT(field), fallback, 0, 0, words, help                                    \
     }
 #define INT(name, field, fallback, min, max, help)                                                 \
     {                                                                                              \
-        name, TYPE_INT, AT(field), fallback, min, max, NULL, NULL, help                            \
+        name, TYPE_INT, AT(field), fallback, min, max, NULL, help                                  \
     }
 #define SIZE(name, field, fallback, min, max, help)                                                \
     {                                                                                              \
-        name, TYPE_SIZE, AT(field), fallback, min, max, NULL, NULL, help                           \
+        name, TYPE_SIZE, AT(field), fallback, min, max, NULL, help                                 \
     }
 #define REAL(name, field, fallback, min, max, help)                                                \
     {                                                                                              \
-        name, TYPE_REAL, AT(field), fallback, min, max, NULL, NULL, help                           \
+        name, TYPE_REAL, AT(field), fallback, min, max, NULL, help                                 \
     }
 #define BOOL(name, field, fallback, help)                                                          \
     {                                                                                              \
-        name, TYPE_BOOL, AT(field), fallback, 0, 0, NULL, NULL, help                               \
+        name, TYPE_BOOL, AT(field), fallback, 0, 0, NULL, help                                     \
     }
 
 /* clang-format off */
@@ -81,14 +80,14 @@ static const struct setting settings[] = {
     TEXT("collection", collection, "default", "which set of documents"),
 
     TEXT("model.path", model.path, "", "folder of the embedding model"),
-    WORD("model.precision", model.precision, "auto", "auto f32 bf16 int8", NULL,
+    WORD("model.precision", model.precision, "auto", "auto f32 bf16 int8",
          "arithmetic of the encoder"),
     TEXT("model.pack", model.pack, "auto",
          "folder for packed weights; auto: beside the model; off: in memory"),
     TEXT("model.query_prefix", model.query_prefix, "", "put before each question; \"\": what the model's own files say"),
     TEXT("model.document_prefix", model.document_prefix, "", "put before each passage; \"\": what the model's own files say"),
 
-    WORD("embed.kind", embed.kind, "local", "local openai tei", NULL,
+    WORD("embed.kind", embed.kind, "local", "local openai tei",
          "who embeds: the model here, or a server in OpenAI's or text-embeddings-inference's form"),
     TEXT("embed.url", embed.url, "", "the server, as in https://HOST/v1 or http://HOST:PORT"),
     TEXT("embed.model", embed.model, "", "the model that the server is asked for"),
@@ -101,7 +100,7 @@ static const struct setting settings[] = {
     INT("embed.max_tokens", embed.max_tokens, "0", 0, REMOTE_TOKENS_MAX,
         "tokens the server's model takes; 0: what it says, else 512"),
 
-    WORD("embed.static", embed.standin, "auto", "auto off", NULL,
+    WORD("embed.static", embed.standin, "auto", "auto off",
          "let a fitted table stand in for the model when a deadline is near or the queue long"),
 
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
@@ -109,10 +108,13 @@ static const struct setting settings[] = {
     INT("chunk.overlap", chunk.overlap, "150", 0, 50000,
         "characters that a chunk repeats of the one before"),
 
+    BOOL("ingest.summaries", ingest.summaries, "true",
+         "make a summary of each longer document, for questions of mode summary"),
+
     INT("retrieve.k", retrieve.k, "5", 1, 100, "passages an answer may use"),
-    WORD("retrieve.mode", retrieve.mode, "hybrid", "hybrid vector keyword", "summary",
+    WORD("retrieve.mode", retrieve.mode, "hybrid", "hybrid vector keyword summary",
          "how passages are found"),
-    WORD("retrieve.fusion", retrieve.fusion, "mix", "mix rrf", NULL,
+    WORD("retrieve.fusion", retrieve.fusion, "mix", "mix rrf",
          "how word and vector scores are joined"),
     INT("retrieve.ef", retrieve.ef, "128", 1, 10000,
         "candidates of the graph search; more is slower and finds more"),
@@ -257,9 +259,6 @@ static int parse_bool(const struct setting *s, const char *text, const char *whe
 
 static int set_text(const struct setting *s, char *at, const char *text, const char *where)
 {
-    if (s->type == TYPE_WORD && is_one_of(s->later, text))
-        return FAIL(ERR_UNSUPPORTED, "%s: '%s' = '%s' is not available in this version", where,
-                    s->name, text);
     if (s->type == TYPE_WORD && !is_one_of(s->words, text))
         return FAIL(ERR_ARGUMENT, "%s: '%s' must be one of %s, not '%s'", where, s->name, s->words,
                     text);

@@ -49,6 +49,9 @@ struct config {
         int64_t overlap; /* 150 */
     } chunk;
     struct {
+        bool summaries; /* true: a summary for each document of some length */
+    } ingest;
+    struct {
         int64_t k;             /* 5 */
         char mode[16];         /* "hybrid" */
         char fusion[8];        /* "mix" */

@@ -68,7 +68,7 @@ static struct str without_overlap(const struct passage *p, struct str text,
     uint32_t said = before->start + (uint32_t)before_n;
     size_t skip;
 
-    if (!str_eq(p->document, before->document) || said <= p->start)
+    if (!str_eq(p->document, before->document) || said <= p->start || p->kind != before->kind)
         return text;
     skip = said - p->start;
     if (skip >= text.n)
@@ -76,11 +76,28 @@ static struct str without_overlap(const struct passage *p, struct str text,
     return str_trim(str_sub(text, utf8_floor(text.p, text.n, skip), text.n));
 }
 
+/* A hit and its neighbours are read as one piece. */
+static bool goes_on(const struct passage *p, const struct passage *before)
+{
+    return before && (p->is_neighbour || before->is_neighbour) && p->source == before->source &&
+           str_eq(p->document, before->document) && p->ordinal == before->ordinal + 1;
+}
+
+static void render_head(struct buf *b, const struct passage *p, size_t n)
+{
+    buf_addf(b, "[%zu] %.*s", n, STR_ARGS(p->title.n ? p->title : p->document));
+    if (p->page)
+        buf_addf(b, ", page %d", (int)p->page);
+    if (p->heading.n)
+        buf_addf(b, ", %.*s", STR_ARGS(p->heading));
+    buf_add_char(b, '\n');
+}
+
 static void render(struct context *c, struct arena *mem)
 {
     struct buf b;
     const struct passage *before = NULL;
-    size_t before_n = 0;
+    size_t before_n = 0, n_pieces = 0;
 
     buf_init(&b);
     for (size_t i = 0; i < c->n_used; i++) {
@@ -89,14 +106,13 @@ static void render(struct context *c, struct arena *mem)
 
         if (before)
             text = without_overlap(p, text, before, before_n);
+        if (goes_on(p, before))
+            buf_cut(&b, b.n - 1); /* no blank line */
+        else
+            render_head(&b, p, ++n_pieces);
         before = p;
         before_n = c->kept[c->order[i]].n;
-        buf_addf(&b, "[%zu] %.*s", i + 1, STR_ARGS(p->title.n ? p->title : p->document));
-        if (p->page)
-            buf_addf(&b, ", page %d", (int)p->page);
-        if (p->heading.n)
-            buf_addf(&b, ", %.*s", STR_ARGS(p->heading));
-        buf_addf(&b, "\n%.*s\n\n", STR_ARGS(text));
+        buf_addf(&b, "%.*s\n\n", STR_ARGS(text));
     }
     c->text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
     buf_done(&b);
@@ -131,6 +147,8 @@ static void add_passage(struct digester *d, const struct passage *p)
     digester_add_u64(d, p->chunk_id);
     digester_add_u64(d, (uint64_t)(uint32_t)p->page << 32 | p->start);
     digester_add_u64(d, p->end);
+    digester_add_u64(d, p->hit.duplicates);
+    digester_add_u64(d, (uint64_t)p->kind << 1 | p->is_neighbour);
 }
 
 struct digest context_prompt_hash(const struct context *c, const struct prompt *p,

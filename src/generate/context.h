@@ -2,7 +2,8 @@
  *
  * Passages are put in stable order (document key, ordinal), so a swap of two ranks changes
  * nothing; overlapping neighbours lose what they repeat; whole sentences are kept within the
- * budget, best hits first. The prompt hash covers everything the answer is a function of.
+ * budget, best hits first, each with its neighbours (snapshot_widen), which are read as one piece
+ * with it. The prompt hash covers everything the answer is a function of.
  *
  * Threads  free of state.
  */

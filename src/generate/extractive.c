@@ -292,11 +292,13 @@ static void cite(const struct context *ctx, const struct candidates *c, const st
     if (end - k->span.start > QUOTE_CHARS_MAX)
         end = (uint32_t)utf8_floor(p->text.p, p->text.n, k->span.start + QUOTE_CHARS_MAX);
     to->i_passage = k->i_passage;
-    to->start = p->start + k->span.start;
-    to->end = p->start + end;
     to->text = str_sub(p->text, k->span.start, end);
-    CHECK(to->start >= p->start);
-    CHECK(to->end <= p->end);
+    if (p->kind == CHUNK_TEXT) { /* a summary has no place in the document */
+        to->start = p->start + k->span.start;
+        to->end = p->start + end;
+        CHECK(to->start >= p->start);
+        CHECK(to->end <= p->end);
+    }
     CHECK(to->text.p + to->text.n <= p->text.p + p->text.n);
 }
 
@@ -311,7 +313,8 @@ static bool says_something_new(const struct extract_result *r, const struct cont
         const struct passage *cited = &ctx->passages[c->i_passage];
         uint32_t start = p->start + k->span.start, end = p->start + k->span.end;
 
-        if (str_eq(cited->document, p->document) && start < c->end && c->start < end)
+        if (p->kind == CHUNK_TEXT && cited->kind == CHUNK_TEXT &&
+            str_eq(cited->document, p->document) && start < c->end && c->start < end)
             return false;
         if (alike(text, c->text))
             return false;
@@ -354,7 +357,8 @@ static void add_folded(struct buf *b, struct str s)
     }
 }
 
-static struct str answer_text(const struct extract_result *r, struct arena *mem)
+static struct str answer_text(const struct extract_result *r, const struct context *ctx,
+                              struct arena *mem)
 {
     struct buf b;
     struct str text;
@@ -366,7 +370,7 @@ static struct str answer_text(const struct extract_result *r, struct arena *mem)
         buf_init(&quote);
         add_folded(&quote, r->citations[i].text);
         buf_addf(&b, "%s%.*s [%u]", i ? " " : "", STR_ARGS(buf_view(&quote)),
-                 r->citations[i].i_passage + 1);
+                 ctx->passages[r->citations[i].i_passage].source + 1);
         buf_done(&quote);
     }
     text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
@@ -396,7 +400,7 @@ void extractive_answer(const struct extract_question *q, const struct context *c
     if (best && r.support >= SUPPORT_REFUSE_BELOW) {
         r.answered = true;
         choose(ctx, &c, best, &r);
-        r.text = answer_text(&r, mem);
+        r.text = answer_text(&r, ctx, mem);
     }
     *out = r;
 }

@@ -42,7 +42,7 @@ struct extract_question {
 
 struct citation {
     uint32_t i_passage;  /* into context->passages */
-    uint32_t start, end; /* bytes in the document's stored text */
+    uint32_t start, end; /* bytes in the document's stored text; 0 and 0 in a summary */
     struct str text;     /* exactly those bytes */
 };
 
@@ -50,7 +50,7 @@ struct extract_result {
     bool answered;
     double support; /* 0..1: the probability that the passages answer it */
     struct extract_signals signals;
-    struct str text; /* "Sentence [1] Sentence [2]" or an honest refusal */
+    struct str text; /* "Sentence [1] Sentence [2]", by source, or an honest refusal */
     struct citation *citations;
     size_t n_citations;
 };

@@ -266,7 +266,15 @@ static struct passage passage_of(const struct hit *hit, const struct chunk_full 
         .end = row->chunk.end,
         .sentence_vectors = row->sentence_vectors,
         .n_sentences = row->n_sentences,
+        .kind = row->chunk.kind,
     };
+}
+
+static int check_version(const struct hit *hit, const struct document_row *document)
+{
+    if (document_version(document) != hit->version)
+        return FAIL(ERR_GONE, "document '%.*s' has changed", STR_ARGS(document->key));
+    return ERR_OK;
 }
 
 int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
@@ -281,14 +289,89 @@ int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *me
         struct chunk_full row = {0};
 
         rc = store_fetch_chunk(reader, hits->v[i].chunk_id, &s->context->fingerprint, mem, &row);
-        if (rc == ERR_OK && document_version(&row.document) != hits->v[i].version)
-            rc = FAIL(ERR_GONE, "document '%.*s' has changed", STR_ARGS(row.document.key));
+        if (rc == ERR_OK)
+            rc = check_version(&hits->v[i], &row.document);
         if (rc < 0)
             break;
         out[i] = passage_of(&hits->v[i], &row);
+        out[i].source = (uint32_t)i;
     }
     store_read_end(reader);
 out:
     store_reader_put(store, reader);
+    return rc;
+}
+
+/* Passages with their neighbours, as they grow. */
+struct widening {
+    const struct snapshot *snap;
+    struct store_reader *reader;
+    struct arena *mem;
+    const struct passage *hits;
+    size_t n_hits;
+    struct passage *v;
+    size_t n;
+};
+
+static bool is_among(const struct passage *v, size_t n, uint64_t chunk_id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].chunk_id == chunk_id)
+            return true;
+    return false;
+}
+
+static int add_neighbours(struct widening *w, const struct passage *hit, int window)
+{
+    int rc = ERR_OK;
+    struct chunk_full *rows = NULL;
+    size_t n = 0;
+
+    TRY(store_fetch_range(w->reader, (int64_t)hit->hit.document_id, hit->ordinal - window,
+                          hit->ordinal + window, &w->snap->context->fingerprint, w->mem, &rows,
+                          &n));
+    if (n == 0) {
+        rc = FAIL(ERR_GONE, "document '%.*s' is not there any more", STR_ARGS(hit->document));
+        goto out;
+    }
+    TRY(check_version(&hit->hit, &rows[0].document));
+    for (size_t i = 0; i < n; i++) {
+        struct passage *p = &w->v[w->n];
+
+        if (is_among(w->hits, w->n_hits, rows[i].chunk.id) ||
+            is_among(w->v, w->n, rows[i].chunk.id))
+            continue;
+        *p = passage_of(&hit->hit, &rows[i]);
+        p->source = hit->source;
+        p->is_neighbour = true;
+        w->n++;
+    }
+out:
+    return rc;
+}
+
+int snapshot_widen(struct snapshot *s, const struct passage *hits, size_t n, int window,
+                   struct arena *mem, struct passage **out, size_t *n_out)
+{
+    int rc = ERR_OK;
+    struct store *store = s->context->store;
+    struct widening w = {.snap = s, .mem = mem, .hits = hits, .n_hits = n};
+
+    CHECK(window >= 0 && window <= SEARCH_WINDOW_MAX);
+    w.v = ARENA_ARRAY(mem, struct passage, n * (size_t)(2 * window + 1));
+    w.reader = store_reader_get(store);
+    TRY(store_read_begin(w.reader));
+    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+        w.v[w.n++] = hits[i];
+        if (window > 0 && hits[i].kind == CHUNK_TEXT)
+            rc = add_neighbours(&w, &hits[i], window);
+    }
+    store_read_end(w.reader);
+out:
+    store_reader_put(store, w.reader);
+    if (rc == ERR_OK) {
+        *out = w.v;
+        *n_out = w.n;
+    }
     return rc;
 }

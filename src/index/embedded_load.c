@@ -40,7 +40,8 @@ struct digest index_recipe(const struct retriever *r)
 struct load {
     struct retriever *r;
     struct segment_builder *builder;
-    int64_t document; /* the one whose chunks come; 0: none yet */
+    struct segment_builder *summaries; /* NULL: none yet */
+    int64_t document;                  /* the one whose chunks come; 0: none yet */
     int64_t n_documents;
     size_t n_missing;
 };
@@ -50,6 +51,17 @@ static struct load load_into(struct retriever *r, size_t chunks_hint)
     return (struct load){
         .r = r,
         .builder = segment_builder_new(r->context.dim, chunks_hint, r->context.analyzers, r->pool)};
+}
+
+static void load_summary(struct load *l, const struct document_row *doc,
+                         const struct chunk_row *chunk, const float *vector)
+{
+    const struct index_context *context = &l->r->context;
+
+    if (!l->summaries)
+        l->summaries = segment_builder_new(context->dim, 0, context->analyzers, l->r->pool);
+    segment_add_document(l->summaries, doc);
+    segment_add_chunk(l->summaries, chunk, vector);
 }
 
 static int load_chunk(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
@@ -65,7 +77,10 @@ static int load_chunk(void *arg, const struct document_row *doc, const struct ch
     if (dim != l->r->context.dim)
         vector = NULL;
     l->n_missing += !vector;
-    segment_add_chunk(l->builder, chunk, vector);
+    if (chunk->kind == CHUNK_SUMMARY)
+        load_summary(l, doc, chunk, vector);
+    else
+        segment_add_chunk(l->builder, chunk, vector);
     return ERR_OK;
 }
 
@@ -88,35 +103,40 @@ static void warn_missing(const struct collection_row *row, size_t n_missing)
                   LOG_I("chunks", n_missing));
 }
 
-/* Takes the segment. */
-static struct snapshot *state_after(const struct snapshot *old, const struct collection_row *row,
-                                    struct segment *added, const struct str *keys, size_t n_keys)
+/* What was loaded; the builders are gone. */
+static struct change load_end(struct load *l, const struct collection_row *row)
 {
-    struct change c = {
-        .epoch = (uint64_t)row->epoch, .added = added, .keys = keys, .n_keys = n_keys};
+    struct change c = {.epoch = (uint64_t)row->epoch, .added = segment_finish(l->builder)};
 
-    return snapshot_next(old, &c, NULL);
+    if (l->summaries)
+        c.summaries = segment_finish(l->summaries);
+    return c;
+}
+
+static int load_failed(const struct change *c, int rc)
+{
+    segment_unref(c->added);
+    segment_unref(c->summaries);
+    return rc;
 }
 
 static int load_from_store(struct retriever *r, struct store_reader *reader,
                            const struct collection_row *row, struct snapshot **out)
 {
     struct load l = load_into(r, (size_t)row->n_chunks);
-    struct segment *segment;
     struct snapshot *empty;
+    struct change c;
     int rc;
 
     rc = store_each_chunk(reader, row->id, &r->context.fingerprint, load_chunk, &l);
     if (rc >= 0 && l.n_documents < row->n_documents)
         rc = store_each_document(reader, row->id, STR_LIT(""), 0, load_empty_document, &l);
-    segment = segment_finish(l.builder);
-    if (rc < 0) {
-        segment_unref(segment);
-        return rc;
-    }
+    c = load_end(&l, row);
+    if (rc < 0)
+        return load_failed(&c, rc);
     warn_missing(row, l.n_missing);
     empty = snapshot_empty(&r->context, (uint64_t)row->epoch);
-    *out = state_after(empty, row, segment, NULL, 0);
+    *out = snapshot_next(empty, &c, NULL);
     snapshot_unref(empty);
     return ERR_OK;
 }
@@ -162,19 +182,21 @@ static int catch_up(struct retriever *r, struct store_reader *reader,
     int rc = ERR_OK;
     struct key_list keys = {.mem = arena_new(0)};
     struct load l = load_into(r, 0);
-    struct segment *segment;
     struct snapshot *next;
+    struct change c;
 
     rc = store_each_change(reader, row->id, (int64_t)snapshot_epoch(*state), note_key, &keys);
     for (size_t i = 0; rc >= 0 && i < keys.n; i++)
         rc = load_document(&l, reader, row->id, keys.v[i]);
-    segment = segment_finish(l.builder);
+    c = load_end(&l, row);
+    c.keys = keys.v;
+    c.n_keys = keys.n;
     if (rc < 0) {
-        segment_unref(segment);
+        load_failed(&c, rc);
         goto out;
     }
     warn_missing(row, l.n_missing);
-    next = state_after(*state, row, segment, keys.v, keys.n);
+    next = snapshot_next(*state, &c, NULL);
     snapshot_unref(*state);
     *state = next;
 out:
@@ -200,15 +222,23 @@ static int map_view(struct retriever *r, const struct manifest_view *v, struct s
     return rc;
 }
 
+/* The views of the chunks first, those of the summaries behind them, as they were written. */
 static int map_views(struct retriever *r, const struct manifest *m, struct arena *mem,
                      struct snapshot **out)
 {
     int rc = ERR_OK;
     struct saved_view *views = ARENA_ARRAY(mem, struct saved_view, m->n_views);
+    size_t n_chunks = 0;
+    struct snapshot *summaries = NULL;
 
     for (size_t i = 0; i < m->n_views; i++)
         TRY(map_view(r, &m->views[i], &views[i]));
-    *out = snapshot_of_views(&r->context, m->epoch, views, m->n_views);
+    while (n_chunks < m->n_views && !m->views[n_chunks].of_summaries)
+        n_chunks++;
+    if (n_chunks < m->n_views)
+        summaries =
+            snapshot_of_views(&r->context, m->epoch, views + n_chunks, m->n_views - n_chunks, NULL);
+    *out = snapshot_of_views(&r->context, m->epoch, views, n_chunks, summaries);
 out:
     for (size_t i = 0; i < m->n_views; i++)
         segment_unref(views[i].segment);

@@ -58,17 +58,24 @@ struct sealer {
 
 /* ---- one collection ---- */
 
+/* The views of one state, that of the chunks or that of the summaries. */
+struct series {
+    const struct snapshot *base; /* NULL: there are none */
+    size_t from;                 /* the views from here on are merged; n_views: none */
+    struct segment *sealed;      /* mapped; NULL: nothing of them lives */
+    char file[MANIFEST_NAME_MAX];
+};
+
 /* What a pass works on. */
 struct pass {
     struct sealer *s;
     struct name name;
     const char *tenant, *collection; /* in the name */
     struct snapshot *base;
-    size_t from; /* the views from here on are merged; n_views: none */
+    struct series chunks, summaries;
     bool with_graph;
     int64_t collection_id;
-    struct segment *sealed; /* mapped; NULL: nothing of them lives */
-    char segment_file[MANIFEST_NAME_MAX], manifest_file[MANIFEST_NAME_MAX];
+    char manifest_file[MANIFEST_NAME_MAX];
     struct manifest manifest;
     struct step step;
 };
@@ -77,7 +84,7 @@ static size_t unsealed(const struct snapshot *s)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s->n_views; i++)
+    for (size_t i = 0; s && i < s->n_views; i++)
         n += s->views[i].segment->file ? 0 : view_living(&s->views[i]);
     return n;
 }
@@ -107,32 +114,37 @@ static const char *path_of(const struct pass *p, struct arena *mem, const char *
     return arena_printf(mem, "%s/%s", p->s->r->index_dir, file);
 }
 
-static void mark(const struct pass *p, bool sealing)
+static size_t n_merged(const struct series *v)
 {
-    for (size_t i = p->from; i < p->base->n_views; i++)
-        atomic_store(&p->base->views[i].segment->sealing, sealing);
+    return v->base ? v->base->n_views - v->from : 0;
+}
+
+static void mark(const struct series *v, bool sealing)
+{
+    for (size_t i = 0; i < n_merged(v); i++)
+        atomic_store(&v->base->views[v->from + i].segment->sealing, sealing);
 }
 
 /* Merges the chosen views into a file and maps it. */
-static int write_segment(struct pass *p, struct arena *mem)
+static int write_segment(const struct pass *p, struct series *v, struct arena *mem)
 {
     int rc = ERR_OK;
-    size_t n = p->base->n_views - p->from, n_living = 0;
+    size_t n = n_merged(v), n_living = 0;
     struct segment_part *parts = ARENA_ARRAY(mem, struct segment_part, n);
     struct segment *merged;
     const char *path;
 
     for (size_t i = 0; i < n; i++) {
-        const struct view *v = &p->base->views[p->from + i];
+        const struct view *view = &v->base->views[v->from + i];
 
-        n_living += view_living(v);
-        parts[i] = (struct segment_part){v->segment, v->dead ? v->dead->chunks : NULL,
-                                         v->dead ? v->dead->documents : NULL};
+        n_living += view_living(view);
+        parts[i] = (struct segment_part){view->segment, view->dead ? view->dead->chunks : NULL,
+                                         view->dead ? view->dead->documents : NULL};
     }
     if (n_living == 0)
         return ERR_OK;
-    manifest_new_name(p->segment_file, p->collection_id, "segment");
-    path = path_of(p, mem, p->segment_file);
+    manifest_new_name(v->file, p->collection_id, "segment");
+    path = path_of(p, mem, v->file);
     merged = segment_merge(parts, n);
     if (p->with_graph)
         rc = segment_add_graph(merged, parts, n, cpu_count(), &p->s->closing);
@@ -140,7 +152,7 @@ static int write_segment(struct pass *p, struct arena *mem)
         rc = segment_save(merged, path);
     segment_unref(merged);
     TRY(rc);
-    TRY(segment_map(&p->sealed, path, p->s->r->context.dim));
+    TRY(segment_map(&v->sealed, path, p->s->r->context.dim));
 out:
     return rc;
 }
@@ -152,29 +164,39 @@ static const char *file_of(const struct segment *s)
     return slash ? slash + 1 : path;
 }
 
+static void list_views(struct manifest *m, const struct series *v, bool of_summaries,
+                       struct arena *mem)
+{
+    for (size_t i = 0; v->base && i < v->from; i++) {
+        const struct view *view = &v->base->views[i];
+
+        m->views[m->n_views++] = (struct manifest_view){
+            of_summaries, arena_strdup(mem, file_of(view->segment)),
+            view->dead ? view->dead->documents : NULL, view->segment->n_documents};
+    }
+    if (v->sealed)
+        m->views[m->n_views++] =
+            (struct manifest_view){of_summaries, v->file, NULL, v->sealed->n_documents};
+}
+
 static int write_manifest(struct pass *p, struct arena *mem)
 {
     struct manifest *m = &p->manifest;
 
     *m = (struct manifest){.recipe = index_recipe(p->s->r), .epoch = snapshot_epoch(p->base)};
-    m->views = ARENA_ARRAY(mem, struct manifest_view, p->from + 1);
-    for (size_t i = 0; i < p->from; i++) {
-        const struct view *v = &p->base->views[i];
-
-        m->views[m->n_views++] =
-            (struct manifest_view){arena_strdup(mem, file_of(v->segment)),
-                                   v->dead ? v->dead->documents : NULL, v->segment->n_documents};
-    }
-    if (p->sealed)
-        m->views[m->n_views++] =
-            (struct manifest_view){p->segment_file, NULL, p->sealed->n_documents};
+    m->views = ARENA_ARRAY(mem, struct manifest_view, p->chunks.from + p->summaries.from + 2);
+    list_views(m, &p->chunks, false, mem);
+    list_views(m, &p->summaries, true, mem);
     manifest_new_name(p->manifest_file, p->collection_id, "manifest");
     return manifest_write(path_of(p, mem, p->manifest_file), m);
 }
 
-static struct change change_of(const struct pass *p, struct seal *seal)
+static struct change change_of(const struct pass *p, struct seal seal[2])
 {
-    *seal = (struct seal){p->base, p->from, p->sealed};
+    const struct series *c = &p->chunks, *s = &p->summaries;
+
+    seal[0] = (struct seal){c->base, c->from, c->sealed};
+    seal[1] = (struct seal){s->base, s->from, s->sealed};
     return (struct change){.seal = seal};
 }
 
@@ -184,8 +206,8 @@ static int seal_in_tx(struct store_tx *tx, void *arg)
     struct pass *p = arg;
     struct arena *mem = arena_new(0);
     struct collection_row row;
-    struct seal seal;
-    struct change c = change_of(p, &seal);
+    struct seal seal[2];
+    struct change c = change_of(p, seal);
 
     TRY(store_find_collection(store_tx_reader(tx), p->tenant, p->collection, mem, &row));
     if (row.id != p->collection_id) {
@@ -193,7 +215,7 @@ static int seal_in_tx(struct store_tx *tx, void *arg)
         goto out;
     }
     TRY(store_tx_index_is(tx, row.id, str_of(p->manifest_file), (int64_t)snapshot_epoch(p->base)));
-    if (p->from < p->base->n_views)
+    if (n_merged(&p->chunks) || n_merged(&p->summaries))
         TRY(step_make(&p->step, &c, NULL));
 out:
     arena_free(mem);
@@ -203,8 +225,8 @@ out:
 static void seal_published(void *arg)
 {
     struct pass *p = arg;
-    struct seal seal;
-    struct change c = change_of(p, &seal);
+    struct seal seal[2];
+    struct change c = change_of(p, seal);
 
     if (p->step.made)
         step_publish(&p->step, &c, NULL);
@@ -223,13 +245,24 @@ static int find_id(struct pass *p, struct arena *mem)
     return rc;
 }
 
+static void remove_files(const struct pass *p, struct arena *mem)
+{
+    const char *const files[] = {p->chunks.file, p->summaries.file, p->manifest_file};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i][0])
+            unlink(path_of(p, mem, files[i]));
+}
+
 static int seal_steps(struct pass *p, struct arena *mem)
 {
     int rc = ERR_OK;
     struct retriever *r = p->s->r;
 
-    if (p->from < p->base->n_views)
-        TRY(write_segment(p, mem));
+    if (n_merged(&p->chunks))
+        TRY(write_segment(p, &p->chunks, mem));
+    if (n_merged(&p->summaries))
+        TRY(write_segment(p, &p->summaries, mem));
     TRY(write_manifest(p, mem));
     p->step = step_to(r, p->tenant, p->collection);
     TRY(store_write(r->context.store, seal_in_tx, seal_published, p));
@@ -237,10 +270,8 @@ static int seal_steps(struct pass *p, struct arena *mem)
     map_put(p->s->epochs, p->name.bytes, p->name.n, snapshot_epoch(p->base));
 out:
     step_done(&p->step);
-    if (rc < 0 && p->segment_file[0])
-        unlink(path_of(p, mem, p->segment_file));
-    if (rc < 0 && p->manifest_file[0])
-        unlink(path_of(p, mem, p->manifest_file));
+    if (rc < 0)
+        remove_files(p, mem);
     return rc;
 }
 
@@ -253,7 +284,16 @@ static int take_base(struct pass *p, struct arena *mem)
     if (rc < 0)
         return rc;
     p->base = collection_current(p->s->r, &p->name);
-    return p->base ? ERR_OK : FAIL(ERR_GONE, "collection '%s' has gone", p->collection);
+    if (!p->base)
+        return FAIL(ERR_GONE, "collection '%s' has gone", p->collection);
+    p->chunks.base = p->base;
+    p->summaries.base = p->base->summaries;
+    return ERR_OK;
+}
+
+static void choose(struct series *v, size_t most)
+{
+    v->from = v->base ? choose_from(v->base, most) : 0;
 }
 
 /* One that changes under it is tried again after the change, which wakes us. */
@@ -266,16 +306,20 @@ static void seal_collection(struct sealer *s, const struct name *name, size_t mo
     p.tenant = p.name.bytes;
     p.collection = p.name.bytes + strlen(p.tenant) + 1;
     TRY(take_base(&p, mem));
-    p.from = choose_from(p.base, most);
+    choose(&p.chunks, most);
+    choose(&p.summaries, most);
     p.with_graph = most == SIZE_MAX;
-    mark(&p, true);
+    mark(&p.chunks, true);
+    mark(&p.summaries, true);
     rc = seal_steps(&p, mem);
-    mark(&p, false);
+    mark(&p.chunks, false);
+    mark(&p.summaries, false);
 out:
     if (rc < 0 && rc != ERR_GONE && rc != ERR_NOT_FOUND && rc != ERR_CANCELLED)
         log_event(LOG_WARN, "index_not_written", LOG_S("tenant", p.tenant),
                   LOG_S("collection", p.collection), LOG_S("reason", err_text()));
-    segment_unref(p.sealed);
+    segment_unref(p.chunks.sealed);
+    segment_unref(p.summaries.sealed);
     snapshot_unref(p.base);
     arena_free(mem);
 }
@@ -290,7 +334,7 @@ static bool is_due(const struct sealer *s, const struct name *name, const struct
     uint64_t epoch = 0;
 
     if (when == SEAL_BUSY)
-        return unsealed(snap) >= SEAL_CHUNKS;
+        return unsealed(snap) + unsealed(snap->summaries) >= SEAL_CHUNKS;
     if (when == SEAL_IDLE && choose_from(snap, SIZE_MAX) < snap->n_views)
         return true;
     return !map_get(s->epochs, name->bytes, name->n, &epoch) || epoch != snapshot_epoch(snap);

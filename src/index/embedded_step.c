@@ -30,10 +30,12 @@ static struct snapshot *follow(const struct step *t, const struct snapshot *base
 {
     struct snapshot *empty = snapshot_empty(&t->r->context, 0), *next;
 
-    if (c->added)
-        segment_ref(c->added); /* taken, and needed again should the base not come */
+    if (c->added) /* taken, and needed again should the base not come */
+        segment_ref(c->added);
+    if (c->summaries)
+        segment_ref(c->summaries);
     if (c->seal)
-        next = base ? snapshot_sealed(base, c->seal->base, c->seal->from, c->seal->sealed) : NULL;
+        next = base ? snapshot_sealed(base, &c->seal[0], &c->seal[1]) : NULL;
     else
         next = snapshot_next(base ? base : empty, c, was_there);
     snapshot_unref(empty);

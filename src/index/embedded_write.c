@@ -45,6 +45,13 @@ void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *
 
 /* ---- writing: documents come ---- */
 
+/* The documents of one segment: that of the chunks or that of the summaries. */
+struct part {
+    struct segment *segment; /* built before the transaction; NULL: nothing to add */
+    uint32_t *place;         /* [n] a document's place in the segment, NO_PLACE: it has none */
+    uint64_t *refused;       /* bitmap of places */
+};
+
 struct upsert_job {
     struct step step;
     struct upsert *docs;
@@ -52,13 +59,11 @@ struct upsert_job {
     struct arena *mem; /* the caller's, who waits: for reasons */
     struct upsert_result *results;
 
-    struct segment *segment; /* built before the transaction */
-    size_t *last;            /* [n] which of the documents with this key is the last */
-    uint32_t *place;         /* [n] a document's place in the segment, NO_PLACE: it has none */
+    size_t *last; /* [n] which of the documents with this key is the last */
+    struct part chunks, summaries;
 
     struct change change; /* made in the transaction; epoch 0: nothing was written */
     struct str *keys;     /* [n] of the documents that were written */
-    uint64_t *refused;    /* bitmap of places in the segment */
     bool *was_there;      /* [n], by keys */
 };
 
@@ -109,28 +114,57 @@ static void find_last_of_each_key(struct upsert_job *j)
     map_free(last);
 }
 
-static void build_segment(struct upsert_job *j)
+static size_t count_kind(const struct upsert *u, enum chunk_kind kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < u->n_chunks; i++)
+        n += u->chunks[i].kind == kind;
+    return n;
+}
+
+static bool is_written(const struct upsert_job *j, size_t i)
+{
+    return j->last[i] == i && j->results[i].rc == ERR_OK;
+}
+
+/* Documents without a summary are not among the summaries; those without chunks are among the
+ * chunks, because documents are counted there. */
+static void build_part(struct upsert_job *j, enum chunk_kind kind, struct part *part)
 {
     struct index_context *context = &j->step.r->context;
     struct segment_builder *b;
     size_t n_chunks = 0;
     uint32_t n_placed = 0;
 
-    for (size_t i = 0; i < j->n; i++)
-        n_chunks += j->docs[i].n_chunks;
+    part->place = mem_alloc(j->n * sizeof *part->place);
+    for (size_t i = 0; i < j->n; i++) {
+        size_t n = is_written(j, i) ? count_kind(&j->docs[i], kind) : 0;
+
+        part->place[i] = n || (kind == CHUNK_TEXT && is_written(j, i)) ? n_placed++ : NO_PLACE;
+        n_chunks += n;
+    }
+    if (kind == CHUNK_SUMMARY && n_placed == 0)
+        return;
     b = segment_builder_new(context->dim, n_chunks, context->analyzers, NULL);
     for (size_t i = 0; i < j->n; i++) {
         const struct upsert *u = &j->docs[i];
 
-        j->place[i] = NO_PLACE;
-        if (j->last[i] != i || j->results[i].rc < 0)
+        if (part->place[i] == NO_PLACE)
             continue;
-        j->place[i] = n_placed++;
         segment_add_document(b, &u->document);
         for (size_t c = 0; c < u->n_chunks; c++)
-            segment_add_chunk(b, &u->chunks[c], u->vectors[c].vector);
+            if (u->chunks[c].kind == kind)
+                segment_add_chunk(b, &u->chunks[c], u->vectors[c].vector);
     }
-    j->segment = segment_finish(b);
+    part->segment = segment_finish(b);
+}
+
+static void part_done(struct part *p)
+{
+    segment_unref(p->segment);
+    mem_free(p->place);
+    mem_free(p->refused);
 }
 
 /* These concern one document, which the store leaves as it was; anything else concerns the
@@ -148,7 +182,7 @@ static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t coll
     for (size_t i = 0; i < j->n; i++) {
         struct upsert *u = &j->docs[i];
 
-        if (j->place[i] == NO_PLACE)
+        if (j->chunks.place[i] == NO_PLACE)
             continue;
         rc = store_tx_put_document(tx, collection, &u->document, u->chunks, u->n_chunks);
         j->results[i] = result_of(j->mem, rc);
@@ -164,27 +198,40 @@ out:
 }
 
 /* Which documents of the segment stand, and under which number, is known once they are put. */
+static void describe_part(const struct upsert_job *j, struct part *part)
+{
+    if (!part->segment)
+        return;
+    part->refused = mem_calloc(bitmap_words(part->segment->n_documents), sizeof *part->refused);
+    for (size_t i = 0; i < j->n; i++) {
+        uint32_t place = part->place[i];
+
+        if (place == NO_PLACE)
+            continue;
+        part->segment->document_id[place] = (uint64_t)j->docs[i].document.id;
+        if (j->results[i].rc < 0)
+            bitmap_set(part->refused, place);
+    }
+}
+
 static void describe_change(struct upsert_job *j, int64_t epoch)
 {
     size_t n_keys = 0;
 
     j->keys = mem_alloc(j->n * sizeof *j->keys);
     j->was_there = mem_calloc(j->n, sizeof *j->was_there);
-    j->refused = mem_calloc(bitmap_words(j->segment->n_documents), sizeof *j->refused);
-    for (size_t i = 0; i < j->n; i++) {
-        if (j->place[i] == NO_PLACE)
-            continue;
-        j->segment->document_id[j->place[i]] = (uint64_t)j->docs[i].document.id;
-        if (j->results[i].rc == ERR_OK)
+    for (size_t i = 0; i < j->n; i++)
+        if (j->chunks.place[i] != NO_PLACE && j->results[i].rc == ERR_OK)
             j->keys[n_keys++] = j->docs[i].document.key;
-        else
-            bitmap_set(j->refused, j->place[i]);
-    }
+    describe_part(j, &j->chunks);
+    describe_part(j, &j->summaries);
     j->change = (struct change){.epoch = (uint64_t)epoch,
                                 .keys = j->keys,
                                 .n_keys = n_keys,
-                                .added = j->segment,
-                                .refused = j->refused};
+                                .added = j->chunks.segment,
+                                .refused = j->chunks.refused,
+                                .summaries = j->summaries.segment,
+                                .refused_summaries = j->summaries.refused};
 }
 
 static int upsert_in_tx(struct store_tx *tx, void *arg)
@@ -230,21 +277,20 @@ int retriever_upsert(struct retriever *r, const char *tenant, const char *collec
     int rc;
 
     j.last = mem_alloc(n * sizeof *j.last);
-    j.place = mem_alloc(n * sizeof *j.place);
     find_last_of_each_key(&j);
     for (size_t i = 0; i < n; i++)
         results[i] = result_of(mem, check_upsert(r, &docs[i]));
-    build_segment(&j);
+    build_part(&j, CHUNK_TEXT, &j.chunks);
+    build_part(&j, CHUNK_SUMMARY, &j.summaries);
     rc = store_write(r->context.store, upsert_in_tx, upsert_published, &j);
     for (size_t i = 0; i < n; i++)
         if (j.last[i] != i)
             results[i] = results[j.last[i]];
     step_done(&j.step);
-    segment_unref(j.segment);
+    part_done(&j.chunks);
+    part_done(&j.summaries);
     mem_free(j.last);
-    mem_free(j.place);
     mem_free(j.keys);
-    mem_free(j.refused);
     mem_free(j.was_there);
     return rc;
 }

@@ -325,3 +325,13 @@ bool filter_matches(const struct filter *f, const json_t *metadata,
     default: return comparison_matches(f, metadata, builtin);
     }
 }
+
+bool filter_names(const struct filter *f, struct str field)
+{
+    if (!f)
+        return false;
+    for (size_t i = 0; i < f->n_children; i++)
+        if (filter_names(f->children[i], field))
+            return true;
+    return f->n_children == 0 && str_eq(f->field, field);
+}

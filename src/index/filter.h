@@ -95,5 +95,8 @@ bool filter_value_passes(const struct filter *comparison, const struct value *v)
 /* NE, NIN and exists:false: true where nothing passes the comparison. */
 bool filter_is_negative(const struct filter *comparison);
 
+/* Whether a comparison of this field is in it; NULL has none. */
+bool filter_names(const struct filter *f, struct str field);
+
 /* The built-in fields, for those who lay metadata out. */
 bool filter_is_builtin(struct str field);

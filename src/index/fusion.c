@@ -17,7 +17,7 @@ static struct fused *joined_slot(struct joined *j, const struct candidate *c)
     for (; j->table[i]; i = (i + 1) & j->mask)
         if (j->v[j->table[i] - 1].at.chunk_id == c->chunk_id)
             return &j->v[j->table[i] - 1];
-    j->v[j->n] = (struct fused){*c, NAN, NAN, 0, 0};
+    j->v[j->n] = (struct fused){*c, NAN, NAN, 0, 0, 0};
     j->table[i] = (uint32_t)++j->n;
     return &j->v[j->n - 1];
 }

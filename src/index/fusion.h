@@ -25,6 +25,7 @@ struct fused {
     struct candidate at;                /* score: the fused one */
     float vector_score, keyword_score;  /* NAN: not in that list */
     uint32_t vector_rank, keyword_rank; /* 1.., 0: not in that list */
+    uint32_t duplicates;                /* near-duplicates that it stands for (ranking.h) */
 };
 
 /* The words' part of a mixed score for a question of so many different words. */

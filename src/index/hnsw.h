@@ -18,6 +18,7 @@
  *   hnsw_order.[ch]   nodes that are walked together lie together
  *   hnsw_search.c     walk, filtered walk, scan, rescoring
  *   hnsw_curve.c      which ef gives which recall
+ *   hnsw_file.c       sections of a file
  *   hnsw_check.c      is it a graph as it should be
  */
 #pragma once
@@ -64,6 +65,18 @@ int hnsw_build(struct hnsw **out, const struct hnsw_input *in, const struct hnsw
                const struct hnsw_params *p);
 void hnsw_free(struct hnsw *h); /* NULL is fine; no search may be running */
 
+/* ---- files ---- */
+
+struct sections;
+struct sections_writer;
+
+void hnsw_save(const struct hnsw *h, struct sections_writer *w, const char *prefix);
+
+/* Points into the mapping, which must stay; takes the same time whatever the size. Checks sizes
+ * and header; that links are in range is for hnsw_check, or follows from sections_verify.
+ * ERR_FORMAT. */
+int hnsw_map(struct hnsw **out, const struct sections *s, const char *prefix);
+
 /* ---- searching ---- */
 
 struct hnsw_query {
@@ -82,8 +95,8 @@ struct hnsw_stats {
 };
 
 /* The k nearest that the walk finds, best first, equal scores by slot. With a filter the walk goes
- * through nodes that are not allowed, until ef allowed ones are kept; when it has compared as many
- * codes as a scan of the allowed would, it scans them. out [k]; stats may be NULL; returns how many
+ * through nodes that are not allowed, until ef allowed ones are kept; when they are not to be found
+ * near the query, or cost as many codes as a scan of the allowed, it scans those. out [k]; stats may be NULL; returns how many
  * were found. */
 size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
                    struct hnsw_stats *stats);

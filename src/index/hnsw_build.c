@@ -308,7 +308,7 @@ static int check_input(const struct hnsw_input *in, const struct hnsw_growth *g,
                     HNSW_MAX_DIM);
     if (in->n > HNSW_MAX_VECTORS)
         return FAIL(ERR_LIMIT, "%zu vectors are over the limit of %zu", in->n, HNSW_MAX_VECTORS);
-    if (p->degree < 4 || p->degree > 64 || p->degree % 4)
+    if (p->degree < 4 || p->degree > HNSW_DEGREE_MAX || p->degree % 4)
         return FAIL(ERR_LIMIT, "degree %u of the vector index is not 4, 8, ... 64", p->degree);
     if (p->ef_construction < p->degree || p->ef_construction > LINK_CANDIDATES_MAX)
         return FAIL(ERR_LIMIT, "ef_construction %u is not in %u..%d", p->ef_construction, p->degree,

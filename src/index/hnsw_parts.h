@@ -20,6 +20,8 @@
 #define HNSW_LEVELS 10 /* of a sixteenth each: enough for HNSW_MAX_VECTORS */
 #define HNSW_CURVE  12
 
+#define HNSW_DEGREE_MAX 64 /* of what is kept; a build's lists hold half as many again */
+
 struct hnsw_curve_point {
     uint32_t ef;
     float recall;

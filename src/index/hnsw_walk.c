@@ -8,8 +8,8 @@
 #include "index/hnsw_parts.h"
 #include "simd/simd.h"
 
-/* The longest list: a build's with its slack. */
-#define LIST_MAX 128
+/* The longest list: a build's. */
+#define LIST_MAX (HNSW_DEGREE_MAX + HNSW_DEGREE_MAX / 2)
 
 struct walk *walk_new(size_t n_nodes)
 {
@@ -225,5 +225,5 @@ bool walk_run_filtered(struct walk *w, const struct walk_graph *g, const struct 
         }
         at = low;
     }
-    return true;
+    return w->n_kept == ef;
 }

@@ -39,9 +39,12 @@ static void view_section(char out[SECTION_NAME_MAX + 1], const char *what, size_
 static void add_view(struct sections_writer *w, size_t i, const struct manifest_view *v)
 {
     char name[SECTION_NAME_MAX + 1];
+    uint8_t kind = v->of_summaries;
 
     view_section(name, "name", i);
     sections_add(w, name, v->file, strlen(v->file) + 1, 1);
+    view_section(name, "kind", i);
+    sections_add(w, name, &kind, 1, 1);
     view_section(name, "dead", i);
     sections_add(w, name, v->dead_documents, v->dead_documents ? bitmap_words(v->n_documents) : 0,
                  sizeof(uint64_t));
@@ -66,17 +69,21 @@ static int read_view(const struct sections *s, const char *path, size_t i, struc
                      struct manifest_view *out)
 {
     char name[SECTION_NAME_MAX + 1];
-    size_t n_name = 0, n_dead = 0;
+    size_t n_name = 0, n_dead = 0, n_kind = 0;
     const char *file;
+    const uint8_t *kind;
     const uint64_t *dead;
 
     view_section(name, "name", i);
     file = sections_get(s, name, 1, &n_name);
+    view_section(name, "kind", i);
+    kind = sections_get(s, name, 1, &n_kind);
     view_section(name, "dead", i);
     dead = sections_get(s, name, sizeof *dead, &n_dead);
-    if (!file || !dead || n_name < 2 || n_name > MANIFEST_NAME_MAX || file[n_name - 1] ||
-        memchr(file, '/', n_name))
+    if (!file || !kind || n_kind != 1 || !dead || n_name < 2 || n_name > MANIFEST_NAME_MAX ||
+        file[n_name - 1] || memchr(file, '/', n_name))
         return FAIL(ERR_FORMAT, "'%s' names no file for part %zu", path, i);
+    out->of_summaries = *kind;
     out->file = arena_dup(mem, file, n_name);
     out->n_documents = n_dead * 64;
     out->dead_documents = n_dead ? arena_dup(mem, dead, n_dead * sizeof *dead) : NULL;

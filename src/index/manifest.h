@@ -2,7 +2,8 @@
  * dead: a snapshot on disk.
  *
  *   DIR/index/7-3f0c.manifest      DIR/index/7-91b2.segment  7-0a44.segment
- *     about, name.0, dead.0 ...  ->  (index/segment_file.h)
+ *     about, name.0, kind.0,
+ *     dead.0 ...                 ->  (index/segment_file.h)
  *
  * 7 is the collection's number in the store, the rest is random. The store says which manifest
  * counts (store_tx_index_is) in the same transaction that forgets the changes it covers, so between
@@ -16,6 +17,8 @@
  * Errors   ERR_FORMAT, ERR_IO, ERR_NO_SPACE.
  */
 #pragma once
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/str.h"
@@ -23,6 +26,7 @@
 #define MANIFEST_NAME_MAX 48 /* of a file in the index folder, with its zero */
 
 struct manifest_view {
+    bool of_summaries;              /* one of the state of summaries, not of the chunks */
     const char *file;               /* name in the same folder */
     const uint64_t *dead_documents; /* bitmap; NULL: none */
     size_t n_documents;

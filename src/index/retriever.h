@@ -16,6 +16,7 @@
  *          is given back before retriever_close.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,10 +32,16 @@ struct retriever;
 struct snapshot;
 struct filter;
 
-enum search_mode { SEARCH_HYBRID, SEARCH_VECTOR, SEARCH_KEYWORD };
+enum search_mode {
+    SEARCH_HYBRID,
+    SEARCH_VECTOR,
+    SEARCH_KEYWORD,
+    SEARCH_SUMMARY, /* documents by their summaries, then hybrid among these (index/summaries.h) */
+};
 enum search_fusion { FUSION_MIX, FUSION_RRF };
 
-#define SEARCH_K_MAX 1000
+#define SEARCH_K_MAX      1000
+#define SEARCH_WINDOW_MAX 3
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
 #define FUSION_CANDIDATES     100
 #define FUSION_KEYWORD_WEIGHT 0.55
@@ -44,27 +51,53 @@ enum search_fusion { FUSION_MIX, FUSION_RRF };
 
 struct search_spec {
     struct str text;     /* the question; words */
-    const float *vector; /* [dim], or NULL in keyword mode */
+    const float *vector; /* [dim], or NULL in keyword and summary mode: by words */
     enum search_mode mode;
     enum search_fusion fusion;
     const struct filter *filter; /* NULL: everything */
     int k;                       /* 1..SEARCH_K_MAX */
     int ef;                      /* for a graph index; the exact scan has no use for it */
+    double recall_target;        /* 0: none; for a graph index, which finds an ef for it */
+    double diversity;            /* 0..1: 1 - lambda of MMR (index/mmr.h); 0: relevance alone */
+    bool collapse;               /* near-duplicates are shown once (index/collapse.h) */
+};
+
+/* How the vectors were searched; in the order of search_plan_name. */
+enum vector_plan {
+    PLAN_NONE,          /* not at all: by words alone */
+    PLAN_FLAT,          /* every vector */
+    PLAN_FILTERED_SCAN, /* every vector that may answer */
+    PLAN_GRAPH,         /* a walk */
+    PLAN_FILTERED_WALK, /* a walk in which only some may answer */
+};
+const char *search_plan_name(enum vector_plan plan); /* "flat"; NULL for PLAN_NONE */
+
+/* How a search was done, for a human who asks why it found this. */
+struct search_plan {
+    enum vector_plan by_vector;
+    size_t n_visited;              /* vectors that were compared with the question's */
+    size_t ef;                     /* of the walk; 0: none */
+    size_t n_words, n_words_known; /* different words of the question; those of them that any
+                                      chunk has */
+    size_t n_word_candidates;      /* length of the list by words */
+    size_t n_documents;            /* chosen in mode summary; 0 in others */
 };
 
 struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
-    double score;         /* what the list is sorted by, best first; ties by chunk id */
+    double score;         /* the list is sorted by it, best first (MMR aside); ties by chunk id */
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
+    uint32_t duplicates;  /* near-duplicates that it stands for */
 };
 
 struct hits {
     struct hit *v;
     size_t n;
     size_t n_allowed; /* chunks that passed the filter (all of them without one) */
+    struct search_plan plan;
 };
 
 /* What an answer shows of a hit. */
@@ -77,6 +110,9 @@ struct passage {
     uint32_t start, end;
     const int8_t *sentence_vectors; /* [n_sentences, dim] or NULL */
     uint32_t n_sentences;
+    enum chunk_kind kind; /* a summary is no run of bytes of its document: start and end are 0 */
+    uint32_t source;      /* rank of the hit that it is or stands beside, 0.. */
+    bool is_neighbour;    /* `hit` is then that of the passage it stands beside */
 };
 
 /* A document with its chunks and their vectors, ready to be written. */
@@ -124,7 +160,8 @@ uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *co
 int retriever_wait_past(struct retriever *r, const char *tenant, const char *collection,
                         uint64_t epoch, int timeout_ms);
 
-/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
+/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot.
+ * Summaries are no hits, unless the filter asks for them by `_kind`. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 
@@ -133,6 +170,13 @@ int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct a
  * again. */
 int snapshot_fetch(struct snapshot *s, const struct hits *hits, struct arena *mem,
                    struct passage *out);
+
+/* Each of the n fetched passages followed by its neighbours: the chunks up to `window`
+ * (0..SEARCH_WINDOW_MAX) places before and after it in its document, in order. A chunk comes once:
+ * as itself when it is a hit, else beside the best hit that it is near. Neighbours are what stands
+ * around a hit and need not pass the filter themselves. ERR_GONE as above. */
+int snapshot_widen(struct snapshot *s, const struct passage *hits, size_t n, int window,
+                   struct arena *mem, struct passage **out, size_t *n_out);
 
 /* How rare a word of the question is here: its BM25 idf, 0 for a word that no chunk has. */
 double snapshot_idf(struct snapshot *s, struct str stemmed_word);

@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
-#include "index/fusion.h"
-#include "index/snapshot.h"
+#include "index/filter.h"
+#include "index/search.h"
+#include "index/summaries.h"
 
 /* From so many chunks on a filter's bitmap is kept with its segment. */
 #define KEPT_FROM 2048
@@ -25,15 +26,31 @@ struct search {
     const struct snapshot *snap;
     const struct search_spec *spec;
     struct arena *mem;
-    size_t n_candidates;     /* a list's length */
-    struct allowed *allowed; /* [n_views] */
+    const uint64_t *const *within; /* [n_views] bitmaps; NULL: all */
+    size_t n_candidates;           /* a list's length */
+    struct allowed *allowed;       /* [n_views] */
     size_t n_allowed;
     struct str filter_name;     /* canonical; made when it is needed */
     struct topk vectors, words; /* best first */
     size_t n_words;             /* different words of the question */
+    struct search_plan plan;
+    size_t n_planned; /* chunks of the view whose plan is told */
 };
 
+const char *search_plan_name(enum vector_plan plan)
+{
+    static const char *const names[] = {NULL, "flat", "filtered-scan", "graph", "filtered-walk"};
+
+    return names[plan];
+}
+
 /* ---- who may answer ---- */
+
+static void intersect(uint64_t *bits, const uint64_t *others, size_t n_bits)
+{
+    for (size_t i = 0; i < bitmap_words(n_bits); i++)
+        bits[i] &= others[i];
+}
 
 static void subtract(uint64_t *bits, const uint64_t *gone, size_t n_bits)
 {
@@ -76,8 +93,10 @@ static void find_allowed(struct search *q)
 
         if (q->spec->filter)
             bits = filtered(q, v->segment);
-        else if (v->dead)
+        else if (v->dead || q->within)
             bits = all_set(n, q->mem);
+        if (q->within)
+            intersect(bits, q->within[i], n);
         if (v->dead)
             subtract(bits, v->dead->chunks, n);
         q->allowed[i] = (struct allowed){bits, bits ? bitmap_count(bits, n) : n};
@@ -98,19 +117,49 @@ static bool scan_is_cheaper(const struct segment *s, const struct allowed *a, si
     return a->bits && (double)a->n * (double)a->n < (double)WALK_COST * (double)ef * (double)n;
 }
 
+/* The plan of the largest view stands for all: only small ones are searched otherwise. */
+static void note_plan(struct search *q, enum vector_plan plan, const struct segment *s,
+                      size_t n_visited)
+{
+    q->plan.n_visited += n_visited;
+    if (s->n_chunks >= q->n_planned) {
+        q->n_planned = s->n_chunks;
+        q->plan.by_vector = plan;
+    }
+}
+
+static size_t ef_of(const struct search *q, const struct segment *s)
+{
+    size_t ef = q->spec->ef > 0 ? (size_t)q->spec->ef : 0;
+
+    if (q->spec->recall_target > 0)
+        ef = hnsw_ef_for(s->graph, (float)q->spec->recall_target);
+    return ef > q->n_candidates ? ef : q->n_candidates;
+}
+
 static size_t search_graph(struct search *q, const struct segment *s, const struct allowed *a,
                            struct vector_hit *out)
 {
-    size_t ef = q->spec->ef > 0 ? (size_t)q->spec->ef : 0;
+    size_t n;
     struct hnsw_query query = {.vector = q->spec->vector,
                                .vectors = s->vectors,
                                .k = q->n_candidates,
-                               .ef = ef > q->n_candidates ? ef : q->n_candidates,
+                               .ef = ef_of(q, s),
                                .allowed = a->bits,
                                .n_allowed = a->n};
+    struct hnsw_stats stats;
+    bool scan = scan_is_cheaper(s, a, query.ef);
 
-    return scan_is_cheaper(s, a, query.ef) ? hnsw_scan(s->graph, &query, out, NULL)
-                                           : hnsw_search(s->graph, &query, out, NULL);
+    n = scan ? hnsw_scan(s->graph, &query, out, &stats)
+             : hnsw_search(s->graph, &query, out, &stats);
+    note_plan(q,
+              scan      ? PLAN_FILTERED_SCAN
+              : a->bits ? PLAN_FILTERED_WALK
+                        : PLAN_GRAPH,
+              s, stats.visited);
+    if (query.ef > q->plan.ef && !scan)
+        q->plan.ef = query.ef;
+    return n;
 }
 
 static size_t search_codes(struct search *q, const struct segment *s, const struct allowed *a,
@@ -126,6 +175,8 @@ static size_t search_codes(struct search *q, const struct segment *s, const stru
         subtract(bits, s->no_vector, s->n_chunks);
         allowed = bits;
     }
+    note_plan(q, q->spec->filter || q->within ? PLAN_FILTERED_SCAN : PLAN_FLAT, s,
+              allowed ? bitmap_count(allowed, s->n_chunks) : s->n_chunks);
     return flat_codes_search(&codes, q->spec->vector, allowed, q->n_candidates, out);
 }
 
@@ -179,7 +230,7 @@ static void analyze_question(const struct search *s, struct question *q)
 }
 
 /* The words in the terms of every view: terms [n_views, n], and their weights. */
-static struct bm25_query weigh(const struct search *s, const struct question *q, uint32_t **terms)
+static struct bm25_query weigh(struct search *s, const struct question *q, uint32_t **terms)
 {
     const struct snapshot *snap = s->snap;
     size_t n = dict_count(q->words);
@@ -190,6 +241,7 @@ static struct bm25_query weigh(const struct search *s, const struct question *q,
         uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
 
         weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
+        s->plan.n_words_known += df > 0;
     }
     return (struct bm25_query){
         .weights = weights,
@@ -216,65 +268,129 @@ static void search_words(struct search *s)
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
+    s->plan.n_words = s->n_words;
+    s->plan.n_word_candidates = s->words.n;
     dict_free(q.words);
     mem_free(q.times);
 }
 
 /* ---- the answer ---- */
 
-static struct hit hit_of(const struct search *s, const struct candidate *c)
+static struct hit hit_of(const struct snapshot *snap, const struct fused *f)
 {
-    const struct segment *seg = s->snap->views[c->view].segment;
-    uint32_t document = seg->document[c->slot];
+    const struct segment *seg = snap->views[f->at.view].segment;
+    uint32_t document = seg->document[f->at.slot];
 
-    return (struct hit){.chunk_id = c->chunk_id,
+    return (struct hit){.chunk_id = f->at.chunk_id,
                         .document_id = seg->document_id[document],
                         .version = seg->version[document],
-                        .score = c->score,
-                        .vector_score = NAN,
-                        .keyword_score = NAN};
+                        .score = f->at.score,
+                        .vector_score = f->vector_score,
+                        .keyword_score = f->keyword_score,
+                        .duplicates = f->duplicates};
 }
 
-static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)
+/* One list alone, as if it had been fused. */
+static size_t as_fused(const struct topk *list, bool by_vector, struct arena *mem,
+                       struct fused **out)
 {
-    out->n = list->n < (size_t)s->spec->k ? list->n : (size_t)s->spec->k;
-    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
-    for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &list->v[i]);
-        if (list == &s->vectors)
-            out->v[i].vector_score = list->v[i].score;
-        else
-            out->v[i].keyword_score = list->v[i].score;
+    *out = ARENA_ARRAY(mem, struct fused, list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        float score = list->v[i].score;
+
+        (*out)[i] = (struct fused){.at = list->v[i],
+                                   .vector_score = by_vector ? score : NAN,
+                                   .keyword_score = by_vector ? NAN : score};
     }
+    return list->n;
 }
 
 /* The cosine of a chunk that only its words brought; NAN when it has no vector. */
-static float cosine_of(const struct search *s, const struct candidate *c)
+static float cosine_of(const struct snapshot *snap, const struct search_spec *spec,
+                       const struct candidate *c)
 {
-    const struct segment *seg = s->snap->views[c->view].segment;
+    const struct segment *seg = snap->views[c->view].segment;
     struct flat flat = segment_flat(seg);
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, s->spec->vector, c->slot);
+    return flat_score(&flat, spec->vector, c->slot);
+}
+
+static size_t fuse(struct search *s, struct fused **out)
+{
+    if (s->spec->mode == SEARCH_HYBRID)
+        return fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, ranking_pool(s->spec),
+                      s->mem, out);
+    if (s->spec->mode == SEARCH_VECTOR)
+        return as_fused(&s->vectors, true, s->mem, out);
+    return as_fused(&s->words, false, s->mem, out);
+}
+
+void search_candidates(const struct snapshot *snap, const struct search_spec *spec,
+                       const uint64_t *const *within, struct arena *mem, struct found *out)
+{
+    struct search s = {.snap = snap, .spec = spec, .mem = mem, .within = within};
+
+    s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
+    find_allowed(&s);
+    if (spec->mode != SEARCH_KEYWORD)
+        search_vectors(&s);
+    if (spec->mode != SEARCH_VECTOR)
+        search_words(&s);
+    out->n = fuse(&s, &out->v);
+    out->n_allowed = s.n_allowed;
+    out->plan = s.plan;
 }
 
 /* The list ends somewhere, a passage's cosine does not depend on where: answers are judged by it.
  */
-static void hits_of_both(struct search *s, struct hits *out)
+void search_hits(const struct snapshot *snap, const struct search_spec *spec,
+                 const uint64_t *const *within, struct arena *mem, struct hits *out)
 {
-    struct fused *v;
+    struct found f;
 
-    out->n =
-        fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, (size_t)s->spec->k, s->mem, &v);
-    out->v = ARENA_ARRAY(s->mem, struct hit, out->n);
+    search_candidates(snap, spec, within, mem, &f);
+    *out = (struct hits){.n_allowed = f.n_allowed, .plan = f.plan};
+    out->n = ranking_apply(snap, spec, f.v, f.n, mem);
+    out->v = ARENA_ARRAY(mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
-        out->v[i] = hit_of(s, &v[i].at);
-        out->v[i].vector_score =
-            isnan(v[i].vector_score) ? cosine_of(s, &v[i].at) : v[i].vector_score;
-        out->v[i].keyword_score = v[i].keyword_score;
+        out->v[i] = hit_of(snap, &f.v[i]);
+        if (spec->mode == SEARCH_HYBRID && isnan(f.v[i].vector_score))
+            out->v[i].vector_score = cosine_of(snap, spec, &f.v[i].at);
     }
 }
+
+/* ---- summaries as hits ---- */
+
+/* The best k of both, which are best first. */
+static void merge_hits(struct hits *a, const struct hits *b, size_t k, struct arena *mem)
+{
+    struct hit *v = ARENA_ARRAY(mem, struct hit, a->n + b->n);
+    size_t i = 0, j = 0, n = 0;
+
+    while (n < k && (i < a->n || j < b->n))
+        if (j == b->n || (i < a->n && a->v[i].score >= b->v[j].score))
+            v[n++] = a->v[i++];
+        else
+            v[n++] = b->v[j++];
+    a->v = v;
+    a->n = n;
+    a->n_allowed += b->n_allowed;
+    a->plan.n_visited += b->plan.n_visited;
+    a->plan.n_word_candidates += b->plan.n_word_candidates;
+}
+
+static void add_summaries(const struct snapshot *snap, const struct search_spec *spec,
+                          struct arena *mem, struct hits *out)
+{
+    struct hits found;
+
+    search_hits(snap->summaries, spec, NULL, mem, &found);
+    merge_hits(out, &found, (size_t)spec->k, mem);
+}
+
+/* ---- the search ---- */
 
 static int check_spec(const struct snapshot *snap, const struct search_spec *spec)
 {
@@ -282,7 +398,9 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
 
     if (spec->k < 1 || spec->k > SEARCH_K_MAX)
         return FAIL(ERR_ARGUMENT, "k is %d; 1 to %d are possible", spec->k, SEARCH_K_MAX);
-    if (spec->mode == SEARCH_KEYWORD)
+    if (!(spec->diversity >= 0 && spec->diversity <= 1))
+        return FAIL(ERR_ARGUMENT, "diversity is %g; it must be from 0 to 1", spec->diversity);
+    if (spec->mode == SEARCH_KEYWORD || (spec->mode == SEARCH_SUMMARY && !spec->vector))
         return ERR_OK;
     if (!spec->vector)
         return FAIL(ERR_ARGUMENT, "a search by vector needs the question's vector");
@@ -296,25 +414,16 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
 int snapshot_search(struct snapshot *snap, const struct search_spec *spec, struct arena *mem,
                     struct hits *out)
 {
-    struct search s = {.snap = snap, .spec = spec, .mem = mem};
     int rc = check_spec(snap, spec);
 
     if (rc < 0)
         return rc;
-    s.n_candidates = (size_t)spec->k;
-    if (spec->mode == SEARCH_HYBRID && s.n_candidates * 4 > FUSION_CANDIDATES)
-        s.n_candidates *= 4;
-    else if (spec->mode == SEARCH_HYBRID)
-        s.n_candidates = FUSION_CANDIDATES;
-    find_allowed(&s);
-    if (spec->mode != SEARCH_KEYWORD)
-        search_vectors(&s);
-    if (spec->mode != SEARCH_VECTOR)
-        search_words(&s);
-    *out = (struct hits){.n_allowed = s.n_allowed};
-    if (spec->mode == SEARCH_HYBRID)
-        hits_of_both(&s, out);
-    else
-        hits_of_list(&s, spec->mode == SEARCH_VECTOR ? &s.vectors : &s.words, out);
+    if (spec->mode == SEARCH_SUMMARY) {
+        summaries_search(snap, spec, mem, out);
+        return ERR_OK;
+    }
+    search_hits(snap, spec, NULL, mem, out);
+    if (snap->summaries && filter_names(spec->filter, STR_LIT("_kind")))
+        add_summaries(snap, spec, mem, out);
     return ERR_OK;
 }

@@ -108,6 +108,7 @@ void snapshot_unref(struct snapshot *s)
         return;
     for (size_t i = 0; i < s->n_views; i++)
         view_done(&s->views[i]);
+    snapshot_unref(s->summaries);
     mem_free(s);
 }
 
@@ -230,6 +231,24 @@ static void count(struct snapshot *s)
     }
 }
 
+/* NULL as long as no document has one. */
+static struct snapshot *next_summaries(const struct snapshot *old, const struct change *c)
+{
+    struct change inner = {.epoch = c->epoch,
+                           .keys = c->keys,
+                           .n_keys = c->n_keys,
+                           .added = c->summaries,
+                           .refused = c->refused_summaries};
+    struct snapshot *base = old->summaries, *next;
+
+    if (!base && !c->summaries)
+        return NULL;
+    base = base ? snapshot_ref(base) : snapshot_empty(old->context, c->epoch);
+    next = snapshot_next(base, &inner, NULL);
+    snapshot_unref(base);
+    return next;
+}
+
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there)
 {
     struct snapshot *s = new_snapshot(old->context, c->epoch, old->n_views + 1);
@@ -249,6 +268,7 @@ struct snapshot *snapshot_next(const struct snapshot *old, const struct change *
         add_view(s, c->added, c->refused);
     tidy(s);
     count(s);
+    s->summaries = next_summaries(old, c);
     mem_free(fresh);
     return s;
 }
@@ -294,23 +314,23 @@ static void add_shared(struct snapshot *s, const struct view *v)
     s->views[s->n_views++] = (struct view){segment_ref(v->segment), dead_ref(v->dead)};
 }
 
-struct snapshot *snapshot_sealed(const struct snapshot *now, const struct snapshot *base,
-                                 size_t from, struct segment *sealed)
+/* The views of one state; NULL when those to be replaced are not there. */
+static struct snapshot *sealed_state(const struct snapshot *now, const struct seal *seal)
 {
-    size_t at = find_views(now, base, from), n = base->n_views - from;
+    size_t n = seal->base ? seal->base->n_views - seal->from : 0;
+    size_t at = n ? find_views(now, seal->base, seal->from) : now->n_views;
     struct snapshot *s;
 
-    CHECK(n > 0);
-    if (at == now->n_views)
+    if (n && at == now->n_views)
         return NULL;
     s = new_snapshot(now->context, now->epoch, now->n_views);
     for (size_t i = 0; i < at; i++)
         add_shared(s, &now->views[i]);
-    if (sealed) {
-        struct view v = {segment_ref(sealed), NULL};
+    if (n && seal->sealed) {
+        struct view v = {segment_ref(seal->sealed), NULL};
 
         for (size_t i = 0; i < n; i++)
-            carry_dead(&v, &now->views[at + i], &base->views[from + i]);
+            carry_dead(&v, &now->views[at + i], &seal->base->views[seal->from + i]);
         s->views[s->n_views++] = v;
     }
     for (size_t i = at + n; i < now->n_views; i++)
@@ -319,14 +339,31 @@ struct snapshot *snapshot_sealed(const struct snapshot *now, const struct snapsh
     return s;
 }
 
+struct snapshot *snapshot_sealed(const struct snapshot *now, const struct seal *chunks,
+                                 const struct seal *summaries)
+{
+    struct snapshot *s = sealed_state(now, chunks);
+
+    if (!s || !now->summaries)
+        return s;
+    s->summaries = sealed_state(now->summaries, summaries);
+    if (!s->summaries) {
+        snapshot_unref(s);
+        return NULL;
+    }
+    return s;
+}
+
 struct snapshot *snapshot_of_views(const struct index_context *context, uint64_t epoch,
-                                   const struct saved_view *views, size_t n)
+                                   const struct saved_view *views, size_t n,
+                                   struct snapshot *summaries)
 {
     struct snapshot *s = new_snapshot(context, epoch, n);
 
     for (size_t i = 0; i < n; i++)
         add_view(s, segment_ref(views[i].segment), views[i].dead_documents);
     count(s);
+    s->summaries = summaries;
     return s;
 }
 
@@ -384,7 +421,8 @@ double snapshot_idf(struct snapshot *s, struct str stemmed_word)
 
 size_t snapshot_bytes(const struct snapshot *s)
 {
-    size_t n = sizeof *s + s->n_views * sizeof *s->views;
+    size_t n = sizeof *s + s->n_views * sizeof *s->views +
+               (s->summaries ? snapshot_bytes(s->summaries) : 0);
 
     for (size_t i = 0; i < s->n_views; i++) {
         const struct view *v = &s->views[i];

@@ -13,6 +13,9 @@
  * (writer_merge_max); the rest is merged beside it, into files (index/sealer.h), and
  * snapshot_sealed puts the result in the place of the views it was made from.
  *
+ * Summaries of documents are no chunks among others: they would stand in every list and move every
+ * number. They are the chunks of a second state inside the first, which changes with it.
+ *
  * What is dead can be found no more, but the numbers made from it (vectors, words) stay in memory
  * and in the index file until a merge leaves them out, a view that is half dead at the latest:
  * states that others still read are never written to. The database is another matter, there
@@ -58,6 +61,7 @@ struct snapshot {
     uint64_t epoch;
     size_t n_chunks, n_documents; /* living */
     uint64_t n_words;
+    struct snapshot *summaries; /* those of the documents, as a state of its own; NULL: none */
     size_t n_views;
     struct view views[];
 };
@@ -66,14 +70,17 @@ struct snapshot *snapshot_empty(const struct index_context *context, uint64_t ep
 
 /* The state after `old`: documents with these keys gone, the living part of `added` (NULL: none;
  * its reference is taken) come. was_there[i] tells whether keys[i] was found (may be NULL).
- * `refused` names documents of `added` that are not to be seen (NULL: none). */
+ * `refused` names documents of `added` that are not to be seen (NULL: none). The same of the
+ * summaries of documents that come. */
 struct change {
     uint64_t epoch;
     const struct str *keys;
     size_t n_keys;
     struct segment *added;
     const uint64_t *refused;
-    const struct seal *seal; /* instead of all that: not for snapshot_next */
+    struct segment *summaries;
+    const uint64_t *refused_summaries;
+    const struct seal *seal; /* [2] instead of all that: arguments of snapshot_sealed */
 };
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
 
@@ -85,18 +92,19 @@ size_t view_living(const struct view *v);
 /* Half dead: to be rewritten even when nothing is added, so that memory follows what is there. */
 bool view_is_wasteful(const struct view *v);
 
-/* What is put in the place of views: the arguments of snapshot_sealed. */
+/* The views from.. of the older state `base` are in one segment now (NULL: nothing of them lived).
+ */
 struct seal {
-    const struct snapshot *base;
+    const struct snapshot *base; /* NULL: nothing is sealed */
     size_t from;
     struct segment *sealed;
 };
 
-/* The state `now`, with `sealed` (NULL: nothing lived) in the place of the views from.. of the
- * older state `base`, and dead in it what died since then. NULL when those views are not all there
- * any more. The epoch is the same: nobody finds anything else than before. */
-struct snapshot *snapshot_sealed(const struct snapshot *now, const struct snapshot *base,
-                                 size_t from, struct segment *sealed);
+/* The state `now` with that in the place of those views, among the chunks and among the summaries,
+ * and dead in it what died since then. NULL when the views are not all there any more. The epoch is
+ * the same: nobody finds anything else than before. */
+struct snapshot *snapshot_sealed(const struct snapshot *now, const struct seal *chunks,
+                                 const struct seal *summaries);
 
 /* A state of segments that came from files. */
 struct saved_view {
@@ -104,7 +112,8 @@ struct saved_view {
     const uint64_t *dead_documents; /* bitmap; NULL: none */
 };
 struct snapshot *snapshot_of_views(const struct index_context *context, uint64_t epoch,
-                                   const struct saved_view *views, size_t n);
+                                   const struct saved_view *views, size_t n,
+                                   struct snapshot *summaries /* taken */);
 
 /* In how many living chunks a word stands. */
 uint64_t snapshot_df(const struct snapshot *s, struct str word);

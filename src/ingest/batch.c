@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "ingest/prepare.h"
 #include "ingest/report.h"
+#include "ingest/summary.h"
 #include "text/sentences.h"
 
 /* About 16,000 tokens at most: enough for every thread of the pool to have several pieces of the
@@ -197,7 +198,7 @@ int batch_add(struct batch *b, struct ready *d)
     b->docs = mem_grow(b->docs, &b->cap_docs, b->n_docs + 1, sizeof *b->docs);
     b->docs[b->n_docs++] = d;
     b->n_chunks += d->n_chunks;
-    d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks);
+    d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks + 1);
     reader = store_reader_get(b->run->e->store);
     for (size_t i = 0; i < d->n_chunks && rc == ERR_OK && !d->refused; i++)
         rc = want_vector(b, reader, d, i);
@@ -215,7 +216,7 @@ out:
 /* A text that another document of the batch has too, and that failed there, fails here. */
 static void share_vectors(struct batch *b, struct ready *d)
 {
-    for (size_t i = 0; i < d->n_chunks && !d->refused; i++) {
+    for (size_t i = 0; i < d->n_chunks + d->n_summaries && !d->refused; i++) {
         uint64_t at = 0;
 
         if (d->vectors[i].vector)
@@ -227,6 +228,35 @@ static void share_vectors(struct batch *b, struct ready *d)
         else
             d->refused = "a passage that it shares with another document could not be embedded";
     }
+}
+
+static int summarize(struct batch *b, struct store_reader *reader, struct ready *d)
+{
+    size_t dim = embedder_info(b->run->e->embedder)->dim;
+    struct str text = summary_of(d->chunks, d->vectors, d->n_chunks, dim, d->mem);
+
+    if (text.n == 0)
+        return ERR_OK;
+    add_summary(b->run, d, text);
+    return want_vector(b, reader, d, d->n_chunks);
+}
+
+/* When all chunks of the documents have their vectors. */
+static int add_summaries(struct batch *b)
+{
+    int rc = ERR_OK;
+    struct store_reader *reader;
+
+    if (!b->run->summaries)
+        return ERR_OK;
+    reader = store_reader_get(b->run->e->store);
+    for (size_t i = 0; i < b->n_docs && rc == ERR_OK; i++) {
+        share_vectors(b, b->docs[i]);
+        if (!b->docs[i]->refused)
+            rc = summarize(b, reader, b->docs[i]);
+    }
+    store_reader_put(b->run->e->store, reader);
+    return rc == ERR_OK ? embed_todo(b) : rc;
 }
 
 /* reason NULL: it was written. */
@@ -294,7 +324,7 @@ static int write_documents(struct batch *b, size_t n)
         struct ready *d = b->docs[i];
 
         d->row.ingested_ms = clock_wall_ms();
-        ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks};
+        ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks + d->n_summaries};
     }
     rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, n, b->scratch,
                           results);
@@ -317,6 +347,7 @@ int batch_flush(struct batch *b)
         return ERR_OK;
     TRY(embed_todo(b));
     TRY(run_check(b->run));
+    TRY(add_summaries(b));
     n = put_embedded_first(b);
     if (n)
         TRY(write_documents(b, n));

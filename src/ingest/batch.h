@@ -2,7 +2,8 @@
  *
  *   add: look up each chunk's vector -> queue what is missing -> embed 64 at a time (256 when a
  *        server does it, so that it has several requests at once)
- *   flush: write whole documents in one call, tell the report
+ *   flush: make the summaries of longer documents and embed these, write whole documents in one
+ *          call, tell the report
  *
  * When embedding fails, the documents of that call are tried one by one: those that fail again are
  * refused with the reason and nothing of them is written, the others go on.
@@ -21,9 +22,9 @@ struct ready {
     struct arena *mem;     /* owned: chunks, vectors, strings */
     struct source *source; /* a reference, or NULL: who owns the text */
     struct document_row row;
-    struct chunk_row *chunks;
-    struct vector_row *vectors; /* [n_chunks], filled by the batch */
-    size_t n_chunks;
+    struct chunk_row *chunks;   /* [n_chunks + n_summaries], room for one summary */
+    struct vector_row *vectors; /* likewise, filled by the batch */
+    size_t n_chunks, n_summaries;
     const char *refused;          /* why it could not be embedded, in `mem`; NULL: it could */
     const char *shown;            /* how the report calls it */
     struct ingest_result *result; /* NULL: the report is enough */

@@ -211,6 +211,26 @@ static uint64_t chunk_id(const struct run *run, struct str key, const struct chu
     return id ? id : 1;
 }
 
+static void name_chunk(const struct run *run, struct str key, struct chunk_row *c)
+{
+    struct str embedded = embedded_text(c);
+
+    c->text_hash = digest_of(embedded.p, embedded.n);
+    c->id = chunk_id(run, key, c);
+}
+
+void add_summary(const struct run *run, struct ready *d, struct str text)
+{
+    struct chunk_row *c = &d->chunks[d->n_chunks];
+
+    *c = (struct chunk_row){.ordinal = (int32_t)d->n_chunks,
+                            .kind = CHUNK_SUMMARY,
+                            .heading = STR_LIT(""),
+                            .text = text};
+    name_chunk(run, d->row.key, c);
+    d->n_summaries = 1;
+}
+
 static int make_chunks(struct run *run, const struct extracted *doc, struct ready *d)
 {
     int rc = ERR_OK;
@@ -223,11 +243,10 @@ static int make_chunks(struct run *run, const struct extracted *doc, struct read
         rc = FAIL(ERR_FORMAT, "no text in it");
         goto out;
     }
-    d->chunks = ARENA_ARRAY(d->mem, struct chunk_row, n);
+    d->chunks = ARENA_ARRAY(d->mem, struct chunk_row, n + 1);
     d->n_chunks = n;
     for (size_t i = 0; i < n; i++) {
         struct chunk_row *c = &d->chunks[i];
-        struct str embedded;
 
         c->ordinal = (int32_t)i;
         c->page = chunks[i].page;
@@ -236,9 +255,7 @@ static int make_chunks(struct run *run, const struct extracted *doc, struct read
         c->kind = CHUNK_TEXT;
         c->heading = chunks[i].heading;
         c->text = str_sub(doc->text, c->start, c->end);
-        embedded = embedded_text(c);
-        c->text_hash = digest_of(embedded.p, embedded.n);
-        c->id = chunk_id(run, d->row.key, c);
+        name_chunk(run, d->row.key, c);
     }
 out:
     return rc;

@@ -32,6 +32,9 @@ int document_known(const struct run *run, struct str key, struct str root,
 int prepare_document(struct run *run, const struct origin *origin, struct source *source,
                      const struct extracted *doc, struct ready **out);
 
+/* Puts the document's summary behind its chunks; text in the document's memory. */
+void add_summary(const struct run *run, struct ready *d, struct str text);
+
 /* The run cannot go on after this error; others refuse one document. */
 bool is_for_all(int rc);
 

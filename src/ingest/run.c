@@ -41,6 +41,8 @@ static void digest_settings(struct run *r)
     digester_add_u64(d, r->chunking.chars);
     digester_add_u64(d, r->chunking.overlap);
     digester_add(d, fingerprint.b, sizeof fingerprint.b);
+    if (r->summaries) /* so a change of the setting makes or drops them at the next ingest */
+        digester_add_str(d, "summaries");
     r->settings = digester_finish(d);
     r->given = digest_of(given ? given : "", given ? strlen(given) : 0);
     mem_free(given);
@@ -71,6 +73,7 @@ int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
     r->keys = map_new();
     r->files = map_new();
     TRY(settle_chunking(r));
+    r->summaries = e->config.ingest.summaries && embedder_info(e->embedder)->has_sentences;
     digest_settings(r);
     if (o->metadata) { /* said once for all, not at every document */
         struct arena *mem = arena_new(0);

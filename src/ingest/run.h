@@ -19,7 +19,8 @@ struct run {
     const char *tenant, *collection;
     int64_t collection_id; /* feed; 0: not there yet, so nothing is known */
     struct chunk_settings chunking;
-    struct digest settings; /* feed; version, chunking and fingerprint */
+    bool summaries;         /* wanted, and there are vectors of sentences to make them from */
+    struct digest settings; /* feed; version, chunking, summaries and fingerprint */
     struct digest given;    /* feed; of o->metadata */
     struct meta_rows *meta; /* feed; NULL: none */
     struct map *keys;       /* documents met in this run, so that none comes twice */

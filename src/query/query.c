@@ -105,6 +105,12 @@ out:
     return rc;
 }
 
+/* Without a vector the words are left. */
+static enum search_mode mode_of(const struct run *r)
+{
+    return r->vector || r->q->mode == SEARCH_SUMMARY ? r->q->mode : SEARCH_KEYWORD;
+}
+
 static int search_and_fetch_once(struct run *r)
 {
     int rc = ERR_OK;
@@ -113,11 +119,14 @@ static int search_and_fetch_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->vector,
-        .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
+        .mode = mode_of(r),
         .fusion = r->q->fusion,
         .filter = r->q->filter,
         .k = r->q->k,
         .ef = r->q->ef,
+        .recall_target = r->q->recall_target,
+        .diversity = r->q->diversity,
+        .collapse = r->q->collapse,
     };
 
     snapshot_unref(r->snap);
@@ -125,8 +134,12 @@ static int search_and_fetch_once(struct run *r)
     TRY(retriever_snapshot(r->e->retriever, r->q->tenant, r->q->collection, &r->snap));
     TRY(snapshot_search(r->snap, &spec, ans->mem, &ans->hits));
     since = trace_add(&ans->trace, STAGE_SEARCH, since);
+    ans->n_passages = ans->hits.n;
     ans->passages = ARENA_ARRAY(ans->mem, struct passage, ans->hits.n);
     rc = snapshot_fetch(r->snap, &ans->hits, ans->mem, ans->passages);
+    if (rc == ERR_OK && r->q->window > 0)
+        rc = snapshot_widen(r->snap, ans->passages, ans->n_passages, r->q->window, ans->mem,
+                            &ans->passages, &ans->n_passages);
     trace_add(&ans->trace, STAGE_FETCH, since);
 out:
     return rc;
@@ -150,12 +163,15 @@ static int search_and_fetch(struct run *r)
 static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
-    const char *answerer = "none";
+    const char *answerer = "none", *plan = "";
 
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
-    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu %s", (int)q->mode, (int)q->fusion,
-                        q->context_chars, answerer);
+    if (q->explain)
+        plan = reply_explain_text(q, r->ans);
+    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu window %d collapse %d %s %s",
+                        (int)q->mode, (int)q->fusion, q->context_chars, q->window, q->collapse,
+                        answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -174,7 +190,8 @@ static int build_context(struct run *r)
                             .question = r->q->question,
                             .generator = "extractive"};
 
-    TRY(context_build(ans->passages, ans->hits.n, r->q->context_chars, ans->mem, &ans->context));
+    TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
+                      &ans->context));
     extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r),
                        retriever_analyzers(r->e->retriever), ans->mem, &r->question);
     prompt.settings = settings_of(r);

@@ -27,6 +27,7 @@ struct engine;
 
 #define QUESTION_BYTES_MAX 8192
 #define QUERY_K_MAX        100
+#define RECALL_TARGET_MIN  0.5
 
 enum query_cache {
     QUERY_CACHE_DEFAULT,
@@ -45,7 +46,12 @@ struct query {
     enum search_mode mode;
     enum search_fusion fusion;
     int ef;
+    double recall_target; /* 0: none; else 0.5..1, and it decides in place of ef */
     const struct filter *filter;
+    double diversity; /* 1 - mmr; 0: by relevance alone */
+    bool collapse;    /* near-duplicates are shown once */
+    int window;       /* 0..SEARCH_WINDOW_MAX neighbours on each side go with a hit */
+    bool explain;     /* the reply says how the search was done */
     size_t context_chars;
     enum query_answer answer;
     enum query_cache cache;     /* not part of the key */
@@ -76,7 +82,8 @@ struct answer {
     struct arena *mem; /* lives exactly as long as this request; the caller's */
     struct trace trace;
     struct hits hits;
-    struct passage *passages; /* [hits.n] */
+    struct passage *passages; /* [n_passages] each hit, followed by its neighbours */
+    size_t n_passages;        /* hits.n without a window */
     struct context context;
     struct extract_result extract;
     unsigned degraded; /* enum degraded, or'ed: what was left out; such answers are not cached */
@@ -126,7 +133,7 @@ void answer_done(struct answer *ans);
 void query_reply(struct answer *ans, const char *id, struct buf *out);
 
 /* The reply of POST /search, which ends the trace too. */
-void query_search_reply(struct answer *ans, struct buf *out);
+void query_search_reply(const struct query *q, struct answer *ans, struct buf *out);
 
 /* Writes "timings": an object with each stage, other and total. */
 void query_timings(const struct trace *t, struct buf *out);

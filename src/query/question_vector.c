@@ -28,7 +28,7 @@ static int ask_server(struct engine *e, const struct query *q, const struct trac
     int rc =
         embed_query_within(e->embedder, e->pool, q->question, embed_within_ms(q, trace), mem, out);
 
-    if (q->mode != SEARCH_HYBRID || (rc != ERR_UNAVAILABLE && rc != ERR_TIMEOUT))
+    if (q->mode == SEARCH_VECTOR || (rc != ERR_UNAVAILABLE && rc != ERR_TIMEOUT))
         return rc;
     *stood_in = true;
     return ERR_OK;

@@ -18,12 +18,47 @@ static void write_score(struct jsonw *w, const char *key, double score)
     jsonw_real(w, score); /* NaN: null */
 }
 
+/* A place in a document; null where there is none. */
+static void write_place(struct jsonw *w, const char *key, bool known, int64_t at)
+{
+    jsonw_key(w, key);
+    if (known)
+        jsonw_int(w, at);
+    else
+        jsonw_null(w);
+}
+
+static void write_chunk(struct jsonw *w, const struct passage *p)
+{
+    char chunk[17];
+    bool is_text = p->kind == CHUNK_TEXT;
+
+    snprintf(chunk, sizeof chunk, "%016llx", (unsigned long long)p->chunk_id);
+    jsonw_key(w, "chunk");
+    jsonw_cstr(w, chunk);
+    write_place(w, "page", p->page > 0, p->page);
+    write_place(w, "start", is_text, p->start);
+    write_place(w, "end", is_text, p->end);
+    jsonw_key(w, "text");
+    jsonw_str(w, p->text);
+}
+
+/* The neighbours that follow passage i. */
+static void write_window(struct jsonw *w, const struct answer *ans, size_t i)
+{
+    jsonw_key(w, "window");
+    jsonw_open(w, '[');
+    for (i++; i < ans->n_passages && ans->passages[i].is_neighbour; i++) {
+        jsonw_open(w, '{');
+        write_chunk(w, &ans->passages[i]);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
+}
+
 /* The members that sources and hits have in common. */
 static void write_passage(struct jsonw *w, const struct passage *p)
 {
-    char chunk[17];
-
-    snprintf(chunk, sizeof chunk, "%016llx", (unsigned long long)p->chunk_id);
     jsonw_key(w, "document");
     jsonw_str(w, p->document);
     jsonw_key(w, "title");
@@ -32,19 +67,9 @@ static void write_passage(struct jsonw *w, const struct passage *p)
     jsonw_str(w, p->uri);
     jsonw_key(w, "heading");
     jsonw_str(w, p->heading);
-    jsonw_key(w, "chunk");
-    jsonw_cstr(w, chunk);
-    jsonw_key(w, "page");
-    if (p->page)
-        jsonw_int(w, p->page);
-    else
-        jsonw_null(w);
-    jsonw_key(w, "start");
-    jsonw_int(w, p->start);
-    jsonw_key(w, "end");
-    jsonw_int(w, p->end);
-    jsonw_key(w, "text");
-    jsonw_str(w, p->text);
+    jsonw_key(w, "kind");
+    jsonw_cstr(w, p->kind == CHUNK_SUMMARY ? "summary" : "text");
+    write_chunk(w, p);
     write_score(w, "score", p->hit.score);
     jsonw_key(w, "scores");
     jsonw_open(w, '{');
@@ -53,38 +78,49 @@ static void write_passage(struct jsonw *w, const struct passage *p)
     jsonw_key(w, "rerank");
     jsonw_null(w);
     jsonw_close(w, '}');
+    jsonw_key(w, "duplicates");
+    jsonw_int(w, p->hit.duplicates);
     jsonw_key(w, "metadata");
     jsonw_raw(w, p->metadata.n ? p->metadata : STR_LIT("{}"));
 }
 
-static void write_sources(struct jsonw *w, const struct answer *ans)
+/* Sources of an answer are numbered, hits of a search are not. */
+static void write_passages(struct jsonw *w, const char *key, const struct query *q,
+                           const struct answer *ans, bool numbered)
 {
-    jsonw_key(w, "sources");
+    jsonw_key(w, key);
     jsonw_open(w, '[');
-    for (size_t i = 0; i < ans->hits.n; i++) {
+    for (size_t i = 0; i < ans->n_passages; i++) {
+        if (ans->passages[i].is_neighbour)
+            continue;
         jsonw_open(w, '{');
-        jsonw_key(w, "n");
-        jsonw_int(w, (int64_t)i + 1);
+        if (numbered) {
+            jsonw_key(w, "n");
+            jsonw_int(w, (int64_t)ans->passages[i].source + 1);
+        }
         write_passage(w, &ans->passages[i]);
+        if (q->window > 0)
+            write_window(w, ans, i);
         jsonw_close(w, '}');
     }
     jsonw_close(w, ']');
 }
 
-static void write_citations(struct jsonw *w, const struct extract_result *r)
+static void write_citations(struct jsonw *w, const struct answer *ans)
 {
+    const struct extract_result *r = &ans->extract;
+
     jsonw_key(w, "citations");
     jsonw_open(w, '[');
     for (size_t i = 0; i < r->n_citations; i++) {
         const struct citation *c = &r->citations[i];
+        const struct passage *p = &ans->passages[c->i_passage];
 
         jsonw_open(w, '{');
         jsonw_key(w, "source");
-        jsonw_int(w, (int64_t)c->i_passage + 1);
-        jsonw_key(w, "start");
-        jsonw_int(w, c->start);
-        jsonw_key(w, "end");
-        jsonw_int(w, c->end);
+        jsonw_int(w, (int64_t)p->source + 1);
+        write_place(w, "start", p->kind == CHUNK_TEXT, c->start);
+        write_place(w, "end", p->kind == CHUNK_TEXT, c->end);
         jsonw_key(w, "text");
         jsonw_str(w, c->text);
         jsonw_close(w, '}');
@@ -115,6 +151,58 @@ static void write_degraded(struct jsonw *w, unsigned degraded)
     jsonw_close(w, ']');
 }
 
+static void write_count(struct jsonw *w, const char *key, size_t n)
+{
+    jsonw_key(w, key);
+    jsonw_int(w, (int64_t)n);
+}
+
+/* What the plan left out is null. */
+static void write_plan(struct jsonw *w, const struct query *q, const struct hits *hits)
+{
+    const struct search_plan *p = &hits->plan;
+
+    jsonw_key(w, "plan");
+    jsonw_cstr(w, search_plan_name(p->by_vector)); /* NULL: null */
+    write_count(w, "candidates_visited", p->n_visited);
+    write_count(w, "allowed", hits->n_allowed);
+    jsonw_key(w, "ef");
+    jsonw_int(w, q->ef);
+    jsonw_key(w, "recall_target");
+    jsonw_real(w, q->recall_target > 0 ? q->recall_target : NAN);
+    write_place(w, "documents", q->mode == SEARCH_SUMMARY, (int64_t)p->n_documents);
+    jsonw_key(w, "words");
+    jsonw_open(w, '{');
+    write_count(w, "asked", p->n_words);
+    write_count(w, "known", p->n_words_known);
+    write_count(w, "candidates", p->n_word_candidates);
+    jsonw_close(w, '}');
+}
+
+static void write_explain(struct jsonw *w, const struct query *q, const struct answer *ans)
+{
+    jsonw_key(w, "explain");
+    jsonw_open(w, '{');
+    jsonw_key(w, "search");
+    jsonw_open(w, '{');
+    write_plan(w, q, &ans->hits);
+    jsonw_close(w, '}');
+    jsonw_close(w, '}');
+}
+
+const char *reply_explain_text(const struct query *q, const struct answer *ans)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+    const char *text;
+
+    buf_init(&b);
+    write_explain(&w, q, ans);
+    text = arena_strndup(ans->mem, b.p, b.n);
+    buf_done(&b);
+    return text;
+}
+
 void reply_body(const struct query *q, const struct answer *ans, struct buf *out)
 {
     struct jsonw w = jsonw_to(out);
@@ -129,10 +217,12 @@ void reply_body(const struct query *q, const struct answer *ans, struct buf *out
     jsonw_bool(&w, ans->extract.answered);
     jsonw_key(&w, "support");
     jsonw_real(&w, asked ? ans->extract.support : NAN);
-    write_sources(&w, ans);
-    write_citations(&w, &ans->extract);
+    write_passages(&w, "sources", q, ans, true);
+    write_citations(&w, ans);
     write_model(&w, asked ? "extractive" : NULL);
     write_degraded(&w, ans->degraded);
+    if (q->explain)
+        write_explain(&w, q, ans);
 }
 
 int64_t answer_age_s(const struct answer *ans)
@@ -208,20 +298,15 @@ void query_reply(struct answer *ans, const char *id, struct buf *out)
     end_with_timings(ans, since, &w);
 }
 
-void query_search_reply(struct answer *ans, struct buf *out)
+void query_search_reply(const struct query *q, struct answer *ans, struct buf *out)
 {
     uint64_t since = clock_ns();
     struct jsonw w = jsonw_to(out);
 
     jsonw_open(&w, '{');
-    jsonw_key(&w, "hits");
-    jsonw_open(&w, '[');
-    for (size_t i = 0; i < ans->hits.n; i++) {
-        jsonw_open(&w, '{');
-        write_passage(&w, &ans->passages[i]);
-        jsonw_close(&w, '}');
-    }
-    jsonw_close(&w, ']');
+    write_passages(&w, "hits", q, ans, false);
     write_degraded(&w, ans->degraded);
+    if (q->explain)
+        write_explain(&w, q, ans);
     end_with_timings(ans, since, &w);
 }

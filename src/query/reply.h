@@ -13,3 +13,6 @@ struct query;
 
 /* The shared part, without its braces: `"answer":...,"degraded":[]`. */
 void reply_body(const struct query *q, const struct answer *ans, struct buf *out);
+
+/* How the search was done, as the reply says it; part of the prompt hash when it is asked for. */
+const char *reply_explain_text(const struct query *q, const struct answer *ans);

@@ -14,7 +14,7 @@
 #define PROMPT_TEMPLATE "1"
 
 /* Words of the contract, in the order of their enums. */
-static const char *const mode_words[] = {"hybrid", "vector", "keyword", NULL};
+static const char *const mode_words[] = {"hybrid", "vector", "keyword", "summary", NULL};
 static const char *const fusion_words[] = {"mix", "rrf", NULL};
 static const char *const answer_words[] = {"auto", "extractive", "none", NULL};
 static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
@@ -160,10 +160,8 @@ static int refuse_later_members(const json_t *o)
     static const struct {
         const char *key, *neutral; /* NULL: none */
     } later[] = {
-        {"recall_target", NULL}, {"rerank", "\"off\""},   {"mmr", NULL},
-        {"collapse", "false"},   {"window", "0"},         {"explain", "false"},
-        {"model", "\"auto\""},   {"max_tokens", NULL},    {"temperature", NULL},
-        {"history", "[]"},       {"semantic", "\"off\""},
+        {"rerank", "\"off\""}, {"model", "\"auto\""}, {"max_tokens", NULL},
+        {"temperature", NULL}, {"history", "[]"},     {"semantic", "\"off\""},
     };
 
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -237,15 +235,29 @@ out:
 static int get_mode(const json_t *o, struct query *q)
 {
     int rc = ERR_OK, mode = (int)q->mode, fusion = (int)q->fusion;
-    struct str s = {0};
 
-    TRY(json_get_str(o, "mode", &s));
-    if (s.p && str_eq(s, STR_LIT("summary")))
-        return FAIL(ERR_UNSUPPORTED, "'mode' 'summary' is not available in this version");
     TRY(get_word(o, "mode", mode_words, &mode));
     TRY(get_word(o, "fusion", fusion_words, &fusion));
     q->mode = (enum search_mode)mode;
     q->fusion = (enum search_fusion)fusion;
+out:
+    return rc;
+}
+
+/* What makes of the candidates the hits that are shown. */
+static int get_ranking(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK;
+    int64_t window = q->window;
+    double lambda = 1 - q->diversity;
+
+    TRY(json_get_real(o, "recall_target", RECALL_TARGET_MIN, 1, &q->recall_target));
+    TRY(json_get_real(o, "mmr", 0, 1, &lambda));
+    TRY(json_get_bool(o, "collapse", &q->collapse));
+    TRY(json_get_int(o, "window", 0, SEARCH_WINDOW_MAX, &window));
+    TRY(json_get_bool(o, "explain", &q->explain));
+    q->diversity = 1 - lambda;
+    q->window = (int)window;
 out:
     return rc;
 }
@@ -266,6 +278,7 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(json_get_int(o, "deadline_ms", 1, 86400000, &q->deadline_ms));
     TRY(json_get_str(o, "collection", &collection));
     TRY(get_mode(o, q));
+    TRY(get_ranking(o, q));
     TRY(get_answer_kind(o, q));
     TRY(get_word(o, "cache", cache_words, &cache));
     TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
@@ -287,6 +300,11 @@ out:
 
 /* ---- names ---- */
 
+static void add_real(struct digester *d, double v)
+{
+    digester_add(d, &v, sizeof v);
+}
+
 struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
 {
     struct digester *d = digester_new();
@@ -301,6 +319,11 @@ struct digest query_key(const struct engine *e, const struct query *q, struct ar
     digester_add_u64(d, (uint64_t)q->mode);
     digester_add_u64(d, (uint64_t)q->fusion);
     digester_add_u64(d, (uint64_t)q->ef);
+    add_real(d, q->recall_target);
+    add_real(d, q->diversity);
+    digester_add_u64(d, q->collapse);
+    digester_add_u64(d, (uint64_t)q->window);
+    digester_add_u64(d, q->explain);
     digester_add_str(d, filter_canonical(q->filter, mem));
     digester_add_u64(d, q->context_chars);
     digester_add_u64(d, (uint64_t)q->answer);

@@ -221,7 +221,7 @@ static void search_done(struct request *r, int rc)
         reply_error(r, rc, r->work.error);
         return;
     }
-    query_search_reply(&s->answer, &body);
+    query_search_reply(&s->query, &s->answer, &body);
     metrics_trace(r->loop->service->metrics, &s->answer.trace);
     reply_timing(r, &s->answer.trace);
     reply_json(r, 200, &body);

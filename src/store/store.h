@@ -40,6 +40,7 @@ struct store_reader; /* a read-only connection, one thread at a time */
 #define STORE_DIM_MAX       4096
 #define STORE_SENTENCES_MAX 65536 /* sentence vectors of a chunk */
 #define STORE_READERS_MAX   64    /* connections; whoever needs one more waits */
+#define STORE_RANGE_MAX     16    /* chunks fetched by their place in a document */
 
 /* Opens or creates DIR/ragd.db, migrates it, starts the writer. ERR_UNSUPPORTED when a newer
  * version wrote it. The caller holds the folder's lock (store/lock.h). */
@@ -54,7 +55,7 @@ struct collection_row {
     const char *tenant, *name;
     const char *settings; /* JSON */
     int64_t epoch;
-    int64_t n_documents, n_chunks;
+    int64_t n_documents, n_chunks; /* of text */
 };
 
 enum chunk_kind { CHUNK_TEXT, CHUNK_SUMMARY };
@@ -79,8 +80,8 @@ struct document_row {
     struct str metadata; /* JSON object, canonical */
     struct digest hash;  /* content, title, metadata, chunking: equal means unchanged */
     int64_t ingested_ms;
-    int64_t n_chunks;
-    struct str text; /* extracted UTF-8; empty unless asked for */
+    int64_t n_chunks; /* of text; a summary is not counted */
+    struct str text;  /* extracted UTF-8; empty unless asked for */
 };
 
 struct vector_row {
@@ -197,6 +198,12 @@ struct chunk_full {
 };
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out);
+
+/* The text chunks of a document with ordinals from..to, in order; they share one document row.
+ * STORE_RANGE_MAX at most (ERR_LIMIT); *n is 0 when there are none, or no such document. */
+int store_fetch_range(struct store_reader *r, int64_t document, int32_t from, int32_t to,
+                      const struct digest *fingerprint, struct arena *mem, struct chunk_full **out,
+                      size_t *n);
 
 /* A vector of the embedding cache, or ERR_NOT_FOUND, whose text tells a damaged one. */
 int store_find_vector(struct store_reader *r, const struct digest *fingerprint,

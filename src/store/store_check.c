@@ -97,7 +97,7 @@ static int check_all_counts(struct check *c)
                         "  WHERE d.collection = c.id) AS n"
                         " FROM collections c WHERE c.n_chunks <> n"));
     TRY(check_counts(c, "SELECT 'chunks of document ' || key, n_chunks,"
-                        " (SELECT count(*) FROM chunks WHERE document = d.id) AS n"
+                        " (SELECT count(*) FROM chunks WHERE document = d.id AND kind = 0) AS n"
                         " FROM documents d WHERE d.n_chunks <> n"));
 out:
     return rc;

@@ -537,21 +537,44 @@ out:
     return rc;
 }
 
+/* A chunk with its document and the vectors of its sentences under the model ?2. */
+#define FULL_CHUNK                                                                                 \
+    "SELECT " DOCUMENT_COLUMNS ", " CHUNK_COLUMNS ", s.n, s.sum, s.vectors"                        \
+    " FROM chunks c CROSS JOIN documents d ON d.id = c.document"                                   \
+    " LEFT JOIN vectors v ON v.text_hash = c.text_hash AND v.model ="                              \
+    "  (SELECT id FROM models WHERE fingerprint = ?2)"                                             \
+    " LEFT JOIN sentence_vectors s ON s.vector = v.id"
+
+/* `known` (NULL: none): the document, when an earlier row has told it. */
+static int read_full_chunk(struct db *db, sqlite3_stmt *st, const struct document_row *known,
+                           struct arena *mem, struct chunk_full *out)
+{
+    int rc = ERR_OK;
+    struct chunk_full full = {0};
+
+    if (known)
+        full.document = *known;
+    else
+        TRY(read_document(db, st, 0, mem, &full.document));
+    rc = read_chunk(db, st, N_DOCUMENT_COLUMNS, mem, &full.chunk);
+    if (rc < 0) {
+        err_context(rc, "document '%.*s'", STR_ARGS(full.document.key));
+        goto out;
+    }
+    read_sentences(db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem, &full.sentence_vectors,
+                   &full.n_sentences, &full.dim); /* NULL when damaged */
+    *out = full;
+out:
+    return rc;
+}
+
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out)
 {
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
-    struct chunk_full full = {0};
 
-    TRY(db_stmt(r->db,
-                "SELECT " DOCUMENT_COLUMNS ", " CHUNK_COLUMNS ", s.n, s.sum, s.vectors"
-                " FROM chunks c CROSS JOIN documents d ON d.id = c.document"
-                " LEFT JOIN vectors v ON v.text_hash = c.text_hash AND v.model ="
-                "  (SELECT id FROM models WHERE fingerprint = ?2)"
-                " LEFT JOIN sentence_vectors s ON s.vector = v.id"
-                " WHERE c.id = ?1",
-                &st));
+    TRY(db_stmt(r->db, FULL_CHUNK " WHERE c.id = ?1", &st));
     db_bind_int(st, 1, (int64_t)chunk_id);
     db_bind_digest(st, 2, fingerprint);
     TRY(rc = db_step(r->db, st));
@@ -559,15 +582,41 @@ int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct di
         rc = FAIL(ERR_GONE, "chunk %016llx is not there any more", (unsigned long long)chunk_id);
         goto out;
     }
-    TRY(rc = read_document(r->db, st, 0, mem, &full.document));
-    rc = read_chunk(r->db, st, N_DOCUMENT_COLUMNS, mem, &full.chunk);
-    if (rc < 0) {
-        err_context(rc, "document '%.*s'", STR_ARGS(full.document.key));
-        goto out;
+    TRY(rc = read_full_chunk(r->db, st, NULL, mem, out));
+out:
+    db_reset(st);
+    return rc;
+}
+
+int store_fetch_range(struct store_reader *r, int64_t document, int32_t from, int32_t to,
+                      const struct digest *fingerprint, struct arena *mem, struct chunk_full **out,
+                      size_t *n)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+    struct chunk_full *rows = ARENA_ARRAY(mem, struct chunk_full, STORE_RANGE_MAX);
+    size_t count = 0;
+
+    if ((int64_t)to - from >= STORE_RANGE_MAX)
+        return FAIL(ERR_LIMIT, "chunks %d to %d are more than %d", from, to, STORE_RANGE_MAX);
+    TRY(db_stmt(r->db,
+                FULL_CHUNK " WHERE c.document = ?1 AND c.ordinal BETWEEN ?3 AND ?4 AND c.kind = 0"
+                           " ORDER BY c.ordinal",
+                &st));
+    db_bind_int(st, 1, document);
+    db_bind_digest(st, 2, fingerprint);
+    db_bind_int(st, 3, from);
+    db_bind_int(st, 4, to);
+    for (;;) {
+        TRY(rc = db_step(r->db, st));
+        if (rc == 0)
+            break;
+        TRY(rc = read_full_chunk(r->db, st, count ? &rows[0].document : NULL, mem, &rows[count]));
+        count++;
     }
-    read_sentences(r->db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem, &full.sentence_vectors,
-                   &full.n_sentences, &full.dim); /* NULL when damaged */
-    *out = full;
+    rc = ERR_OK;
+    *out = rows;
+    *n = count;
 out:
     db_reset(st);
     return rc;

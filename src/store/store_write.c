@@ -379,7 +379,9 @@ static int put_document(struct store_tx *tx, int64_t collection, struct document
     TRY(find_there(tx, collection, doc, &old));
     if (old.id)
         TRY(delete_chunks(tx, old.id));
-    doc->n_chunks = (int64_t)n_chunks;
+    doc->n_chunks = 0;
+    for (size_t i = 0; i < n_chunks; i++)
+        doc->n_chunks += chunks[i].kind == CHUNK_TEXT;
     TRY(add_counts(tx, collection, old.id ? 0 : 1, doc->n_chunks - old.n_chunks));
     TRY(put_row(tx, collection, old.id, doc));
     TRY(put_text(tx, doc->id, doc->text));

@@ -56,8 +56,26 @@ Test(cmd_query, search_lists_passages_alone)
     expect_run(f.e, "search|--mode|keyword|zebra", EXIT_DONE, "nothing was found", "");
 }
 
+Test(cmd_query, ranking_options_are_understood)
+{
+    json_t *v = run_json(f.e,
+                         "search|--json|--mmr|0.5|--collapse|--window|1|--recall-target|0.9|"
+                         "--explain|report",
+                         EXIT_DONE);
+
+    cr_expect_not_null(json_object_get(json_object_get(v, "explain"), "search"));
+    cr_expect(
+        json_is_array(json_object_get(json_array_get(json_object_get(v, "hits"), 0), "window")));
+    json_decref(v);
+    expect_run(f.e, "query|--explain|What is CET1?", EXIT_DONE, "search: flat, ", "");
+    expect_run(f.e, "search|--mode|keyword|--explain|report", EXIT_DONE, "search: by words, ", "");
+}
+
 Test(cmd_query, wrong_values_are_wrong_usage)
 {
+    expect_run(f.e, "search|--mmr|2|report", EXIT_USAGE, "", "");
+    expect_run(f.e, "search|--window|4|report", EXIT_USAGE, "", "");
+    expect_run(f.e, "search|--recall-target|0.2|report", EXIT_USAGE, "", "");
     expect_run(f.e, "query|--mode|best|x", EXIT_USAGE, "", "hybrid, vector, keyword");
     expect_run(f.e, "query|--filter|a=(|x", EXIT_USAGE, "", "filter");
     expect_run(f.e, "query|-k|0|x", EXIT_USAGE, "", "");

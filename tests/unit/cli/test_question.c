@@ -35,6 +35,28 @@ Test(question, options_become_the_request_of_the_contract)
     json_decref(v);
 }
 
+Test(question, what_makes_the_ranking_goes_along)
+{
+    struct question_options o = {.recall_target = 0.9,
+                                 .has_mmr = true, /* 0 is a value like others */
+                                 .collapse = true,
+                                 .window = 2,
+                                 .explain = true};
+    json_t *v = NULL;
+
+    cr_assert_eq(question_request(&o, "Why?", "docs", true, &v), ERR_OK, "%s", err_text());
+    cr_expect_eq(json_real_value(json_object_get(v, "recall_target")), 0.9);
+    cr_expect(json_is_real(json_object_get(v, "mmr")));
+    cr_expect(json_is_true(json_object_get(v, "collapse")));
+    cr_expect_eq(json_integer_value(json_object_get(v, "window")), 2);
+    cr_expect(json_is_true(json_object_get(v, "explain")));
+    json_decref(v);
+    o = (struct question_options){0};
+    cr_assert_eq(question_request(&o, "Why?", "docs", true, &v), ERR_OK);
+    cr_expect_eq(json_object_size(v), 2, "what is not said is not sent");
+    json_decref(v);
+}
+
 Test(question, a_search_has_no_members_of_answers)
 {
     struct question_options o = {.cache = "no-store", .context_chars = 5};

@@ -63,6 +63,21 @@ Test(context, leaves_out_what_a_neighbour_has_said)
     arena_free(mem);
 }
 
+/* A hit and its neighbours, as snapshot_widen gives them: the hit first. */
+Test(context, a_hit_and_its_neighbours_are_read_as_one_piece)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {passage("d", 1, 8, "two. Three."), passage("d", 0, 0, "One and two."),
+                          passage("d", 2, 19, "Four."), passage("a", 0, 0, "Else.")};
+    struct context c;
+
+    p[1].is_neighbour = p[2].is_neighbour = true;
+    p[3].source = 1;
+    cr_assert_eq(context_build(p, 4, 4000, mem, &c), ERR_OK);
+    cr_expect_str_eq(c.text.p, "[1] a\nElse.\n\n[2] d\nOne and two.\nThree.\nFour.\n\n");
+    arena_free(mem);
+}
+
 Test(context, keeps_whole_sentences_within_the_budget_best_hits_first)
 {
     struct arena *mem = arena_new(0);
@@ -112,6 +127,9 @@ Test(context, everything_a_reply_shows_is_in_the_prompt_hash)
     EXPECT_ANOTHER_HASH(q.page = 2);
     EXPECT_ANOTHER_HASH(q.start = 11);
     EXPECT_ANOTHER_HASH(q.chunk_id = 99);
+    EXPECT_ANOTHER_HASH(q.kind = CHUNK_SUMMARY);
+    EXPECT_ANOTHER_HASH(q.is_neighbour = true);
+    EXPECT_ANOTHER_HASH(q.hit.duplicates = 1);
 #undef EXPECT_ANOTHER_HASH
     other = hash_of(&p, 1, "another question", mem);
     cr_expect_not(digest_eq(&base, &other));

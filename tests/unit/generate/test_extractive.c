@@ -16,6 +16,7 @@ static void ask(struct world *w, const char *question, const char *const *texts,
         p[i].start = 100;
         p[i].end = 100 + (uint32_t)p[i].text.n;
         p[i].hit.vector_score = 0.9f;
+        p[i].source = (uint32_t)i;
     }
     cr_assert_eq(retriever_snapshot(w->engine->retriever, "default", "default", &snap), ERR_OK);
     cr_assert_eq(context_build(p, n, 4000, mem, ctx), ERR_OK);

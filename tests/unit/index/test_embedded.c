@@ -216,3 +216,114 @@ Test(embedded, refuses_an_unknown_language)
     cr_expect_eq(retriever_open_embedded(&none, &o), ERR_ARGUMENT);
     cr_expect_null(none);
 }
+
+/* A document "long" of n chunks, "part 0.", "part 1.", ... that overlap by a byte. */
+static void put_long(int n)
+{
+    struct arena *mem = arena_new(0);
+    struct chunk_row *chunks = ARENA_ARRAY(mem, struct chunk_row, n);
+    struct vector_row *rows = ARENA_ARRAY(mem, struct vector_row, n);
+    static const float vector[DIM] = {1};
+    struct upsert u = {.document = {.key = STR_LIT("long"),
+                                    .root = STR_LIT(""),
+                                    .uri = STR_LIT(""),
+                                    .title = STR_LIT("t"),
+                                    .metadata = STR_LIT("{}"),
+                                    .hash = digest_of(&n, sizeof n),
+                                    .text = STR_LIT("")},
+                       .chunks = chunks,
+                       .vectors = rows,
+                       .n_chunks = (size_t)n};
+    struct upsert_result result;
+    char *text = arena_alloc(mem, (size_t)n * 8 + 1);
+
+    for (int i = 0; i < n; i++)
+        memcpy(text + i * 8, arena_printf(mem, "part %02d.", i), 8);
+    u.document.text = str_of(text);
+    for (int i = 0; i < n; i++) {
+        struct chunk_row *c = &chunks[i];
+
+        c->id = 1000 + (uint64_t)i;
+        c->ordinal = i;
+        c->start = (uint32_t)(i ? i * 8 - 1 : 0);
+        c->end = (uint32_t)(i + 1) * 8;
+        c->text = str_sub(u.document.text, c->start, c->end);
+        c->text_hash = digest_of(c->text.p, c->text.n);
+        rows[i] = (struct vector_row){.text_hash = c->text_hash, .vector = vector, .dim = DIM};
+    }
+    cr_assert_eq(retriever_upsert(r, "t", "c", &u, 1, mem, &result), ERR_OK, "%s", err_text());
+    cr_assert_eq(result.rc, ERR_OK, "%s", result.reason);
+    arena_free(mem);
+}
+
+static void expect_passages(const struct passage *p, size_t n, const char *want)
+{
+    char got[256] = "";
+
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(got);
+
+        snprintf(got + len, sizeof got - len, "%s%s%d:%u", i ? " " : "",
+                 p[i].is_neighbour ? "+" : "", (int)p[i].ordinal, p[i].source);
+    }
+    cr_expect_str_eq(got, want);
+}
+
+static struct hits hits_at(struct snapshot *s, const int *ordinals, size_t n, struct arena *mem)
+{
+    struct hits all = search(s, SEARCH_VECTOR, "", 0, mem), h = {.n = n};
+
+    h.v = ARENA_ARRAY(mem, struct hit, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < all.n; k++)
+            if (all.v[k].chunk_id == 1000 + (uint64_t)ordinals[i])
+                h.v[i] = all.v[k];
+    return h;
+}
+
+Test(embedded, widening_puts_neighbours_behind_their_hit_each_chunk_once)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[3], *wide;
+    struct snapshot *s;
+    struct hits h;
+    size_t n;
+
+    put_long(9);
+    s = snap();
+    h = hits_at(s, (const int[]){4, 0, 6}, 3, mem);
+    cr_assert_eq(snapshot_fetch(s, &h, mem, p), ERR_OK, "%s", err_text());
+    cr_assert_eq(snapshot_widen(s, p, 3, 1, mem, &wide, &n), ERR_OK, "%s", err_text());
+    expect_passages(wide, n, "4:0 +3:0 +5:0 0:1 +1:1 6:2 +7:2");
+    cr_expect_eq(wide[1].start, 23);
+    cr_expect(str_eq(wide[1].text, STR_LIT(".part 03.")));
+    cr_expect_eq(wide[1].hit.chunk_id, wide[0].chunk_id, "it stands beside that hit");
+    cr_assert_eq(snapshot_widen(s, p, 3, 3, mem, &wide, &n), ERR_OK);
+    expect_passages(wide, n, "4:0 +1:0 +2:0 +3:0 +5:0 +7:0 0:1 6:2 +8:2");
+    cr_assert_eq(snapshot_widen(s, p, 3, 0, mem, &wide, &n), ERR_OK);
+    expect_passages(wide, n, "4:0 0:1 6:2");
+    snapshot_unref(s);
+    arena_free(mem);
+}
+
+Test(embedded, widening_says_gone_when_the_document_is_or_is_another)
+{
+    struct arena *mem = arena_new(0);
+    struct str key = STR_LIT("long");
+    struct passage p[1], *wide = NULL;
+    struct snapshot *s;
+    struct hits h;
+    size_t n;
+
+    put_long(3);
+    s = snap();
+    h = hits_at(s, (const int[]){1}, 1, mem);
+    cr_assert_eq(snapshot_fetch(s, &h, mem, p), ERR_OK, "%s", err_text());
+    put_long(4);
+    cr_expect_eq(snapshot_widen(s, p, 1, 1, mem, &wide, &n), ERR_GONE);
+    cr_assert_eq(retriever_remove(r, "t", "c", &key, 1, NULL), ERR_OK);
+    cr_expect_eq(snapshot_widen(s, p, 1, 1, mem, &wide, &n), ERR_GONE);
+    cr_expect_null(wide);
+    snapshot_unref(s);
+    arena_free(mem);
+}

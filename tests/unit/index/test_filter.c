@@ -108,3 +108,17 @@ Test(filter, refuses_built_in_fields_of_another_type)
     cr_expect_str_eq(filter_op_name(FILTER_GTE), "gte");
     arena_free(mem);
 }
+
+Test(filter, knows_which_fields_it_names)
+{
+    struct arena *mem = arena_new(0);
+    struct filter *f = NULL;
+
+    cr_expect(!filter_names(NULL, STR_LIT("_kind")));
+    cr_assert_eq(filter_from_text(&f, STR_LIT("year>=2020 and not (_kind=text or a exists)"), mem),
+                 ERR_OK, "%s", err_text());
+    cr_expect(filter_names(f, STR_LIT("_kind")));
+    cr_expect(filter_names(f, STR_LIT("year")));
+    cr_expect(!filter_names(f, STR_LIT("_page")));
+    arena_free(mem);
+}

@@ -36,8 +36,8 @@ static const uint64_t dead[] = {5, 1};
 
 static struct manifest two_views(struct manifest_view *views)
 {
-    views[0] = (struct manifest_view){"7-a.segment", dead, 65};
-    views[1] = (struct manifest_view){"7-b.segment", NULL, 3};
+    views[0] = (struct manifest_view){false, "7-a.segment", dead, 65};
+    views[1] = (struct manifest_view){true, "7-b.segment", NULL, 3};
     return (struct manifest){digest_of("recipe", 6), 42, views, 2};
 }
 
@@ -54,6 +54,7 @@ Test(manifest, what_was_written_is_read)
     cr_expect_str_eq(out.views[0].file, "7-a.segment");
     cr_expect_arr_eq(out.views[0].dead_documents, dead, sizeof dead);
     cr_expect_eq(out.views[0].n_documents, 128, "whole words");
+    cr_expect(!out.views[0].of_summaries && out.views[1].of_summaries);
     cr_expect_str_eq(out.views[1].file, "7-b.segment");
     cr_expect_null(out.views[1].dead_documents);
 }
@@ -85,7 +86,7 @@ Test(manifest, a_damaged_or_missing_one_is_refused)
 
 Test(manifest, a_file_outside_its_folder_is_refused)
 {
-    struct manifest_view view = {"../7-a.segment", NULL, 0};
+    struct manifest_view view = {false, "../7-a.segment", NULL, 0};
     struct manifest m = {.views = &view, .n_views = 1}, out;
 
     cr_assert_eq(manifest_write(path, &m), ERR_OK);

@@ -95,6 +95,25 @@ Test(search, filters_inside)
     cr_expect_eq(h.n_allowed, 0);
 }
 
+Test(search, says_how_it_was_done)
+{
+    struct hits h = run(SEARCH_HYBRID, "common zebra", "", 3);
+
+    cr_expect_eq(h.plan.by_vector, PLAN_FLAT);
+    cr_expect_eq(h.plan.n_visited, 9, "one chunk has no vector");
+    cr_expect_eq(h.plan.n_words, 2);
+    cr_expect_eq(h.plan.n_words_known, 1);
+    cr_expect_eq(h.plan.n_word_candidates, 10);
+    h = run(SEARCH_VECTOR, "", "odd=false", 3);
+    cr_expect_eq(h.plan.by_vector, PLAN_FILTERED_SCAN);
+    cr_expect_eq(h.plan.n_visited, 5);
+    cr_expect_eq(h.plan.n_words, 0);
+    h = run(SEARCH_KEYWORD, "common", "", 3);
+    cr_expect_eq(h.plan.by_vector, PLAN_NONE);
+    cr_expect_null(search_plan_name(PLAN_NONE));
+    cr_expect_str_eq(search_plan_name(PLAN_FILTERED_WALK), "filtered-walk");
+}
+
 Test(search, finds_a_chunk_without_a_vector_by_its_words)
 {
     struct hits h = run(SEARCH_VECTOR, "", "", 100);

@@ -304,7 +304,8 @@ static void begin_sealing(struct sealing *s, struct snapshot *now)
 
 static void end_sealing(struct sealing *s, struct world *w)
 {
-    struct snapshot *next = snapshot_sealed(w->snap, s->base, s->from, s->sealed);
+    struct snapshot *next =
+        snapshot_sealed(w->snap, &(struct seal){s->base, s->from, s->sealed}, &(struct seal){0});
 
     cr_assert_not_null(next);
     cr_expect_eq(snapshot_epoch(next), snapshot_epoch(w->snap));

@@ -63,6 +63,96 @@ Test(ingest, of_a_changed_setting_reads_anew)
     world_close(&w);
 }
 
+/* A document of a dozen chunks about one thing. */
+static void put_long(struct world *w)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (int i = 0; i < 12; i++)
+        buf_addf(&b, "# Part %d\n\nThe bank must hold capital against losses of kind %d. %s\n\n", i,
+                 i,
+                 "Its board reviews the ratios of capital each year and tells the supervisor what "
+                 "it has found, what it will do about it, and by when that will be done.");
+    library_put(w, "docs/long.md", b.p);
+    library_put(w, "docs/short.md", "Short ones need none.");
+    buf_done(&b);
+}
+
+static struct str stored_summary(struct world *w, const char *key, struct arena *mem)
+{
+    struct store_reader *reader = store_reader_get(w->engine->store);
+    struct str summary = STR_LIT("");
+    struct document_row row;
+    struct chunk_row *chunks;
+    size_t n;
+
+    cr_assert(library_find(w, key, mem, &row));
+    cr_assert_eq(store_document_chunks(reader, row.id, mem, &chunks, &n), ERR_OK);
+    for (size_t i = 0; i < n; i++)
+        if (chunks[i].kind == CHUNK_SUMMARY)
+            summary = chunks[i].text;
+    cr_expect_eq((size_t)row.n_chunks, n - (summary.n > 0));
+    store_reader_put(w->engine->store, reader);
+    return summary;
+}
+
+Test(ingest, gives_a_longer_document_a_summary_that_is_no_chunk_of_it)
+{
+    struct world w;
+    struct ingest_report r;
+    struct arena *mem = arena_new(0);
+    struct snapshot *snap;
+    struct str summary;
+
+    WORLD_OPEN(&w);
+    w.config.chunk.chars = 250;
+    w.config.chunk.overlap = 0;
+    world_reopen(&w);
+    put_long(&w);
+    OK(&w, "docs", &r);
+    summary = stored_summary(&w, "long.md", mem);
+    cr_expect_not_null(strstr(summary.p, "The bank must hold capital"));
+    cr_expect_eq(stored_summary(&w, "short.md", mem).n, 0);
+    for (int again = 0; again < 2; again++) { /* as ingested, and as loaded */
+        cr_assert_eq(retriever_snapshot(w.engine->retriever, "default", "default", &snap), ERR_OK);
+        cr_expect_eq(snapshot_chunks(snap), r.chunks);
+        snapshot_unref(snap);
+        world_reopen(&w);
+    }
+    ingest_report_done(&r);
+    OK(&w, "docs", &r);
+    cr_expect_eq(r.unchanged, 2);
+    ingest_report_done(&r);
+    arena_free(mem);
+    world_close(&w);
+}
+
+Test(ingest, makes_and_drops_summaries_when_the_setting_changes)
+{
+    struct world w;
+    struct ingest_report r;
+    struct arena *mem = arena_new(0);
+
+    WORLD_OPEN(&w);
+    w.config.chunk.chars = 250;
+    w.config.chunk.overlap = 0;
+    w.config.ingest.summaries = false;
+    world_reopen(&w);
+    put_long(&w);
+    OK(&w, "docs", &r);
+    cr_expect_eq(stored_summary(&w, "long.md", mem).n, 0);
+    ingest_report_done(&r);
+    w.config.ingest.summaries = true;
+    world_reopen(&w);
+    OK(&w, "docs", &r);
+    cr_expect_eq(r.documents, 2);
+    cr_expect_gt(stored_summary(&w, "long.md", mem).n, 0);
+    ingest_report_done(&r);
+    arena_free(mem);
+    world_close(&w);
+}
+
 Test(ingest, of_one_file_uses_its_name_as_key)
 {
     struct world w;

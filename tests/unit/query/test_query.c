@@ -97,6 +97,94 @@ Test(query, no_store_leaves_no_trace_and_only_makes_no_run)
     world_close(&w);
 }
 
+/* Some 60 sentences in chunks of one or two, the answer in one of them. */
+static void fill_long(struct world *w)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (int i = 0; i < 60; i++)
+        buf_addf(&b, "Clause %d of the manual treats matter number %d of the office. %s", i, i,
+                 i == 30 ? "The minimum CET1 ratio is 4.5 percent of risk-weighted assets. " : "");
+    w->config.chunk.chars = 200;
+    w->config.chunk.overlap = 0;
+    world_reopen(w);
+    world_put(w, "manual", b.p, NULL);
+    buf_done(&b);
+}
+
+Test(query, a_window_brings_the_neighbours_into_the_context_and_the_source_stays_itself)
+{
+    struct world w;
+    struct world_reply alone, wide;
+    json_t *a, *b;
+
+    WORLD_OPEN(&w);
+    fill_long(&w);
+    world_ask(&w, "{\"question\":\"What is the minimum CET1 ratio?\",\"k\":1}", &alone);
+    world_ask(&w, "{\"question\":\"What is the minimum CET1 ratio?\",\"k\":1,\"window\":2}", &wide);
+    a = json_array_get(json_object_get(alone.json, "sources"), 0);
+    b = json_array_get(json_object_get(wide.json, "sources"), 0);
+    cr_expect_eq(json_array_size(json_object_get(wide.json, "sources")), 1);
+    cr_expect(json_equal(json_object_get(a, "text"), json_object_get(b, "text")));
+    cr_expect(json_equal(json_object_get(a, "start"), json_object_get(b, "start")));
+    cr_expect_eq(json_array_size(json_object_get(b, "window")), 4);
+    cr_expect_gt(wide.ans.context.text.n, 3 * alone.ans.context.text.n);
+    cr_expect_eq(wide.ans.cache, CACHE_MISS);
+    cr_expect_not_null(strstr(json_string_value(json_object_get(wide.json, "answer")), "4.5"));
+    world_forget(&alone);
+    world_forget(&wide);
+    world_close(&w);
+}
+
+Test(query, mode_summary_answers_from_the_documents_it_chose)
+{
+    struct world w;
+    struct world_reply r, summary;
+    const json_t *plan, *source;
+
+    WORLD_OPEN(&w);
+    fill_long(&w);
+    fill(&w);
+    world_ask(&w,
+              "{\"question\":\"What is the minimum CET1 ratio?\",\"mode\":\"summary\","
+              "\"explain\":true}",
+              &r);
+    plan = json_object_get(json_object_get(r.json, "explain"), "search");
+    cr_expect_eq(json_integer_value(json_object_get(plan, "documents")), 3);
+    cr_expect_not_null(strstr(json_string_value(json_object_get(r.json, "answer")), "4.5"));
+    world_ask(&w,
+              "{\"question\":\"What does the manual treat?\","
+              "\"filter\":{\"_kind\":\"summary\"}}",
+              &summary);
+    source = json_array_get(json_object_get(summary.json, "sources"), 0);
+    cr_expect_eq(json_array_size(json_object_get(summary.json, "sources")), 1);
+    cr_expect_str_eq(json_string_value(json_object_get(source, "kind")), "summary");
+    cr_expect(json_is_null(json_object_get(source, "start")));
+    world_forget(&r);
+    world_forget(&summary);
+    world_close(&w);
+}
+
+Test(query, explain_says_how_the_search_was_done_and_is_another_answer)
+{
+    struct world w;
+    struct world_reply plain, r;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, capital, &plain);
+    world_ask(&w, "{\"question\":\"What is the minimum CET1 ratio?\",\"explain\":true}", &r);
+    cr_expect_null(json_object_get(plain.json, "explain"));
+    cr_expect_str_eq(json_string_value(json_object_get(
+                         json_object_get(json_object_get(r.json, "explain"), "search"), "plan")),
+                     "flat");
+    cr_expect_eq(r.ans.cache, CACHE_MISS);
+    world_forget(&plain);
+    world_forget(&r);
+    world_close(&w);
+}
+
 Test(query, an_unknown_collection_is_named)
 {
     struct world w;

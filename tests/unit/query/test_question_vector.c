@@ -200,7 +200,7 @@ Test(question_vector, a_search_says_so_too)
     q.encoder = QUERY_ENCODER_STATIC;
     trace_start(&ans.trace);
     cr_assert_eq(query_search(w.engine, &q, &ans), ERR_OK, "%s", err_text());
-    query_search_reply(&ans, &b);
+    query_search_reply(&q, &ans, &b);
     cr_expect(strstr(b.p, "\"degraded\":[\"embed\"]"), "%s", b.p);
     buf_done(&b);
     arena_free(ans.mem);

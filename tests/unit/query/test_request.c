@@ -38,7 +38,9 @@ Test(request, every_member_arrives)
         parse(&q,
               "{\"question\":\"Why?\",\"k\":7,\"collection\":\"books\",\"mode\":\"vector\","
               "\"fusion\":\"rrf\",\"ef\":50,\"context_chars\":900,\"answer\":\"none\","
-              "\"cache\":\"refresh\",\"deadline_ms\":20,\"filter\":{\"a\":1}}",
+              "\"cache\":\"refresh\",\"deadline_ms\":20,\"filter\":{\"a\":1},"
+              "\"recall_target\":0.95,\"mmr\":0.75,\"collapse\":true,\"window\":3,"
+              "\"explain\":true}",
               mem, &tree),
         ERR_OK, "%s", err_text());
     cr_expect(str_eq(q.question, STR_LIT("Why?")));
@@ -52,6 +54,11 @@ Test(request, every_member_arrives)
     cr_expect_eq(q.cache, QUERY_CACHE_REFRESH);
     cr_expect_eq(q.deadline_ms, 20);
     cr_expect_not_null(q.filter);
+    cr_expect_eq(q.recall_target, 0.95);
+    cr_expect_eq(q.diversity, 0.25);
+    cr_expect(q.collapse);
+    cr_expect_eq(q.window, 3);
+    cr_expect(q.explain);
     json_decref(tree);
     arena_free(mem);
 }
@@ -67,8 +74,15 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"mode\":\"psychic\"}", ERR_ARGUMENT, "hybrid");
     expect_refused("{\"question\":\"a\",\"colour\":\"red\"}", ERR_ARGUMENT, "'colour'");
     expect_refused("{\"question\":\"a\",\"answer\":\"chat\"}", ERR_ARGUMENT, "no language model");
-    expect_refused("{\"question\":\"a\",\"mmr\":0.5}", ERR_UNSUPPORTED, "not available");
-    expect_refused("{\"question\":\"a\",\"mode\":\"summary\"}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"mmr\":1.5}", ERR_ARGUMENT, "from 0 to 1");
+    expect_refused("{\"question\":\"a\",\"mmr\":-0.5}", ERR_ARGUMENT, "from 0 to 1");
+    expect_refused("{\"question\":\"a\",\"collapse\":1}", ERR_ARGUMENT, "'collapse'");
+    expect_refused("{\"question\":\"a\",\"window\":4}", ERR_ARGUMENT, "from 0 to 3");
+    expect_refused("{\"question\":\"a\",\"window\":-1}", ERR_ARGUMENT, "from 0 to 3");
+    expect_refused("{\"question\":\"a\",\"explain\":\"yes\"}", ERR_ARGUMENT, "'explain'");
+    expect_refused("{\"question\":\"a\",\"recall_target\":0.4}", ERR_ARGUMENT, "from 0.5 to 1");
+    expect_refused("{\"question\":\"a\",\"recall_target\":1.1}", ERR_ARGUMENT, "from 0.5 to 1");
+    expect_refused("{\"question\":\"a\",\"rerank\":\"model\"}", ERR_UNSUPPORTED, "not available");
 }
 
 Test(request, neutral_values_of_later_members_are_accepted)
@@ -82,8 +96,27 @@ Test(request, neutral_values_of_later_members_are_accepted)
                        "\"model\":\"auto\",\"collapse\":false,\"history\":[],\"mmr\":null}",
                        mem, &tree),
                  ERR_OK, "%s", err_text());
+    cr_expect_eq(q.diversity, 0);
     json_decref(tree);
     arena_free(mem);
+}
+
+Test(request, the_modes_are_those_of_the_contract)
+{
+    static const char *const words[] = {"hybrid", "vector", "keyword", "summary"};
+
+    for (int i = 0; i < 4; i++) {
+        struct arena *mem = arena_new(0);
+        struct query q;
+        json_t *tree;
+
+        cr_assert_eq(parse(&q, arena_printf(mem, "{\"question\":\"a\",\"mode\":\"%s\"}", words[i]),
+                           mem, &tree),
+                     ERR_OK, "%s", err_text());
+        cr_expect_eq((int)q.mode, i);
+        json_decref(tree);
+        arena_free(mem);
+    }
 }
 
 static struct str prepared(const char *question, struct arena *mem)
@@ -145,8 +178,14 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     EXPECT_ANOTHER_KEY(q.collection = "other");
     EXPECT_ANOTHER_KEY(q.k = 6);
     EXPECT_ANOTHER_KEY(q.mode = SEARCH_KEYWORD);
+    EXPECT_ANOTHER_KEY(q.mode = SEARCH_SUMMARY);
     EXPECT_ANOTHER_KEY(q.fusion = FUSION_RRF);
     EXPECT_ANOTHER_KEY(q.ef = 7);
+    EXPECT_ANOTHER_KEY(q.recall_target = 0.9);
+    EXPECT_ANOTHER_KEY(q.diversity = 0.3);
+    EXPECT_ANOTHER_KEY(q.collapse = true);
+    EXPECT_ANOTHER_KEY(q.window = 1);
+    EXPECT_ANOTHER_KEY(q.explain = true);
     EXPECT_ANOTHER_KEY(q.filter = filter);
     EXPECT_ANOTHER_KEY(q.context_chars = 10);
     EXPECT_ANOTHER_KEY(q.answer = QUERY_ANSWER_NONE);

@@ -36,6 +36,15 @@ Test(store_check, a_sound_store_has_no_problems)
     cr_expect_eq(store_check(f.store, NULL, keep, NULL), 0, "%s", last);
 }
 
+Test(store_check, a_summary_is_none_of_the_counted_chunks)
+{
+    struct fix_document with = fix_document(&f, "with", 3, 9, 0);
+
+    with.chunks[2].kind = CHUNK_SUMMARY;
+    MUST(fix_put(&f, &with));
+    cr_expect_eq(store_check(f.store, &fix_model, keep, NULL), 0, "%s", last);
+}
+
 Test(store_check, finds_counts_that_disagree)
 {
     fix_damage(&f, "UPDATE collections SET n_documents = 5");

@@ -210,6 +210,30 @@ Test(store_read, a_chunk_without_sentences_is_fine_and_a_missing_one_is_gone)
     cr_expect_eq(store_fetch_chunk(r, 1, &fix_model, f.mem, &full), ERR_GONE);
 }
 
+Test(store_read, chunks_come_by_their_place_with_their_document)
+{
+    struct fix_document d = fix_document(&f, "a", 5, 5, 0), other = fix_document(&f, "b", 2, 6, 0);
+    struct chunk_full *rows;
+    size_t n;
+
+    d.chunks[4].kind = CHUNK_SUMMARY;
+    MUST(fix_put(&f, &d));
+    MUST(fix_put(&f, &other));
+    MUST(store_fetch_range(r, d.row.id, 1, 2, &fix_model, f.mem, &rows, &n));
+    cr_assert_eq(n, 2);
+    for (size_t i = 0; i < n; i++) {
+        cr_expect_eq(rows[i].chunk.id, d.chunks[i + 1].id);
+        cr_expect(str_eq(rows[i].document.key, STR_LIT("a")));
+        cr_expect_eq(rows[i].n_sentences, 2);
+    }
+    MUST(store_fetch_range(r, d.row.id, -3, 9, &fix_model, f.mem, &rows, &n));
+    cr_expect_eq(n, 4, "a summary has no place among them");
+    MUST(store_fetch_range(r, 999, 0, 3, &fix_model, f.mem, &rows, &n));
+    cr_expect_eq(n, 0);
+    cr_expect_eq(store_fetch_range(r, d.row.id, 0, STORE_RANGE_MAX, &fix_model, f.mem, &rows, &n),
+                 ERR_LIMIT);
+}
+
 Test(store_read, a_vector_of_the_cache_is_found_by_model_and_text)
 {
     struct fix_document d = fix_document(&f, "a", 1, 5, 0);

@@ -268,6 +268,20 @@ Test(store_write, a_chunk_that_is_not_its_documents_bytes_is_refused)
     cr_expect_eq(fix_put(&f, &a), ERR_OK);
 }
 
+Test(store_write, a_summary_is_kept_but_not_counted)
+{
+    struct fix_document a = fix_document(&f, "a", 3, 1, 0);
+
+    a.chunks[2].kind = CHUNK_SUMMARY;
+    MUST(fix_put(&f, &a));
+    cr_expect_eq(a.row.n_chunks, 2);
+    cr_expect_eq(counts().n_chunks, 2);
+    MUST(fix_put(&f, &a));
+    cr_expect_eq(counts().n_chunks, 2, "nor when it is replaced");
+    MUST(fix_delete(&f, a.row.id));
+    cr_expect_eq(counts().n_chunks, 0);
+}
+
 Test(store_write, limits_are_named)
 {
     struct fix_document a = fix_document(&f, "a", 1, 1, 0);
