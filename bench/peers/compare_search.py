@@ -40,6 +40,7 @@ VECTOR_PEERS = ("hnswlib", "faiss HNSW", "faiss HNSW SQ8", "USearch i8")
 WORD_PEERS = ("bm25s", "tantivy")
 BUILD_THREADS, TIMES = 2, 2
 EF_MIN, EF_MAX = 10, 1500
+SLOW_NS = 10e9  # a turn of so long is the last of its engine in a case; no longer list is tried
 LITTLE = 0.001  # of recall gained by a list twice as long: it will never be there
 FEW = "few"  # the questions that filters are asked with
 WALK, SCAN = "walk", "scan"  # only ours has a scan of its own
@@ -114,9 +115,9 @@ class Part:
             for case in cases:
                 for child in self.children:
                     asked = line(case, child.name)
-                    if asked:
+                    if asked and not slow(turns[case, child.name]):
                         turns[case, child.name] += child.timed("%s %d" % (asked, 1 + TIMES))[1][1:]
-        return turns
+        return {key: found for key, found in turns.items() if found}
 
     def close(self):
         for child in self.children:
@@ -127,17 +128,21 @@ def tell(text):
     print("\033[K%s" % text, end="\r", file=sys.stderr, flush=True)
 
 
+def slow(turns):
+    return any(t[0] > SLOW_NS for t in turns)
+
+
 def smallest_ef(child, ask, target, known):
-    """The smallest candidate list with that recall, and the recall; None when there is none. `known`
-    remembers what was asked before."""
+    """The smallest candidate list with that recall, and the recall; None when there is none, or none
+    that is not SLOW_NS. `known` remembers what was asked before."""
     def recall(ef):
         if ef not in known:
-            known[ef] = child.timed("%s %d 1" % (ask, ef))[0]
-        return known[ef]
+            known[ef] = child.timed("%s %d 1" % (ask, ef))
+        return known[ef][0]
 
     low, high = EF_MIN - 1, EF_MIN
     while recall(high) < target:
-        if high == EF_MAX or low >= EF_MIN and recall(high) - recall(low) < LITTLE:
+        if high == EF_MAX or low >= EF_MIN and recall(high) - recall(low) < LITTLE or slow(known[high][1]):
             return None
         low, high = high, min(2 * high, EF_MAX)
     while high - low > max(1, high // 64):
