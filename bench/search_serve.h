@@ -6,7 +6,7 @@
  * after the other.
  *
  *   vectors, on one thread but for building
- *     base FILE N THREADS        the first N rows     ok BUILD_NS BYTES (resident, a vector)
+ *     base FILE N THREADS        the first N rows     ok TURN BYTES (resident, a vector)
  *     open                       from a file          ok NS
  *     queries NAME FILE EXACT    as many as EXACT has ok N
  *     allow FILE                 a filter             ok
@@ -14,7 +14,7 @@
  *     run-allowed NAME EF TIMES  walking the graph    ok RECALL TURN ...
  *     scan-allowed NAME TIMES    by a scan            ok RECALL TURN ...
  *   words, from the question's text to the ten best rows
- *     texts FILE N               the first N lines    ok BUILD_NS
+ *     texts FILE N               the first N lines    ok TURN
  *     questions FILE GOLD                             ok N
  *     run TIMES                                       ok GOLD_IN_TEN WALL:CPU:P50:P99 ...
  *

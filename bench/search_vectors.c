@@ -51,7 +51,7 @@ static int on_base(struct serve_vectors *v, const char *path, size_t n, int n_th
     int rc = ERR_OK;
     struct hnsw_params p = hnsw_defaults();
     struct hnsw_input in = {.dim = DIM};
-    uint64_t begin;
+    struct stretch took;
 
     if (v->graph)
         return FAIL(ERR_EXISTS, "there is a base already");
@@ -60,10 +60,10 @@ static int on_base(struct serve_vectors *v, const char *path, size_t n, int n_th
     in.vectors = table_floats(&v->base, 0, DIM);
     in.n = v->n;
     p.n_threads = n_threads;
-    begin = clock_ns();
+    took = stretch_begin();
     TRY(hnsw_build(&v->graph, &in, NULL, &p));
-    fprintf(out, " %llu %zu", (unsigned long long)(clock_ns() - begin),
-            hnsw_bytes(v->graph) / v->n);
+    took = stretch_since(took);
+    fprintf(out, " %llu:%llu %zu", took.wall, took.cpu, hnsw_bytes(v->graph) / v->n);
 out:
     return rc;
 }

@@ -61,16 +61,17 @@ static int on_texts(struct serve_words *w, const char *path, size_t n, FILE *out
     struct lines texts = {0};
     struct pool *pool = pool_new("bench", (int)sysconf(_SC_NPROCESSORS_ONLN), 64);
     struct snapshot *empty = snapshot_empty(&w->context, 1);
-    uint64_t begin;
+    struct stretch took;
 
     TRY(lines_open(&texts, path));
-    begin = clock_ns();
+    took = stretch_begin();
     snapshot_unref(w->snap);
     w->snap = snapshot_next(
         empty,
         &(struct change){.epoch = 2, .added = build(w, &texts, n < texts.n ? n : texts.n, pool)},
         NULL);
-    fprintf(out, " %llu", (unsigned long long)(clock_ns() - begin));
+    took = stretch_since(took);
+    fprintf(out, " %llu:%llu", took.wall, took.cpu);
 out:
     snapshot_unref(empty);
     lines_close(&texts);

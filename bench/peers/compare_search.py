@@ -160,14 +160,14 @@ def vectors(o, result, size):
 
     def build(child):
         tell("%s, %s: build" % (size, child.name))
-        return child.numbers("base %s %d %d" % (at("base-%s.f32" % size), n, BUILD_THREADS))
+        return child.ask("base %s %d %d" % (at("base-%s.f32" % size), n, BUILD_THREADS)).split()
 
     built = part.each(build)
     opened = part.each(lambda c: c.numbers("open")[0], drop=False)
     part.each(Child.bind)
     for name in built:
-        ns, n_bytes = built[name]
-        result["builds"][size, name] = {"s": ns / 1e9, "bytes": n_bytes, "open ms": opened[name] / 1e6 if name in opened else None}
+        took, n_bytes = built[name]
+        result["builds"][size, name] = {"s": seconds(o, took), "bytes": int(n_bytes), "open ms": opened[name] / 1e6 if name in opened else None}
     for asked in ratios.SETS:
         part.each(lambda c: c.ask("queries %s %s %s" % (asked, at(asked + ".f32"), at("gt-%s-%s.i32" % (size, asked)))))
     if "vectors" in o.parts:
@@ -175,6 +175,11 @@ def vectors(o, result, size):
     if "filters" in o.parts:
         filters(part, result, size, at)
     part.close()
+
+
+def seconds(o, turn):
+    """Of a build. Processor time is that of all threads."""
+    return int(turn.split(":")[1 if o.clock == "cpu" else 0]) / 1e9
 
 
 def graph_rounds(part, result, size):
@@ -237,7 +242,7 @@ def words(o, result):
 
     def build(child):
         tell("words, %s: build" % child.name)
-        return child.numbers("texts %s 100000" % at("base-100k.txt"))[0] / 1e9
+        return seconds(o, child.ask("texts %s 100000" % at("base-100k.txt")))
 
     result["word builds"] = part.each(build)
     part.each(Child.bind)

@@ -35,7 +35,7 @@ def builds_table(r):
     for (size, engine), b in r["builds"].items():
         rows.append([size, engine, "%.2f" % b["s"], "%.0f" % b["bytes"],
                      "-" if b["open ms"] is None else "%.2f" % b["open ms"]])
-    return table(["base", "engine", "build, s, 2 threads", "bytes a vector", "open, ms"], rows)
+    return table(["base", "engine", "build, s", "bytes a vector", "open, ms"], rows)
 
 
 def filters_table(r, size):

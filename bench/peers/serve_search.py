@@ -34,11 +34,11 @@ class Vectors:
 
     def base(self, path, n, n_threads):
         base = np.fromfile(path, "<f4", int(n) * DIM).reshape(-1, DIM)
-        _, wall, _ = timed(self.engine.build, base, int(n_threads))
+        _, wall, cpu = timed(self.engine.build, base, int(n_threads))
         with tempfile.TemporaryDirectory() as folder:
             self.engine.save(os.path.join(folder, "index"))
             size = os.path.getsize(os.path.join(folder, "index"))
-        return "%d %d" % (wall, size // len(base))
+        return "%d:%d %d" % (wall, cpu, size // len(base))
 
     def read_queries(self, name, path, exact):
         rows = np.fromfile(path, "<f4").reshape(-1, DIM)
@@ -95,7 +95,7 @@ class Words:
 
     def texts(self, path, n):
         texts = lines_of(path, int(n))
-        return "%d" % timed(self.engine.build, texts)[1]
+        return "%d:%d" % timed(self.engine.build, texts)[1:]
 
     def read_questions(self, path, gold):
         self.questions = lines_of(path)

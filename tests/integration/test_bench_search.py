@@ -124,9 +124,9 @@ print("ready fake", flush=True)
 for line in sys.stdin:
     word = line.split()[0]
     if word == "base":
-        print("ok 2000000000 512")
+        print("ok 2000000000:3000000000 512")
     elif word == "texts":
-        print("ok 500000000")
+        print("ok 500000000:700000000")
     elif word == "open":
         print("error it has no files")
     elif word == "run" and role == "words":
@@ -184,6 +184,7 @@ def the_first_run_of_a_turn_is_not_counted():
 def processor_time_is_counted_when_asked_for():
     text = run_with({"ragd": [sys.executable, "-c", FAKE]}, "--parts", "vectors,words", "--clock", "cpu")
     assert "| ragd | 25.0k (25.0k), ef 10 |" in text and "| ragd | 250k (250k) |" in text, text
+    assert "| 40k | ragd | 3.00 | 512 | - |" in text and "| 0.8000 | 0.70 |" in text, text
 
 
 @case
