@@ -10,18 +10,20 @@
  *   runs         3
  *   grow         percent of the vectors that come in a second build upon the first
  *   filters      0: leave them out
+ *   file         a path: the graph is mapped from there, or built and put there
  */
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/sections.h"
 #include "index/bitmap.h"
 #include "index/code_scan.h"
 #include "index/flat.h"
@@ -59,14 +61,21 @@ static float *read_floats(const char *path, size_t dim, size_t *n)
     return v;
 }
 
-static double number(int argc, char **argv, const char *name, double usual)
+static const char *text(int argc, char **argv, const char *name)
 {
     size_t n = strlen(name);
 
     for (int i = 4; i < argc; i++)
         if (strncmp(argv[i], name, n) == 0 && argv[i][n] == '=')
-            return atof(argv[i] + n + 1);
-    return usual;
+            return argv[i] + n + 1;
+    return NULL;
+}
+
+static double number(int argc, char **argv, const char *name, double usual)
+{
+    const char *value = text(argc, argv, name);
+
+    return value ? atof(value) : usual;
 }
 
 static double cpu_ms(clockid_t clock)
@@ -244,6 +253,39 @@ out:
     return rc;
 }
 
+static int map_graph(struct bench *b, struct sections **file, const char *path)
+{
+    uint64_t start = clock_ns();
+    int rc = ERR_OK;
+
+    TRY(sections_open(file, path));
+    TRY(hnsw_map(&b->graph, *file, ""));
+    printf("{\"what\":\"open\",\"n\":%zu,\"ms\":%.3f}\n", hnsw_vectors(b->graph),
+           clock_ms_since(start));
+out:
+    return rc;
+}
+
+static int build_or_map(struct bench *b, struct sections **file, const char *path,
+                        const struct hnsw_params *p, double grow)
+{
+    struct sections_writer *w;
+    int rc = ERR_OK;
+
+    if (path && access(path, R_OK) == 0)
+        return map_graph(b, file, path);
+    TRY(build(b, p, grow));
+    if (!path)
+        return ERR_OK;
+    w = sections_create(path);
+    hnsw_save(b->graph, w, "");
+    TRY(sections_commit(w));
+    hnsw_free(b->graph);
+    TRY(map_graph(b, file, path));
+out:
+    return rc;
+}
+
 static void curve(struct bench *b)
 {
     static const float targets[] = {0.9f, 0.95f, 0.99f};
@@ -262,6 +304,7 @@ int main(int argc, char **argv)
     static const size_t efs[] = {10, 12, 14, 16, 20, 24, 32, 40, 56, 80, 112, 160, 224};
     struct hnsw_params p = hnsw_defaults();
     struct bench b = {0};
+    struct sections *file = NULL;
 
     if (argc < 4) {
         fprintf(stderr, "usage: bench_graph BASE.f32 QUERIES.f32 DIM [name=value ...]\n");
@@ -282,7 +325,7 @@ int main(int argc, char **argv)
            "\"alpha\":%.2f,\"runs\":%zu}\n",
            simd_level_name(simd_get()->level), b.n, b.n_queries, b.dim, p.ef_construction,
            (double)p.alpha, b.runs);
-    if (build(&b, &p, number(argc, argv, "grow", 0)) < 0) {
+    if (build_or_map(&b, &file, text(argc, argv, "file"), &p, number(argc, argv, "grow", 0)) < 0) {
         fprintf(stderr, "bench_graph: %s\n", err_text());
         return 1;
     }
@@ -299,6 +342,7 @@ int main(int argc, char **argv)
         filters(&b);
     }
     hnsw_free(b.graph);
+    sections_close(file);
     mem_free(b.base);
     mem_free(b.queries);
     mem_free(b.truth);

@@ -19,15 +19,14 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "cli/qrels.h"
 #include "cli/questions.h"
 #include "cli/stats.h"
 #include "cli/table.h"
 #include "engine/engine.h"
 #include "query/query.h"
 
-#define DEPTH        10 /* how far down a ranking counts */
-#define QRELS_MAX    ((size_t)1 << 30)
-#define RELEVANT_MAX 1000 /* documents of one question */
+#define DEPTH 10 /* how far down a ranking counts */
 
 /* Hits asked for at first. Each list of a hybrid search has max(100, 4k) candidates, so up to 25
  * the ranking is the one that any smaller k gives. More are asked for while fewer than DEPTH
@@ -42,16 +41,22 @@ static const struct eval_kind {
     const char *name;
     enum search_mode mode;
     enum query_encoder encoder;
+    enum search_rerank rerank;
 } kinds[] = {
-    {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO},
-    {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO},
-    {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO},
-    {"summary", SEARCH_SUMMARY, QUERY_ENCODER_AUTO},
-    {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC},
-    {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC},
+    {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"summary", SEARCH_SUMMARY, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC, RERANK_OFF},
+    {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC, RERANK_OFF},
+    {"hybrid+model", SEARCH_HYBRID, QUERY_ENCODER_AUTO, RERANK_MODEL},
+    {"vector+model", SEARCH_VECTOR, QUERY_ENCODER_AUTO, RERANK_MODEL},
+    {"keyword+model", SEARCH_KEYWORD, QUERY_ENCODER_AUTO, RERANK_MODEL},
 };
-#define N_KINDS    6
-#define KINDS_SAID "hybrid,vector,keyword,summary,vector-static,hybrid-static"
+#define N_KINDS 9
+#define KINDS_SAID                                                                                 \
+    "hybrid,vector,keyword,summary,vector-static,hybrid-static,hybrid+model,vector+model,"         \
+    "keyword+model"
 
 _Static_assert(sizeof kinds / sizeof *kinds == N_KINDS, "one for each");
 
@@ -61,114 +66,6 @@ struct eval_options {
     const struct eval_kind *kinds[N_KINDS];
     int n_kinds;
 };
-
-/* ---- qrels ---- */
-
-struct relevant {
-    char *document;
-    int grade;
-};
-
-struct judgement { /* of one question */
-    char *id;
-    struct relevant *v;
-    size_t n, cap;
-};
-
-struct qrels {
-    struct judgement *v;
-    size_t n, cap;
-    struct map *by_id; /* question id -> index into v */
-};
-
-static void qrels_done(struct qrels *q)
-{
-    for (size_t i = 0; i < q->n; i++) {
-        for (size_t j = 0; j < q->v[i].n; j++)
-            mem_free(q->v[i].v[j].document);
-        mem_free(q->v[i].v);
-        mem_free(q->v[i].id);
-    }
-    mem_free(q->v);
-    map_free(q->by_id);
-}
-
-static int qrels_add(struct qrels *q, char *id, char *document, int grade, const char *where)
-{
-    bool added;
-    uint64_t *at = map_slot(q->by_id, id, strlen(id), q->n, &added);
-    struct judgement *j;
-
-    if (added) {
-        q->v = mem_grow(q->v, &q->cap, q->n + 1, sizeof *q->v);
-        q->v[q->n++] = (struct judgement){.id = mem_strdup(id)};
-    }
-    j = &q->v[*at];
-    if (j->n == RELEVANT_MAX)
-        return FAIL(ERR_LIMIT, "%s: more than %d relevant documents for '%s'", where, RELEVANT_MAX,
-                    id);
-    j->v = mem_grow(j->v, &j->cap, j->n + 1, sizeof *j->v);
-    j->v[j->n++] = (struct relevant){mem_strdup(document), grade};
-    return ERR_OK;
-}
-
-/* "question<TAB>document<TAB>grade", a head line first; grades of 0 and less say nothing. */
-static int qrels_line(struct qrels *q, char *line, bool first, const char *where)
-{
-    char *document = strchr(line, '\t');
-    char *grade = document ? strchr(document + 1, '\t') : NULL;
-    char *end;
-    long value;
-
-    if (!grade)
-        return FAIL(ERR_FORMAT, "%s: question, document and grade are wanted, separated by tabs",
-                    where);
-    *document++ = '\0';
-    *grade++ = '\0';
-    value = strtol(grade, &end, 10);
-    if (end == grade || *end)
-        return first ? ERR_OK : FAIL(ERR_FORMAT, "%s: '%s' is not a grade", where, grade);
-    if (value > 1000)
-        return FAIL(ERR_LIMIT, "%s: grade %ld is over the limit of 1000", where, value);
-    return value > 0 ? qrels_add(q, line, document, (int)value, where) : ERR_OK;
-}
-
-static int by_grade_falling(const void *a, const void *b)
-{
-    return ((const struct relevant *)b)->grade - ((const struct relevant *)a)->grade;
-}
-
-static int qrels_read(struct qrels *q, const char *path)
-{
-    int rc = ERR_OK, number = 0;
-    struct buf text, where;
-    char *line, *rest;
-
-    buf_init(&text);
-    buf_init(&where);
-    q->by_id = map_new();
-    TRY(file_read(path, QRELS_MAX, &text));
-    rest = text.p;
-    while (rest && (line = strsep(&rest, "\n"))) {
-        size_t n = strlen(line);
-
-        number++;
-        if (n && line[n - 1] == '\r')
-            line[n - 1] = '\0';
-        buf_clear(&where);
-        buf_addf(&where, "%s:%d", path, number);
-        if (*line)
-            TRY(qrels_line(q, line, number == 1, where.p));
-    }
-    if (q->n == 0)
-        rc = FAIL(ERR_FORMAT, "'%s' has no relevant document", path);
-    for (size_t i = 0; i < q->n; i++) /* the ideal ranking, for nDCG */
-        qsort(q->v[i].v, q->v[i].n, sizeof *q->v[i].v, by_grade_falling);
-out:
-    buf_done(&where);
-    buf_done(&text);
-    return rc;
-}
 
 /* ---- one question ---- */
 
@@ -255,6 +152,8 @@ static int search_deep(const struct eval_run *r, struct query *q, struct answer 
 
     for (q->k = HITS_FIRST;; q->k = q->k * 4 < SEARCH_K_MAX ? q->k * 4 : SEARCH_K_MAX) {
         TRY(query_search(r->e, q, ans));
+        if (ans->degraded & DEGRADED_RERANK)
+            return FAIL(ERR_UNAVAILABLE, "the reranker gave no scores");
         *ranked = ARENA_ARRAY(ans->mem, const struct passage *, ans->hits.n + 1);
         *n = best_of_each(ans, *ranked);
         if (*n >= DEPTH || ans->hits.n < (size_t)q->k || q->k == SEARCH_K_MAX)
@@ -264,13 +163,20 @@ out:
     return rc;
 }
 
+/* What its list is sorted by. */
+static double score_of(const struct hit *h)
+{
+    return isnan(h->rerank_score) ? h->score : (double)h->rerank_score;
+}
+
 static char *run_lines(const char *id, const struct passage *const *ranked, size_t n)
 {
     struct buf b;
 
     buf_init(&b);
     for (size_t i = 0; i < n; i++)
-        buf_addf(&b, "%s\t%.*s\t%.9g\n", id, STR_ARGS(ranked[i]->document), ranked[i]->hit.score);
+        buf_addf(&b, "%s\t%.*s\t%.9g\n", id, STR_ARGS(ranked[i]->document),
+                 score_of(&ranked[i]->hit));
     return buf_take(&b);
 }
 
@@ -288,6 +194,7 @@ static int eval_one(struct eval_run *r, size_t i, const struct judgement *j)
     q.collection = r->o->common.config.collection;
     q.mode = r->kind->mode;
     q.encoder = r->kind->encoder;
+    q.rerank = r->kind->rerank;
     q.question = str_of(r->questions->v[i].text);
     TRY(query_prepare(&q, ans.mem));
     TRY(search_deep(r, &q, &ans, &ranked, &n));
@@ -566,8 +473,10 @@ static const struct argp_option options[] = {
     {"run", KEY_RUN, "FILE", 0,
      "write question id, document id and score of the first mode; of others to FILE.MODE", 1},
     {"modes", KEY_MODES, "LIST", 0,
-     "which to compare (hybrid,vector,keyword); also summary, and vector-static and hybrid-static, "
-     "with the table that stands in for the model",
+     "which to compare (hybrid,vector,keyword); also summary, vector-static and hybrid-static, "
+     "with "
+     "the table that stands in for the model, and hybrid+model, vector+model and keyword+model, "
+     "reranked",
      1},
     {0},
 };

@@ -1,4 +1,5 @@
-/* cmd_model.c - `model info`: what the encoder is; `model fetch`: gets the default one. */
+/* cmd_model.c - `model info`: what encoder and reranker are; `model fetch`: gets the default one.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,11 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/jsonw.h"
+#include "base/mem.h"
 #include "cli/command.h"
+#include "engine/adapters.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 #define DEFAULT_MODEL "models/all-MiniLM-L6-v2"
 
@@ -71,8 +75,111 @@ static void quality_json(struct jsonw *w, const struct embedder_info *m)
     jsonw_close(w, '}');
 }
 
-static void info_json(FILE *out, const struct embedder_info *m, const char *level,
-                      const char *fingerprint)
+/* What the collection's questions go through, if anything. */
+struct questions_adapter {
+    struct adapter *adapter; /* NULL: none */
+    char *path;
+    char hex[DIGEST_HEX];
+};
+
+static int find_adapter(const struct config *c, const struct embedder *e,
+                        struct questions_adapter *out)
+{
+    bool is_auto = strcmp(c->model.adapter, "auto") == 0;
+    int rc;
+
+    if (strcmp(c->model.adapter, "off") == 0)
+        return ERR_OK;
+    out->path =
+        is_auto ? adapter_path(c->data, c->tenant, c->collection) : mem_strdup(c->model.adapter);
+    rc = adapter_open_file(&out->adapter, out->path, e);
+    if (rc == ERR_OK)
+        digest_hex(adapter_fingerprint(out->adapter), out->hex);
+    return is_auto && rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static void effect_json(struct jsonw *w, const char *mode, const struct adapter_effect *e)
+{
+    jsonw_key(w, mode);
+    jsonw_open(w, '{');
+    jsonw_key(w, "mrr@10_before"), jsonw_real(w, e->mrr_before);
+    jsonw_key(w, "mrr@10_after"), jsonw_real(w, e->mrr_after);
+    jsonw_key(w, "recall@10_before"), jsonw_real(w, e->recall_before);
+    jsonw_key(w, "recall@10_after"), jsonw_real(w, e->recall_after);
+    jsonw_close(w, '}');
+}
+
+static void adapter_json(struct jsonw *w, const struct questions_adapter *a)
+{
+    if (!a->adapter) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "path"), jsonw_cstr(w, a->path);
+    jsonw_key(w, "fingerprint"), jsonw_cstr(w, a->hex);
+    jsonw_key(w, "questions"), jsonw_int(w, adapter_origin(a->adapter)->n_questions);
+    effect_json(w, "vector", &adapter_origin(a->adapter)->vector);
+    effect_json(w, "hybrid", &adapter_origin(a->adapter)->hybrid);
+    jsonw_close(w, '}');
+}
+
+static void adapter_text(FILE *out, const char *label, const struct questions_adapter *a)
+{
+    const struct adapter_origin *o = a->adapter ? adapter_origin(a->adapter) : NULL;
+
+    if (!o) {
+        fprintf(out, "%snone\n", label);
+        return;
+    }
+    fprintf(out,
+            "%s%s, from %u questions: MRR@10 by vectors %.4f, without it %.4f; hybrid %.4f, %.4f\n",
+            label, a->path, o->n_questions, o->vector.mrr_after, o->vector.mrr_before,
+            o->hybrid.mrr_after, o->hybrid.mrr_before);
+}
+
+/* null: none is configured */
+static void reranker_json(struct jsonw *w, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "kind"), jsonw_cstr(w, m->kind);
+    jsonw_key(w, "name"), jsonw_cstr(w, m->name);
+    jsonw_key(w, "url"), jsonw_cstr(w, m->url);
+    jsonw_key(w, "reached"), jsonw_bool(w, m->was_reached);
+    jsonw_key(w, "layers"), jsonw_int(w, (int64_t)m->n_layers);
+    jsonw_key(w, "hidden"), jsonw_int(w, (int64_t)m->hidden);
+    jsonw_key(w, "max_tokens"), jsonw_int(w, (int64_t)m->max_tokens);
+    jsonw_key(w, "precision"), jsonw_cstr(w, m->precision);
+    jsonw_key(w, "weight_bytes"), jsonw_int(w, (int64_t)m->weight_bytes);
+    jsonw_key(w, "memory_bytes"), jsonw_int(w, (int64_t)m->memory_bytes);
+    jsonw_close(w, '}');
+}
+
+static void reranker_text(FILE *out, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m)
+        fprintf(out, "reranker        none\n");
+    else if (m->url)
+        fprintf(out, "reranker        %s, server %s (%s)%s\n", m->name, m->url, m->kind,
+                m->was_reached ? "" : ", not reached now");
+    else
+        fprintf(out,
+                "reranker        %s: %zu layers, hidden %zu, pairs of %zu tokens, %s, %.1f MB in "
+                "memory\n",
+                m->name, m->n_layers, m->hidden, m->max_tokens, m->precision,
+                (double)m->memory_bytes / 1e6);
+}
+
+static void info_json(FILE *out, const struct embedder_info *m, const struct reranker *reranker,
+                      const char *level, const char *fingerprint, const struct questions_adapter *a)
 {
     struct buf b;
     struct jsonw w = jsonw_to(&b);
@@ -102,6 +209,8 @@ static void info_json(FILE *out, const struct embedder_info *m, const char *leve
     jsonw_key(&w, "pack"), pack_json(&w, m);
     jsonw_key(&w, "quality"), quality_json(&w, m);
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
+    jsonw_key(&w, "adapter"), adapter_json(&w, a);
+    jsonw_key(&w, "reranker"), reranker_json(&w, reranker);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
@@ -120,7 +229,7 @@ static void prefix_text(FILE *out, const char *what, const char *prefix)
 }
 
 static void info_text(FILE *out, const struct embedder_info *m, const char *level,
-                      const char *fingerprint)
+                      const char *fingerprint, const struct questions_adapter *a)
 {
     fprintf(out, "model           %s\n", m->name);
     fprintf(out, "path            %s\n", m->model_dir);
@@ -144,9 +253,11 @@ static void info_text(FILE *out, const struct embedder_info *m, const char *leve
     fprintf(out, "weights         %.1f MB on disk, %.1f MB in memory\n",
             (double)m->weight_bytes / 1e6, (double)m->memory_bytes / 1e6);
     fprintf(out, "fingerprint     %s\n", fingerprint);
+    adapter_text(out, "adapter         ", a);
 }
 
-static void info_of_server(FILE *out, const struct embedder_info *m, const char *fingerprint)
+static void info_of_server(FILE *out, const struct embedder_info *m, const char *fingerprint,
+                           const struct questions_adapter *a)
 {
     fprintf(out, "model        %s\n", m->name);
     fprintf(out, "server       %s (%s)%s\n", m->url, m->kind,
@@ -154,29 +265,39 @@ static void info_of_server(FILE *out, const struct embedder_info *m, const char 
     fprintf(out, "vectors      %zu dimensions\n", m->dim);
     fprintf(out, "longest text %zu tokens\n", m->max_tokens);
     fprintf(out, "fingerprint  %s\n", fingerprint);
+    adapter_text(out, "adapter      ", a);
 }
 
 static int info(const struct command_call *call, const struct model_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = NULL;
+    struct reranker *r = NULL;
     const struct config *c = &o->common.config;
     struct digest fingerprint;
+    struct questions_adapter adapter = {0};
     char hex[DIGEST_HEX];
     enum simd_level level;
 
     TRY(cpu_chosen_level(&level));
     TRY(command_needs_model(c));
     TRY(embedding_open(&e, c, NULL));
+    TRY(reranking_open(&r, c));
     fingerprint = embedder_fingerprint(e);
     digest_hex(&fingerprint, hex);
+    TRY(find_adapter(c, e, &adapter));
     if (o->common.json)
-        info_json(call->out, embedder_info(e), simd_level_name(level), hex);
+        info_json(call->out, embedder_info(e), r, simd_level_name(level), hex, &adapter);
     else if (embedder_info(e)->url)
-        info_of_server(call->out, embedder_info(e), hex);
+        info_of_server(call->out, embedder_info(e), hex, &adapter);
     else
-        info_text(call->out, embedder_info(e), simd_level_name(level), hex);
+        info_text(call->out, embedder_info(e), simd_level_name(level), hex, &adapter);
+    if (!o->common.json)
+        reranker_text(call->out, r);
 out:
+    reranker_close(r);
+    adapter_unref(adapter.adapter);
+    mem_free(adapter.path);
     embedder_close(e);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }

@@ -58,7 +58,8 @@ struct command {
 };
 
 extern const struct command cmd_ingest, cmd_query, cmd_search, cmd_serve, cmd_bench, cmd_eval,
-    cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_config, cmd_help;
+    cmd_tune, cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_config,
+    cmd_help;
 
 /* All of them in the order in which help lists them, ended by NULL. */
 extern const struct command *const commands[];

@@ -13,6 +13,7 @@ enum {
     KEY_FILTER = 0x2000,
     KEY_MODE,
     KEY_FUSION,
+    KEY_RERANK,
     KEY_EF,
     KEY_RECALL,
     KEY_MMR,
@@ -28,6 +29,8 @@ static const struct argp_option options[] = {
      "only documents for which it holds: 'type=policy and year>=2020'", 1},
     {"mode", KEY_MODE, "MODE", 0, "hybrid, vector, keyword or summary (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
+    {"rerank", KEY_RERANK, "R", 0,
+     "what puts the found passages in order again: off or model (off); a model is rerank.model", 1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
     {"recall-target", KEY_RECALL, "R", 0,
      "share of the nearest vectors to be found, 0.5 to 1, in place of --ef", 1},
@@ -50,6 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_FILTER: o->filter = arg; return 0;
     case KEY_MODE: o->mode = arg; return 0;
     case KEY_FUSION: o->fusion = arg; return 0;
+    case KEY_RERANK: o->rerank = arg; return 0;
     case KEY_EF: return option_int(state, "--ef", arg, 1, 100000, &o->ef);
     case KEY_RECALL:
         return option_real(state, "--recall-target", arg, RECALL_TARGET_MIN, 1, &o->recall_target);
@@ -122,6 +126,7 @@ int question_request(const struct question_options *o, const char *question, con
     set_text(request, "collection", collection);
     set_text(request, "mode", o->mode);
     set_text(request, "fusion", o->fusion);
+    set_text(request, "rerank", o->rerank);
     set_number(request, "k", o->k);
     set_number(request, "ef", o->ef);
     set_number(request, "deadline_ms", o->deadline_ms);

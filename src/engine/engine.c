@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 static void forget_answers(void *arg, const char *tenant, const char *collection,
                            struct str document)
@@ -17,12 +18,12 @@ static void forget_answers(void *arg, const char *tenant, const char *collection
     answers_purge_document(arg, tenant, collection, document);
 }
 
-/* A worker that waits for an embedding server computes nothing, so there are more of them. */
+/* A worker that waits for another server computes nothing, so there are more of them. */
 #define WORKERS_THAT_WAIT 16
 
 static int workers_of(const struct config *c)
 {
-    int usual = embedding_is_remote(c) ? WORKERS_THAT_WAIT : 1;
+    int usual = embedding_is_remote(c) || reranking_is_remote(c) ? WORKERS_THAT_WAIT : 1;
 
     if (c->server.workers)
         return (int)c->server.workers;
@@ -35,6 +36,15 @@ static int open_embedder(struct engine *e)
 
     if (rc == ERR_OK && !embedder_info(e->embedder)->was_reached)
         log_event(LOG_WARN, "embedding_server_away", LOG_S("reason", err_text()));
+    return rc;
+}
+
+static int open_reranker(struct engine *e)
+{
+    int rc = reranking_open(&e->reranker, &e->config);
+
+    if (rc == ERR_OK && e->reranker && !reranker_info(e->reranker)->was_reached)
+        log_event(LOG_WARN, "reranking_server_away", LOG_S("reason", err_text()));
     return rc;
 }
 
@@ -71,6 +81,18 @@ static void open_static_encoders(struct engine *e)
     e->static_encoders = static_encoders_new(&o);
 }
 
+static int open_adapters(struct engine *e)
+{
+    struct adapters_options o = {
+        .store = e->store,
+        .embedder = e->embedder,
+        .data_dir = e->config.data,
+        .setting = e->config.model.adapter,
+    };
+
+    return adapters_open(&e->adapters, &o);
+}
+
 int engine_open(struct engine **out, const struct config *config)
 {
     int rc = ERR_OK;
@@ -84,9 +106,11 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(folder_lock_take(&e->lock, e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
+    TRY(open_reranker(e));
     e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     open_static_encoders(e);
+    TRY(open_adapters(e));
     e->answers = answers_new(&answers);
     e->flights = flights_new();
     retriever_on_document_gone(e->retriever, forget_answers, e->answers);
@@ -102,12 +126,14 @@ void engine_close(struct engine *e)
     if (!e)
         return;
     pool_free(e->pool); /* first: what is still queued uses the rest */
+    adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);
     retriever_close(e->retriever);
+    reranker_close(e->reranker);
     embedder_close(e->embedder);
     store_close(e->store);
     folder_lock_release(e->lock);

@@ -96,8 +96,8 @@ struct hnsw_stats {
 
 /* The k nearest that the walk finds, best first, equal scores by slot. With a filter the walk goes
  * through nodes that are not allowed, until ef allowed ones are kept; when they are not to be found
- * near the query, or cost as many codes as a scan of the allowed, it scans those. out [k]; stats may be NULL; returns how many
- * were found. */
+ * near the query, or cost as many codes as a scan of the allowed, it scans those. out [k]; stats
+ * may be NULL; returns how many were found. */
 size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
                    struct hnsw_stats *stats);
 

@@ -193,15 +193,28 @@ void walk_run(struct walk *w, const struct walk_graph *g, const struct codes_que
     }
 }
 
+static void keep_seeds(struct walk *w, size_t ef, const struct walk_filter *f)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (bitmap_get(f->allowed, f->slot_of[w->beam[i].node]))
+            beam_insert(w->kept, &w->n_kept, ef, w->beam[i].score, w->beam[i].node);
+}
+
+/* At the end of the beam: when it is full, what is allowed may begin behind it. */
+static bool kept_are_nearest(const struct walk *w, size_t ef, size_t wide_ef)
+{
+    if (w->n < wide_ef)
+        return true;
+    return w->n_kept == ef && w->kept[ef - 1].score >= w->beam[w->n - 1].score;
+}
+
 bool walk_run_filtered(struct walk *w, const struct walk_graph *g, const struct codes_query *q,
                        size_t ef, const struct walk_filter *f)
 {
     uint32_t fresh[LIST_MAX];
     int32_t scores[LIST_MAX];
 
-    for (size_t i = 0; i < w->n; i++)
-        if (bitmap_get(f->allowed, f->slot_of[w->beam[i].node]))
-            beam_insert(w->kept, &w->n_kept, ef, w->beam[i].score, w->beam[i].node);
+    keep_seeds(w, ef, f);
     for (size_t at = 0; at < w->n;) {
         size_t n, low = at + 1;
 
@@ -225,5 +238,5 @@ bool walk_run_filtered(struct walk *w, const struct walk_graph *g, const struct 
         }
         at = low;
     }
-    return w->n_kept == ef;
+    return kept_are_nearest(w, ef, f->wide_ef);
 }

@@ -57,8 +57,8 @@ void walk_seed(struct walk *w, uint32_t node, int32_t score);
 void walk_run(struct walk *w, const struct walk_graph *g, const struct codes_query *q, size_t ef);
 
 /* The same through all nodes, keeping in `kept` the ef best that are allowed; the beam is wide_ef
- * wide. false: there are fewer, because they are not near the query, or it gave up after max_visited
- * codes. */
+ * wide. false: the allowed ones may lie beyond the beam, far from the query, or it gave up after
+ * max_visited codes. */
 struct walk_filter {
     const uint64_t *allowed;
     const uint32_t *slot_of;

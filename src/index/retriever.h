@@ -39,6 +39,8 @@ enum search_mode {
     SEARCH_SUMMARY, /* documents by their summaries, then hybrid among these (index/summaries.h) */
 };
 enum search_fusion { FUSION_MIX, FUSION_RRF };
+/* LEXICAL is the search's own; a model's comes after fetching (query/question_rerank.h). */
+enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 
 #define SEARCH_K_MAX      1000
 #define SEARCH_WINDOW_MAX 3
@@ -54,6 +56,7 @@ struct search_spec {
     const float *vector; /* [dim], or NULL in keyword and summary mode: by words */
     enum search_mode mode;
     enum search_fusion fusion;
+    enum search_rerank rerank;   /* OFF or LEXICAL */
     const struct filter *filter; /* NULL: everything */
     int k;                       /* 1..SEARCH_K_MAX */
     int ef;                      /* for a graph index; the exact scan has no use for it */
@@ -91,6 +94,7 @@ struct hit {
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
     uint32_t duplicates;  /* near-duplicates that it stands for */
+    float rerank_score;   /* where it is there, it comes before `score`; NAN: not reranked */
 };
 
 struct hits {

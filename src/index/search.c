@@ -287,6 +287,7 @@ static struct hit hit_of(const struct snapshot *snap, const struct fused *f)
                         .score = f->at.score,
                         .vector_score = f->vector_score,
                         .keyword_score = f->keyword_score,
+                        .rerank_score = NAN,
                         .duplicates = f->duplicates};
 }
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
 
@@ -22,7 +23,9 @@ struct run {
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
-    float *vector; /* in ans->mem; NULL: words only */
+    float *vector;           /* in ans->mem; NULL: words only */
+    struct adapter *adapter; /* the collection's, with a reference; NULL: none */
+    float *adapted;          /* what is searched for; `vector` without an adapter */
     struct extract_question question;
     struct digest prompt_hash;
 };
@@ -90,6 +93,19 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
+/* The index is searched with what the adapter makes of the question. Sentences are compared with
+ * the plain vector, which is also what is remembered: the answerer's weights are fitted to the
+ * model's own cosines. */
+static void adapt(struct run *r)
+{
+    r->adapter = adapters_get(r->e->adapters, r->q->tenant, r->q->collection);
+    r->adapted = r->vector;
+    if (!r->vector || !r->adapter)
+        return;
+    r->adapted = arena_alloc(r->ans->mem, dim_of(r) * sizeof *r->adapted);
+    adapter_apply(r->adapter, r->vector, r->adapted);
+}
+
 static int embed(struct run *r)
 {
     int rc = ERR_OK;
@@ -100,6 +116,7 @@ static int embed(struct run *r)
         TRY(question_vector(r->e, r->q, &r->ans->trace, r->ans->mem, &r->vector, &stood_in));
     if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
+    adapt(r);
 out:
     trace_add(&r->ans->trace, STAGE_EMBED, since);
     return rc;
@@ -111,18 +128,46 @@ static enum search_mode mode_of(const struct run *r)
     return r->vector || r->q->mode == SEARCH_SUMMARY ? r->q->mode : SEARCH_KEYWORD;
 }
 
-static int search_and_fetch_once(struct run *r)
+static void rerank(struct run *r)
+{
+    uint64_t since = clock_ns();
+
+    if (r->q->rerank != RERANK_MODEL)
+        return;
+    if (!question_rerank(r->e, r->q, r->ans))
+        r->ans->degraded |= DEGRADED_RERANK;
+    trace_add(&r->ans->trace, STAGE_RERANK, since);
+}
+
+/* The neighbours of what is left. */
+static int widen(struct run *r)
+{
+    int rc = ERR_OK;
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+
+    ans->n_passages = ans->hits.n;
+    if (r->q->window > 0)
+        TRY(snapshot_widen(r->snap, ans->passages, ans->n_passages, r->q->window, ans->mem,
+                           &ans->passages, &ans->n_passages));
+out:
+    trace_add(&ans->trace, STAGE_FETCH, since);
+    return rc;
+}
+
+static int find_passages_once(struct run *r)
 {
     int rc = ERR_OK;
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct search_spec spec = {
         .text = r->q->question,
-        .vector = r->vector,
+        .vector = r->adapted,
         .mode = mode_of(r),
         .fusion = r->q->fusion,
+        .rerank = r->q->rerank == RERANK_LEXICAL ? RERANK_LEXICAL : RERANK_OFF,
         .filter = r->q->filter,
-        .k = r->q->k,
+        .k = question_candidates(r->e, r->q),
         .ef = r->q->ef,
         .recall_target = r->q->recall_target,
         .diversity = r->q->diversity,
@@ -134,21 +179,20 @@ static int search_and_fetch_once(struct run *r)
     TRY(retriever_snapshot(r->e->retriever, r->q->tenant, r->q->collection, &r->snap));
     TRY(snapshot_search(r->snap, &spec, ans->mem, &ans->hits));
     since = trace_add(&ans->trace, STAGE_SEARCH, since);
-    ans->n_passages = ans->hits.n;
     ans->passages = ARENA_ARRAY(ans->mem, struct passage, ans->hits.n);
     rc = snapshot_fetch(r->snap, &ans->hits, ans->mem, ans->passages);
-    if (rc == ERR_OK && r->q->window > 0)
-        rc = snapshot_widen(r->snap, ans->passages, ans->n_passages, r->q->window, ans->mem,
-                            &ans->passages, &ans->n_passages);
     trace_add(&ans->trace, STAGE_FETCH, since);
+    TRY(rc);
+    rerank(r);
+    TRY(widen(r));
 out:
     return rc;
 }
 
-static int search_and_fetch(struct run *r)
+static int find_passages(struct run *r)
 {
     for (int i = 0;; i++) {
-        int rc = search_and_fetch_once(r);
+        int rc = find_passages_once(r);
 
         if (rc != ERR_GONE || i == GONE_RETRIES)
             return rc;
@@ -164,14 +208,18 @@ static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
     const char *answerer = "none", *plan = "";
+    char adapter[DIGEST_HEX] = "none";
 
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
+    if (r->adapter)
+        digest_hex(adapter_fingerprint(r->adapter), adapter);
     if (q->explain)
         plan = reply_explain_text(q, r->ans);
-    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu window %d collapse %d %s %s",
-                        (int)q->mode, (int)q->fusion, q->context_chars, q->window, q->collapse,
-                        answerer, plan);
+    return arena_printf(
+        r->ans->mem, "mode %d fusion %d rerank %s chars %zu window %d collapse %d adapter %s %s %s",
+        (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem), q->context_chars,
+        q->window, q->collapse, adapter, answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -201,8 +249,19 @@ out:
     return rc;
 }
 
+/* The adapter may have changed between the key and the search; the answer belongs to another key
+ * then, which somebody else will ask for. */
+static bool key_is_right(struct run *r)
+{
+    struct digest key = query_key_under(r->e, r->q, r->adapter, r->ans->mem);
+
+    return digest_eq(&key, r->key);
+}
+
 static void remember_question(struct run *r)
 {
+    if (!key_is_right(r))
+        return;
     answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                      &r->prompt_hash);
 }
@@ -247,14 +306,14 @@ static void remember(struct run *r)
 {
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
-    struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->hits.n);
+    struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->n_passages);
 
     if (stores(r->q) && !ans->degraded) {
-        for (size_t i = 0; i < ans->hits.n; i++)
+        for (size_t i = 0; i < ans->n_passages; i++)
             documents[i] = ans->passages[i].document;
         remember_question(r);
         answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
-                    r->q->collection, documents, ans->hits.n);
+                    r->q->collection, documents, ans->n_passages);
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
 }
@@ -281,8 +340,9 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
 
     if (look_up(&r))
         goto out;
+    TRY(question_rerank_check(e, q));
     TRY(embed(&r));
-    TRY(search_and_fetch(&r));
+    TRY(find_passages(&r));
     TRY(build_context(&r));
     if (answered_before(&r))
         goto out;
@@ -294,6 +354,7 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
     remember(&r);
 out:
     count(&r);
+    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
     return rc;
 }
@@ -312,9 +373,11 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     int rc = ERR_OK;
     struct run r = {.e = e, .q = q, .ans = ans};
 
+    TRY(question_rerank_check(e, q));
     TRY(embed(&r));
-    TRY(search_and_fetch(&r));
+    TRY(find_passages(&r));
 out:
+    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
     return rc;
 }

@@ -347,3 +347,78 @@ Test(query, a_deadline_leaves_time_for_words_when_the_embedding_server_is_silent
     world_forget(&reply);
     remote_world_close(&r);
 }
+
+/* Searches for the opposite of what is asked. */
+static struct adapter *opposite(struct world *w)
+{
+    size_t dim = embedder_info(w->engine->embedder)->dim;
+    float *weights = mem_calloc(dim * dim, sizeof *weights);
+    struct adapter_origin origin = {.model = embedder_fingerprint(w->engine->embedder)};
+    struct adapter *a;
+
+    for (size_t i = 0; i < dim; i++)
+        weights[i * dim + i] = -1;
+    a = adapter_new(&origin, weights, dim);
+    mem_free(weights);
+    return a;
+}
+
+static const char capital_by_vectors[] =
+    "{\"question\":\"How much capital must a bank hold?\",\"mode\":\"vector\",\"k\":1}";
+
+Test(query, an_adapter_turns_the_search_and_makes_another_key)
+{
+    struct world w;
+    struct world_reply plain, turned, again;
+    struct adapter *a;
+
+    WORLD_OPEN(&w);
+    world_put(&w, "capital", "A bank must hold capital of 8 percent.", NULL);
+    world_put(&w, "garden", "Roses are cut back in the spring.", NULL);
+    a = opposite(&w);
+    world_ask(&w, capital_by_vectors, &plain);
+    cr_assert_eq(adapters_put(w.engine->adapters, "default", "default", a), ERR_OK);
+    world_ask(&w, capital_by_vectors, &turned);
+    cr_assert_eq(adapters_remove(w.engine->adapters, "default", "default", NULL), ERR_OK);
+    world_ask(&w, capital_by_vectors, &again);
+    cr_expect(str_eq(plain.ans.passages[0].document, STR_LIT("capital")));
+    cr_expect_eq(turned.ans.cache, CACHE_MISS);
+    cr_expect(str_eq(turned.ans.passages[0].document, STR_LIT("garden")));
+    cr_expect_eq(again.ans.cache, CACHE_HIT, "that of the plain model still stands");
+    world_forget(&plain), world_forget(&turned), world_forget(&again);
+    adapter_unref(a);
+    world_close(&w);
+}
+
+Test(query, an_answer_is_not_stored_under_a_key_of_before_the_adapter)
+{
+    struct world w;
+    struct world_reply after;
+    struct arena *mem = arena_new(0);
+    struct answer ans = {.mem = mem};
+    struct query q;
+    struct digest key;
+    struct adapter *a;
+
+    WORLD_OPEN(&w);
+    world_put(&w, "capital", "A bank must hold capital of 8 percent.", NULL);
+    world_put(&w, "garden", "Roses are cut back in the spring.", NULL);
+    a = opposite(&w);
+    query_defaults(&q, w.engine);
+    q.question = STR_LIT("How much capital must a bank hold?");
+    q.mode = SEARCH_VECTOR;
+    q.k = 1;
+    trace_start(&ans.trace);
+    key = query_key(w.engine, &q, mem);
+    cr_assert_eq(adapters_put(w.engine->adapters, "default", "default", a), ERR_OK);
+    cr_assert_eq(query_run_as(w.engine, &q, &key, &ans), ERR_OK, "%s", err_text());
+    cr_assert_eq(adapters_remove(w.engine->adapters, "default", "default", NULL), ERR_OK);
+    world_ask(&w, capital_by_vectors, &after);
+    cr_expect_eq(after.ans.cache, CACHE_MISS);
+    cr_expect(str_eq(after.ans.passages[0].document, STR_LIT("capital")));
+    world_forget(&after);
+    answer_done(&ans);
+    adapter_unref(a);
+    arena_free(mem);
+    world_close(&w);
+}

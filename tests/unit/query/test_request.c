@@ -82,7 +82,9 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"explain\":\"yes\"}", ERR_ARGUMENT, "'explain'");
     expect_refused("{\"question\":\"a\",\"recall_target\":0.4}", ERR_ARGUMENT, "from 0.5 to 1");
     expect_refused("{\"question\":\"a\",\"recall_target\":1.1}", ERR_ARGUMENT, "from 0.5 to 1");
-    expect_refused("{\"question\":\"a\",\"rerank\":\"model\"}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"rerank\":\"lexical\"}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"rerank\":\"twice\"}", ERR_ARGUMENT,
+                   "off, lexical, model");
 }
 
 Test(request, neutral_values_of_later_members_are_accepted)
@@ -180,6 +182,7 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     EXPECT_ANOTHER_KEY(q.mode = SEARCH_KEYWORD);
     EXPECT_ANOTHER_KEY(q.mode = SEARCH_SUMMARY);
     EXPECT_ANOTHER_KEY(q.fusion = FUSION_RRF);
+    EXPECT_ANOTHER_KEY(q.rerank = RERANK_LEXICAL);
     EXPECT_ANOTHER_KEY(q.ef = 7);
     EXPECT_ANOTHER_KEY(q.recall_target = 0.9);
     EXPECT_ANOTHER_KEY(q.diversity = 0.3);

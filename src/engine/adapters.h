@@ -1,0 +1,54 @@
+/* adapters.h - which adapter a collection's questions go through, and where it is kept.
+ *
+ *   model.adapter = "auto"   the collection's own, DIR/adapters/NAME.bin, if it has one
+ *                   "off"    none
+ *                   PATH     that file, for all collections
+ *
+ * A file that does not fit (another model, another collection under the old name, damaged) is a
+ * line in the log and no adapter; of a PATH it is an error, as somebody asked for it by name. All
+ * files are read at opening, so that asking is cheap enough for the event loop.
+ *
+ * An adapter is learnt from what users gave, and cannot be made again from the documents: a copy is
+ * what `ragd tune --out` wrote, or the file itself. A backup of the store has none.
+ *
+ * Threads  locked.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "embed/adapter.h"
+#include "embed/embedder.h"
+#include "store/store.h"
+
+struct adapters;
+
+struct adapters_options {
+    struct store *store;
+    const struct embedder *embedder;
+    const char *data_dir;
+    const char *setting; /* model.adapter */
+};
+
+/* What the options name outlives it. */
+int adapters_open(struct adapters **out, const struct adapters_options *o);
+void adapters_close(struct adapters *s); /* NULL is fine */
+
+/* With a reference (adapter_unref), or NULL. */
+struct adapter *adapters_get(struct adapters *s, const char *tenant, const char *collection);
+
+/* Writes the collection's own file; with "auto" it is in force when this returns. */
+int adapters_put(struct adapters *s, const char *tenant, const char *collection,
+                 struct adapter *adapter);
+
+/* The collection's own file goes; *was_there may be NULL. */
+int adapters_remove(struct adapters *s, const char *tenant, const char *collection,
+                    bool *was_there);
+
+/* Whether a collection's own adapter is used at all. */
+bool adapters_are_auto(const struct adapters *s);
+
+/* Reads a file, whichever collection it was fitted to; ERR_FORMAT also for another model's. */
+int adapter_open_file(struct adapter **out, const char *path, const struct embedder *embedder);
+
+/* The file that a collection's own adapter lies in, whether it is there or not; mem_free it. */
+char *adapter_path(const char *data_dir, const char *tenant, const char *collection);
