@@ -17,7 +17,6 @@
 /* Pairs tokenized and scored together: bounds the memory of their tokens. */
 #define WINDOW_PAIRS 256
 
-#define FRAME_TOKENS       3 /* [CLS], [SEP], [SEP] */
 #define DEFAULT_MAX_TOKENS 512
 #define MEAN_OVER          8 /* batches, in the running mean of what a token takes */
 
@@ -107,7 +106,7 @@ static int choose_limit(struct cross_encoder *c, const struct cross_options *o,
         return FAIL(ERR_LIMIT, "model '%s' takes %zu tokens of a pair, not %zu", o->model_dir, own,
                     o->max_tokens);
     c->max_tokens = o->max_tokens ? o->max_tokens : own;
-    if (c->max_tokens <= FRAME_TOKENS)
+    if (c->max_tokens <= CROSS_FRAME)
         return FAIL(ERR_FORMAT, "model '%s': %zu tokens leave no room for a pair", o->model_dir,
                     c->max_tokens);
     c->batch_tokens = c->max_tokens > BATCH_TOKENS ? c->max_tokens : BATCH_TOKENS;
@@ -186,10 +185,9 @@ struct digest cross_fingerprint(const struct cross_encoder *c)
     return c->fingerprint;
 }
 
-size_t cross_count(const struct cross_encoder *c, struct str question, struct str text)
+size_t cross_count(const struct cross_encoder *c, struct str text)
 {
-    return wordpiece_count(c->model.tokenizer, question) +
-           wordpiece_count(c->model.tokenizer, text) + FRAME_TOKENS;
+    return wordpiece_count(c->model.tokenizer, text);
 }
 
 /* ---- pairs ----
@@ -250,7 +248,7 @@ static void make_pair(void *arg, size_t i)
     s->tokens.n = 0;
     wordpiece_encode_all(c->model.tokenizer, w->texts[i], &s->tokens);
     n_text = s->tokens.n;
-    cut(c->max_tokens - FRAME_TOKENS, &n_question, &n_text);
+    cut(c->max_tokens - CROSS_FRAME, &n_question, &n_text);
     ids[n++] = c->cls;
     n += put(ids + n, w->question.v, n_question);
     ids[n++] = c->sep;
