@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -67,9 +68,6 @@ void sections_begin(struct sections_writer *w, const char *name)
 
     CHECK(!w->open);
     CHECK(strlen(name) <= SECTION_NAME_MAX);
-    CHECK(w->n < SECTIONS_MAX);
-    for (size_t i = 0; i < w->n; i++)
-        DCHECK(strcmp(w->entries[i].name, name) != 0);
     align(w);
     strcpy(e.name, name);
     e.offset = file_put_bytes(w->file);
@@ -114,6 +112,25 @@ static void writer_done(struct sections_writer *w)
     mem_free(w);
 }
 
+void sections_abandon(struct sections_writer *w)
+{
+    file_abandon(w->file);
+    writer_done(w);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static void sort_directory(struct sections_writer *w)
+{
+    if (w->n)
+        qsort(w->entries, w->n, sizeof *w->entries, by_name);
+    for (size_t i = 1; i < w->n; i++)
+        CHECK(by_name(&w->entries[i - 1], &w->entries[i]) != 0);
+}
+
 int sections_commit(struct sections_writer *w)
 {
     struct head h = {.version = VERSION, .n = (uint32_t)w->n};
@@ -121,6 +138,11 @@ int sections_commit(struct sections_writer *w)
     int rc;
 
     CHECK(!w->open);
+    if (w->n > SECTIONS_MAX) {
+        sections_abandon(w);
+        return FAIL(ERR_LIMIT, "a file has at most %u sections", SECTIONS_MAX);
+    }
+    sort_directory(w);
     align(w);
     memcpy(h.magic, magic, sizeof h.magic);
     h.directory = file_put_bytes(w->file);
@@ -133,12 +155,6 @@ int sections_commit(struct sections_writer *w)
     rc = file_commit(w->file);
     writer_done(w);
     return rc;
-}
-
-void sections_abandon(struct sections_writer *w)
-{
-    file_abandon(w->file);
-    writer_done(w);
 }
 
 /* ---- reading ---- */
@@ -218,20 +234,21 @@ void sections_close(struct sections *s)
     mem_free(s);
 }
 
+static int against_name(const void *name, const void *entry)
+{
+    return strcmp(name, ((const struct entry *)entry)->name);
+}
+
 const void *sections_get(const struct sections *s, const char *name, size_t item_bytes,
                          size_t *n_items)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        const struct entry *e = &s->entries[i];
+    const struct entry *e =
+        s->n ? bsearch(name, s->entries, s->n, sizeof *s->entries, against_name) : NULL;
 
-        if (strcmp(e->name, name) != 0)
-            continue;
-        if (e->bytes % item_bytes)
-            return NULL;
-        *n_items = e->bytes / item_bytes;
-        return s->map.p + e->offset;
-    }
-    return NULL;
+    if (!e || e->bytes % item_bytes)
+        return NULL;
+    *n_items = e->bytes / item_bytes;
+    return s->map.p + e->offset;
 }
 
 int sections_verify(const struct sections *s)
@@ -249,4 +266,9 @@ int sections_verify(const struct sections *s)
 size_t sections_bytes(const struct sections *s)
 {
     return s->map.n;
+}
+
+const char *sections_path(const struct sections *s)
+{
+    return s->path;
 }

@@ -10,7 +10,8 @@
  *   40       16     zero
  *   56       8      checksum of the bytes before it
  *   64       ...    sections, each at a multiple of SECTION_ALIGN, zeros between
- *   ...      n*64   directory: name[32] (NUL-padded), offset u64, bytes u64, checksum u64, zero u64
+ *   ...      n*64   directory, sorted by name: name[32] (NUL-padded), offset u64, bytes u64,
+ * checksum u64, zero u64
  *
  * A checksum is XXH3, 64 bits.
  * Numbers are little-endian, as in memory on every processor we run on. Opening reads the head and
@@ -18,7 +19,8 @@
  * before it said yes nothing that was read may be trusted: not even to stay within bounds.
  *
  * Threads  a writer is confined; an open file is immutable.
- * Errors   ERR_IO; ERR_NO_SPACE; ERR_FORMAT names the file and what is wrong with it.
+ * Errors   ERR_IO; ERR_NO_SPACE; ERR_LIMIT for more than SECTIONS_MAX; ERR_FORMAT names the file
+ * and what is wrong with it.
  */
 #pragma once
 #include <stddef.h>
@@ -26,7 +28,7 @@
 
 #define SECTION_ALIGN    64
 #define SECTION_NAME_MAX 31 /* bytes of a name, prefix included */
-#define SECTIONS_MAX     4096
+#define SECTIONS_MAX     (1u << 22)
 
 /* ---- writing ---- */
 
@@ -64,4 +66,5 @@ const void *sections_get(const struct sections *s, const char *name, size_t item
 /* Reads every byte: ERR_FORMAT naming the first section whose checksum differs. */
 int sections_verify(const struct sections *s);
 
-size_t sections_bytes(const struct sections *s); /* of the file */
+size_t sections_bytes(const struct sections *s);     /* of the file */
+const char *sections_path(const struct sections *s); /* as it was opened; borrowed */

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 static void forget_answers(void *arg, const char *tenant, const char *collection,
                            struct str document)
@@ -16,12 +18,12 @@ static void forget_answers(void *arg, const char *tenant, const char *collection
     answers_purge_document(arg, tenant, collection, document);
 }
 
-/* A worker that waits for an embedding server computes nothing, so there are more of them. */
+/* A worker that waits for another server computes nothing, so there are more of them. */
 #define WORKERS_THAT_WAIT 16
 
 static int workers_of(const struct config *c)
 {
-    int usual = embedding_is_remote(c) ? WORKERS_THAT_WAIT : 1;
+    int usual = embedding_is_remote(c) || reranking_is_remote(c) ? WORKERS_THAT_WAIT : 1;
 
     if (c->server.workers)
         return (int)c->server.workers;
@@ -37,9 +39,20 @@ static int open_embedder(struct engine *e)
     return rc;
 }
 
+static int open_reranker(struct engine *e)
+{
+    int rc = reranking_open(&e->reranker, &e->config);
+
+    if (rc == ERR_OK && e->reranker && !reranker_info(e->reranker)->was_reached)
+        log_event(LOG_WARN, "reranking_server_away", LOG_S("reason", err_text()));
+    return rc;
+}
+
 static int open_retriever(struct engine *e)
 {
+    char index_dir[CONFIG_TEXT_MAX + 8];
     struct retriever_options o = {
+        .index_dir = index_dir,
         .store = e->store,
         .pool = e->pool,
         .fingerprint = embedder_fingerprint(e->embedder),
@@ -49,6 +62,7 @@ static int open_retriever(struct engine *e)
         .b = e->config.retrieve.b,
     };
 
+    snprintf(index_dir, sizeof index_dir, "%s/index", e->config.data);
     _Static_assert(sizeof o.words.language == sizeof e->config.retrieve.language, "same bound");
     memcpy(o.words.language, e->config.retrieve.language, sizeof o.words.language);
     return retriever_open_embedded(&e->retriever, &o);
@@ -80,6 +94,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(folder_lock_take(&e->lock, e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
+    TRY(open_reranker(e));
     e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     open_static_encoders(e);
@@ -104,6 +119,7 @@ void engine_close(struct engine *e)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);
     retriever_close(e->retriever);
+    reranker_close(e->reranker);
     embedder_close(e->embedder);
     store_close(e->store);
     folder_lock_release(e->lock);

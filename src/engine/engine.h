@@ -3,7 +3,7 @@
  * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
  * the pool, which goes first because its queued work uses the others.
  *
- *   lock -> store -> embedder -> pool -> retriever -> static encoders -> answers, flights
+ *   lock -> store -> embedder, reranker -> pool -> retriever -> static encoders -> answers, flights
  *
  * Threads  the struct is immutable once open; its parts say for themselves.
  */
@@ -17,6 +17,7 @@
 #include "cache/answers.h"
 #include "cache/flights.h"
 #include "embed/embedder.h"
+#include "embed/reranker.h"
 #include "engine/config.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
@@ -28,7 +29,8 @@ struct engine {
     struct folder_lock *lock;
     struct store *store;
     struct embedder *embedder;
-    struct pool *pool; /* compute workers: embed, search, answer */
+    struct reranker *reranker; /* NULL: none is configured */
+    struct pool *pool;         /* compute workers: embed, search, answer */
     struct retriever *retriever;
     struct static_encoders *static_encoders;
     atomic_uint_fast64_t embed_token_ns; /* what a token of a question takes the encoder; 0: not

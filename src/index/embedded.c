@@ -1,5 +1,5 @@
-/* The retriever over SQLite and our own indexes: opening it from the store, and reading. How it
- * changes is in embedded_write.c. Readers lock for the time of one look-up and one reference.
+/* The retriever over SQLite and our own indexes: the table of collections, opening, reading.
+ * Readers lock for the time of one look-up and one reference.
  */
 #include "index/embedded.h"
 
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/log.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 /* ---- the table of collections ---- */
@@ -63,79 +63,6 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
 
 /* ---- opening ---- */
 
-struct load {
-    struct retriever *r;
-    struct segment_builder *builder;
-    int64_t document; /* the one whose chunks come; 0: none yet */
-    int64_t n_documents;
-    size_t n_missing;
-};
-
-static int load_chunk(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
-                      const float *vector, uint32_t dim)
-{
-    struct load *l = arg;
-
-    if (doc->id != l->document) {
-        segment_add_document(l->builder, doc);
-        l->n_documents++;
-    }
-    l->document = doc->id;
-    if (dim != l->r->context.dim)
-        vector = NULL;
-    l->n_missing += !vector;
-    segment_add_chunk(l->builder, chunk, vector);
-    return ERR_OK;
-}
-
-/* Documents without chunks are not met on the way through the chunks, but they count. */
-static int load_empty_document(void *arg, const struct document_row *doc)
-{
-    struct load *l = arg;
-
-    if (doc->n_chunks == 0)
-        segment_add_document(l->builder, doc);
-    return ERR_OK;
-}
-
-static void warn_missing(const struct collection_row *row, size_t n_missing)
-{
-    log_event(
-        LOG_WARN, "chunks without a vector, or with a damaged one, are found by their words only",
-        LOG_S("tenant", row->tenant), LOG_S("collection", row->name), LOG_I("chunks", n_missing));
-}
-
-static int load_collection(struct retriever *r, struct store_reader *reader,
-                           const struct collection_row *row)
-{
-    struct index_context *context = &r->context;
-    struct load l = {.r = r};
-    struct snapshot *empty, *full;
-    struct segment *segment;
-    struct name name;
-    int rc;
-
-    l.builder =
-        segment_builder_new(context->dim, (size_t)row->n_chunks, context->analyzers, r->pool);
-    rc = store_each_chunk(reader, row->id, &context->fingerprint, load_chunk, &l);
-    if (rc >= 0 && l.n_documents < row->n_documents)
-        rc = store_each_document(reader, row->id, STR_LIT(""), 0, load_empty_document, &l);
-    segment = segment_finish(l.builder);
-    if (rc < 0) {
-        segment_unref(segment);
-        return rc;
-    }
-    if (l.n_missing)
-        warn_missing(row, l.n_missing);
-    empty = snapshot_empty(context, (uint64_t)row->epoch);
-    full = snapshot_next(empty, &(struct change){.epoch = (uint64_t)row->epoch, .added = segment},
-                         NULL);
-    snapshot_unref(empty);
-    CHECK(name_of(&name, row->tenant, row->name));
-    collection_publish(r, &name, full);
-    return ERR_OK;
-}
-
 struct collection_list {
     struct arena *mem;
     struct collection_row *v;
@@ -152,6 +79,21 @@ static int note_collection(void *arg, const struct collection_row *row)
     l->v[l->n].name = arena_strdup(l->mem, row->name);
     l->v[l->n++].settings = NULL; /* not ours to read */
     return ERR_OK;
+}
+
+static int load_collection(struct retriever *r, struct store_reader *reader,
+                           const struct collection_row *row)
+{
+    struct name name;
+    bool from_files = false;
+    uint64_t sealed_epoch = 0;
+    int rc = collection_load(r, reader, row, &from_files, &sealed_epoch);
+
+    if (rc == ERR_OK && from_files && r->sealer) {
+        CHECK(name_of(&name, row->tenant, row->name));
+        sealer_knows(r->sealer, &name, sealed_epoch);
+    }
+    return rc;
 }
 
 /* The list first, then one by one: a walk inside the walk would hold two connections, and wait for
@@ -181,7 +123,10 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     CHECK(o->dim > 0);
     r->context = (struct index_context){
         .store = o->store, .fingerprint = o->fingerprint, .dim = o->dim, .k1 = o->k1, .b = o->b};
+    r->context.writer_merge_max = o->index_dir ? SEAL_CHUNKS : SIZE_MAX;
     r->pool = o->pool;
+    r->words = o->words;
+    r->index_dir = o->index_dir ? mem_strdup(o->index_dir) : NULL;
     r->collections = map_new();
     r->coming = map_new();
     pthread_mutex_init(&r->mu, NULL);
@@ -190,7 +135,13 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_cond_init(&r->published, &monotonic);
     pthread_condattr_destroy(&monotonic);
     TRY(analyzers_new(&r->context.analyzers, &o->words));
+    if (r->index_dir) {
+        TRY(file_make_dirs(r->index_dir));
+        r->sealer = sealer_new(r);
+    }
     TRY(load_collections(r));
+    if (r->sealer)
+        sealer_start(r->sealer);
     *out = r;
     r = NULL; /* handed over */
 out:
@@ -206,12 +157,14 @@ void retriever_close(struct retriever *r)
 
     if (!r)
         return;
+    sealer_free(r->sealer);
     while (map_next(r->collections, &at, &key, &n, &value))
         snapshot_unref((struct snapshot *)(uintptr_t)value);
     map_free(r->collections);
     CHECK(map_count(r->coming) == 0); /* no write is under way */
     map_free(r->coming);
     analyzers_free(r->context.analyzers);
+    mem_free(r->index_dir);
     pthread_mutex_destroy(&r->mu);
     pthread_cond_destroy(&r->published);
     mem_free(r);

@@ -1,7 +1,10 @@
-/* embedded.h - what the two files of the embedded retriever share; nobody outside includes it.
+/* embedded.h - what the files of the embedded retriever share; nobody outside includes it.
  *
  *   embedded.c        the table of collections, opening, reading
+ *   embedded_load.c   a collection from its index files, or from the store
+ *   embedded_step.c   from one state to the next
  *   embedded_write.c  upsert, remove, create, drop
+ *   embedded_seal.c   what is new goes into index files
  */
 #pragma once
 #include <pthread.h>
@@ -10,9 +13,14 @@
 #include "index/retriever.h"
 #include "index/snapshot.h"
 
+struct sealer;
+
 struct retriever {
     struct index_context context;
     struct pool *pool;
+    struct word_settings words;
+    char *index_dir;       /* NULL: nothing on disk */
+    struct sealer *sealer; /* NULL likewise */
 
     pthread_mutex_t mu;       /* guards the fields below */
     pthread_cond_t published; /* told of every new state */
@@ -23,6 +31,10 @@ struct retriever {
 };
 
 #define NAME_BYTES_MAX 64 /* as store.h says */
+
+/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
+ * itself at most: 10 ms of its time. */
+#define SEAL_CHUNKS 4096
 
 /* A collection's key in the tables. */
 struct name {
@@ -38,3 +50,27 @@ struct snapshot *collection_current(struct retriever *r, const struct name *name
 
 /* Makes `next` the current state (NULL: no such collection any more); its reference is taken. */
 void collection_publish(struct retriever *r, const struct name *name, struct snapshot *next);
+
+/* ---- embedded_load.c ---- */
+
+/* Makes the collection's state current. *from_files tells where it came from; then *sealed_epoch is
+ * what the files cover. */
+int collection_load(struct retriever *r, struct store_reader *reader,
+                    const struct collection_row *row, bool *from_files, uint64_t *sealed_epoch);
+
+/* What an index is made with (index/manifest.h). */
+struct digest index_recipe(const struct retriever *r);
+
+/* ---- embedded_seal.c ---- */
+
+/* Starts the thread that seals. A collection that came from its files is told to it before. */
+struct sealer *sealer_new(struct retriever *r);
+void sealer_start(struct sealer *s);
+void sealer_knows(struct sealer *s, const struct name *name, uint64_t epoch);
+
+/* A collection has a new state. All of these take NULL. */
+void sealer_wake(struct sealer *s);
+void sealer_collection_gone(struct sealer *s, int64_t collection);
+
+/* Seals what is not yet in files and ends the thread. The collections are still there. */
+void sealer_free(struct sealer *s);

@@ -1,4 +1,4 @@
-/* How the embedded retriever changes.
+/* How the embedded retriever changes: documents come and go, collections too.
  *
  *   caller                         writer thread (store/store.h)
  *   ------                         -----------------------------
@@ -7,16 +7,8 @@
  *                                  COMMIT
  *   store_write  ----------------> published: swap, tell who cited what is gone
  *   go on        <----------------
- *
- * From COMMIT on a reader no longer finds rows that the current snapshot still shows, so nothing
- * that takes time may stand between it and the swap. A snapshot is therefore built before, upon
- * `coming`: what an earlier writer of the same transaction has built, else the current one. When
- * that earlier one fails after all, `published` sees that its base never came and builds again.
- *
- * The current state changes only in `published`, on the one writer thread and in commit order, so
- * it replays what is in the database and needs no undo.
  */
-#include "index/embedded.h"
+#include "index/embedded_step.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,97 +18,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "index/bitmap.h"
-
-/* ---- from one state to the next ---- */
-
-/* What every job that changes a collection carries. */
-struct step {
-    struct retriever *r;
-    const char *tenant, *collection;
-    struct name name;
-    struct snapshot *base, *next; /* references; NULL: no such collection */
-    bool made;                    /* next is there, and in `coming` */
-};
-
-static struct step step_to(struct retriever *r, const char *tenant, const char *collection)
-{
-    return (struct step){.r = r, .tenant = tenant, .collection = collection};
-}
-
-/* The state this one follows, with a reference: one that is to be committed with it, else the
- * current one. */
-static struct snapshot *newest(struct step *t)
-{
-    uint64_t value;
-    bool coming;
-
-    pthread_mutex_lock(&t->r->mu);
-    coming = map_get(t->r->coming, t->name.bytes, t->name.n, &value);
-    if (coming && value)
-        snapshot_ref((struct snapshot *)(uintptr_t)value);
-    pthread_mutex_unlock(&t->r->mu);
-    return coming ? (struct snapshot *)(uintptr_t)value : collection_current(t->r, &t->name);
-}
-
-static struct snapshot *follow(const struct step *t, const struct snapshot *base,
-                               const struct change *c, bool *was_there)
-{
-    struct snapshot *empty = snapshot_empty(&t->r->context, 0), *next;
-
-    if (c->added)
-        segment_ref(c->added); /* taken, and needed again should the base not come */
-    next = snapshot_next(base ? base : empty, c, was_there);
-    snapshot_unref(empty);
-    return next;
-}
-
-/* In the transaction, its names checked by the store. `c` NULL: the collection goes. */
-static void step_make(struct step *t, const struct change *c, bool *was_there)
-{
-    CHECK(name_of(&t->name, t->tenant, t->collection));
-    t->base = newest(t);
-    t->next = c ? follow(t, t->base, c, was_there) : NULL;
-    t->made = true;
-    pthread_mutex_lock(&t->r->mu);
-    map_put(t->r->coming, t->name.bytes, t->name.n, (uint64_t)(uintptr_t)t->next);
-    pthread_mutex_unlock(&t->r->mu);
-}
-
-static void step_forget(struct step *t)
-{
-    uint64_t value;
-
-    pthread_mutex_lock(&t->r->mu);
-    if (map_get(t->r->coming, t->name.bytes, t->name.n, &value) &&
-        value == (uint64_t)(uintptr_t)t->next)
-        map_remove(t->r->coming, t->name.bytes, t->name.n);
-    pthread_mutex_unlock(&t->r->mu);
-}
-
-/* After the commit. */
-static void step_publish(struct step *t, const struct change *c, bool *was_there)
-{
-    struct snapshot *now = collection_current(t->r, &t->name);
-
-    if (!c)
-        collection_publish(t->r, &t->name, NULL);
-    else if (now == t->base)
-        collection_publish(t->r, &t->name, snapshot_ref(t->next));
-    else
-        collection_publish(t->r, &t->name, follow(t, now, c, was_there));
-    snapshot_unref(now);
-    step_forget(t);
-}
-
-/* Whatever became of it, on the caller's thread: what was replaced may be freed here. */
-static void step_done(struct step *t)
-{
-    if (!t->made)
-        return;
-    step_forget(t);
-    snapshot_unref(t->base);
-    snapshot_unref(t->next);
-}
 
 /* ---- who must know ---- */
 
@@ -299,7 +200,7 @@ static int upsert_in_tx(struct store_tx *tx, void *arg)
     if (n_put || made) {
         TRY(store_tx_bump_epoch(tx, collection, &epoch));
         describe_change(j, epoch);
-        step_make(&j->step, &j->change, j->was_there);
+        TRY(step_make(&j->step, &j->change, j->was_there));
     }
 out:
     return rc;
@@ -388,7 +289,7 @@ static int remove_in_tx(struct store_tx *tx, void *arg)
     if (j->n_removed) {
         TRY(store_tx_bump_epoch(tx, row.id, &epoch));
         j->change = (struct change){.epoch = (uint64_t)epoch, .keys = j->keys, .n_keys = j->n};
-        step_make(&j->step, &j->change, j->was_there);
+        TRY(step_make(&j->step, &j->change, j->was_there));
     }
 out:
     arena_free(mem);
@@ -435,7 +336,7 @@ static int create_in_tx(struct store_tx *tx, void *arg)
     if (!made)
         return FAIL(ERR_EXISTS, "collection '%s' exists", t->collection);
     TRY(store_tx_bump_epoch(tx, id, &epoch));
-    step_make(t, &(struct change){.epoch = (uint64_t)epoch}, NULL);
+    TRY(step_make(t, &(struct change){.epoch = (uint64_t)epoch}, NULL));
 out:
     return rc;
 }
@@ -465,7 +366,8 @@ static int drop_in_tx(struct store_tx *tx, void *arg)
 
     TRY(store_find_collection(store_tx_reader(tx), t->tenant, t->collection, mem, &row));
     TRY(store_tx_drop_collection(tx, row.id));
-    step_make(t, NULL, NULL);
+    t->collection_id = row.id;
+    TRY(step_make(t, NULL, NULL));
 out:
     arena_free(mem);
     return rc;
@@ -478,6 +380,7 @@ static void drop_published(void *arg)
     struct snapshot *old = collection_current(t->r, &t->name);
 
     step_publish(t, NULL, NULL);
+    sealer_collection_gone(t->r->sealer, t->collection_id);
     for (size_t i = 0; old && i < old->n_views; i++) {
         const struct view *v = &old->views[i];
 

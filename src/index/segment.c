@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/sections.h"
 #include "index/bitmap.h"
 
 uint64_t document_version(const struct document_row *doc)
@@ -23,18 +24,25 @@ struct segment *segment_ref(struct segment *s)
     return s;
 }
 
-static void segment_free(struct segment *s)
+static void free_arrays(struct segment *s)
 {
     mem_free(s->vectors);
     mem_free(s->no_vector);
     mem_free(s->chunk_id);
     mem_free(s->document);
-    dict_free(s->keys);
     mem_free(s->first_chunk);
     mem_free(s->document_id);
     mem_free(s->version);
+}
+
+static void segment_free(struct segment *s)
+{
+    if (!s->file)
+        free_arrays(s);
+    dict_free(s->keys);
     bm25_free(s->words);
     columns_free(s->columns);
+    sections_close(s->file); /* last: what was mapped is in it */
     mem_free(s);
 }
 
@@ -46,6 +54,8 @@ void segment_unref(struct segment *s)
 
 size_t segment_bytes(const struct segment *s)
 {
+    if (s->file)
+        return sizeof *s + sections_bytes(s->file);
     return sizeof *s +
            s->n_chunks * (s->dim * sizeof *s->vectors + sizeof *s->chunk_id + sizeof *s->document) +
            (s->no_vector ? bitmap_words(s->n_chunks) * 8 : 0) + dict_bytes(s->keys) +

@@ -23,9 +23,13 @@
 #include "store/store.h"
 #include "text/analyzers.h"
 
+struct sections;
+
 struct segment {
     atomic_int refs;
+    atomic_bool sealing; /* being merged into a file: no one else's to merge */
     size_t n_chunks, n_documents, dim;
+    struct sections *file; /* where the arrays are; NULL: on the heap */
 
     float *vectors;      /* [n_chunks, dim], 64-byte aligned; zero where missing */
     uint64_t *no_vector; /* bitmap of the chunks without one; NULL: all have theirs */

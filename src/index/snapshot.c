@@ -151,17 +151,24 @@ static void add_view(struct snapshot *s, struct segment *added, const uint64_t *
 /* ---- merging ---- */
 
 /* A merge copies what lives, so this is what it costs. */
-static size_t living(const struct view *v)
+size_t view_living(const struct view *v)
 {
     size_t n = v->segment->n_chunks + v->segment->n_documents;
 
     return v->dead ? n - v->dead->n_chunks - v->dead->n_documents : n;
 }
 
-/* Half dead: rewritten even when nothing is added, so that memory follows what is there. */
-static bool is_wasteful(const struct view *v)
+bool view_is_wasteful(const struct view *v)
 {
-    return v->dead && (v->dead->n_chunks + v->dead->n_documents) >= living(v);
+    return v->dead && (v->dead->n_chunks + v->dead->n_documents) >= view_living(v);
+}
+
+/* What is in a file, or on its way there, is not the writer's to merge, nor what would hold it up.
+ */
+static bool is_writers(const struct snapshot *s, const struct view *v)
+{
+    return !v->segment->file && !atomic_load(&v->segment->sealing) &&
+           view_living(v) <= s->context->writer_merge_max;
 }
 
 /* Makes one view of the views from..to-1, or none when nothing of them lives. */
@@ -174,7 +181,7 @@ static void merge_views(struct snapshot *s, size_t from, size_t to)
     for (size_t i = from; i < to; i++) {
         const struct dead *d = s->views[i].dead;
 
-        n_living += living(&s->views[i]);
+        n_living += view_living(&s->views[i]);
         parts[i - from] = (struct segment_part){s->views[i].segment, d ? d->chunks : NULL,
                                                 d ? d->documents : NULL};
     }
@@ -196,8 +203,10 @@ static void merge_tail(struct snapshot *s)
 {
     size_t from = s->n_views, size = 0;
 
-    while (from > 0 && (from == s->n_views || living(&s->views[from - 1]) <= 2 * size))
-        size += living(&s->views[--from]);
+    while (from > 0 && is_writers(s, &s->views[from - 1]) &&
+           size + view_living(&s->views[from - 1]) <= s->context->writer_merge_max &&
+           (from == s->n_views || view_living(&s->views[from - 1]) <= 2 * size))
+        size += view_living(&s->views[--from]);
     if (s->n_views - from > 1)
         merge_views(s, from, s->n_views);
 }
@@ -205,7 +214,7 @@ static void merge_tail(struct snapshot *s)
 static void tidy(struct snapshot *s)
 {
     for (size_t i = s->n_views; i-- > 0;)
-        if (is_wasteful(&s->views[i]))
+        if (is_writers(s, &s->views[i]) && view_is_wasteful(&s->views[i]))
             merge_views(s, i, i + 1);
     merge_tail(s);
 }
@@ -241,6 +250,83 @@ struct snapshot *snapshot_next(const struct snapshot *old, const struct change *
     tidy(s);
     count(s);
     mem_free(fresh);
+    return s;
+}
+
+/* ---- sealing ---- */
+
+/* Where the views base[from..] stand in `now`, or now->n_views when they are not all there. */
+static size_t find_views(const struct snapshot *now, const struct snapshot *base, size_t from)
+{
+    size_t n = base->n_views - from, at = 0;
+
+    while (at < now->n_views && now->views[at].segment != base->views[from].segment)
+        at++;
+    if (at + n > now->n_views)
+        return now->n_views;
+    for (size_t i = 0; i < n; i++)
+        if (now->views[at + i].segment != base->views[from + i].segment)
+            return now->n_views;
+    return at;
+}
+
+/* Marks dead in `sealed` what died in a view since the merge began. */
+static void carry_dead(struct view *sealed, const struct view *now, const struct view *base)
+{
+    const struct segment *s = now->segment;
+    uint32_t place;
+
+    if (now->dead == base->dead)
+        return;
+    for (uint32_t d = 0; d < s->n_documents; d++) {
+        if (!bitmap_get(now->dead->documents, d) ||
+            (base->dead && bitmap_get(base->dead->documents, d)))
+            continue;
+        CHECK(dict_find(sealed->segment->keys, dict_at(s->keys, d), &place));
+        if (!sealed->dead)
+            sealed->dead = dead_copy(sealed->segment, NULL);
+        bury(sealed->segment, sealed->dead, place);
+    }
+}
+
+static void add_shared(struct snapshot *s, const struct view *v)
+{
+    s->views[s->n_views++] = (struct view){segment_ref(v->segment), dead_ref(v->dead)};
+}
+
+struct snapshot *snapshot_sealed(const struct snapshot *now, const struct snapshot *base,
+                                 size_t from, struct segment *sealed)
+{
+    size_t at = find_views(now, base, from), n = base->n_views - from;
+    struct snapshot *s;
+
+    CHECK(n > 0);
+    if (at == now->n_views)
+        return NULL;
+    s = new_snapshot(now->context, now->epoch, now->n_views);
+    for (size_t i = 0; i < at; i++)
+        add_shared(s, &now->views[i]);
+    if (sealed) {
+        struct view v = {segment_ref(sealed), NULL};
+
+        for (size_t i = 0; i < n; i++)
+            carry_dead(&v, &now->views[at + i], &base->views[from + i]);
+        s->views[s->n_views++] = v;
+    }
+    for (size_t i = at + n; i < now->n_views; i++)
+        add_shared(s, &now->views[i]);
+    count(s);
+    return s;
+}
+
+struct snapshot *snapshot_of_views(const struct index_context *context, uint64_t epoch,
+                                   const struct saved_view *views, size_t n)
+{
+    struct snapshot *s = new_snapshot(context, epoch, n);
+
+    for (size_t i = 0; i < n; i++)
+        add_view(s, segment_ref(views[i].segment), views[i].dead_documents);
+    count(s);
     return s;
 }
 

@@ -9,12 +9,14 @@
  * the views it touches. So the number of chunks, in how many of them a word stands, and the
  * average length are exact at any time, and a score is what the plain formula over the living
  * chunks says. Small neighbours are merged as in a log-structured tree: each document is copied
- * O(log n) times in its life, and there are O(log n) views. The largest merge of 20,000 chunks of
- * 384 dimensions takes 75 ms of its writer; while 20,000 come by 256, 5 ms each on average.
+ * O(log n) times in its life, and there are O(log n) views. The writer merges what is small
+ * (writer_merge_max); the rest is merged beside it, into files (index/sealer.h), and
+ * snapshot_sealed puts the result in the place of the views it was made from.
  *
  * What is dead can be found no more, but the numbers made from it (vectors, words) stay in memory
- * until a merge leaves them out, a view that is half dead at the latest: states that others still
- * read are never written to. The file is another matter, there deleted bytes are overwritten.
+ * and in the index file until a merge leaves them out, a view that is half dead at the latest:
+ * states that others still read are never written to. The database is another matter, there
+ * deleted bytes are overwritten.
  *
  * Threads  immutable and counted; snapshot_next is called by one writer at a time.
  */
@@ -47,6 +49,7 @@ struct index_context {
     struct digest fingerprint;
     size_t dim;
     double k1, b;
+    size_t writer_merge_max; /* chunks and documents; SIZE_MAX where nobody seals */
 };
 
 struct snapshot {
@@ -70,8 +73,38 @@ struct change {
     size_t n_keys;
     struct segment *added;
     const uint64_t *refused;
+    const struct seal *seal; /* instead of all that: not for snapshot_next */
 };
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
+
+/* ---- sealing (index/sealer.h) ---- */
+
+/* Chunks and documents that a merge would copy. */
+size_t view_living(const struct view *v);
+
+/* Half dead: to be rewritten even when nothing is added, so that memory follows what is there. */
+bool view_is_wasteful(const struct view *v);
+
+/* What is put in the place of views: the arguments of snapshot_sealed. */
+struct seal {
+    const struct snapshot *base;
+    size_t from;
+    struct segment *sealed;
+};
+
+/* The state `now`, with `sealed` (NULL: nothing lived) in the place of the views from.. of the
+ * older state `base`, and dead in it what died since then. NULL when those views are not all there
+ * any more. The epoch is the same: nobody finds anything else than before. */
+struct snapshot *snapshot_sealed(const struct snapshot *now, const struct snapshot *base,
+                                 size_t from, struct segment *sealed);
+
+/* A state of segments that came from files. */
+struct saved_view {
+    struct segment *segment;        /* borrowed */
+    const uint64_t *dead_documents; /* bitmap; NULL: none */
+};
+struct snapshot *snapshot_of_views(const struct index_context *context, uint64_t epoch,
+                                   const struct saved_view *views, size_t n);
 
 /* In how many living chunks a word stands. */
 uint64_t snapshot_df(const struct snapshot *s, struct str word);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
 
@@ -115,8 +116,9 @@ static int search_and_fetch_once(struct run *r)
         .vector = r->vector,
         .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
         .fusion = r->q->fusion,
+        .rerank = r->q->rerank == RERANK_LEXICAL ? RERANK_LEXICAL : RERANK_OFF,
         .filter = r->q->filter,
-        .k = r->q->k,
+        .k = question_candidates(r->e, r->q),
         .ef = r->q->ef,
     };
 
@@ -146,6 +148,17 @@ static int search_and_fetch(struct run *r)
     }
 }
 
+static void rerank(struct run *r)
+{
+    uint64_t since = clock_ns();
+
+    if (r->q->rerank != RERANK_MODEL)
+        return;
+    if (!question_rerank(r->e, r->q, r->ans))
+        r->ans->degraded |= DEGRADED_RERANK;
+    trace_add(&r->ans->trace, STAGE_RERANK, since);
+}
+
 /* Everything beside question and context that the answer is a function of. */
 static const char *settings_of(struct run *r)
 {
@@ -154,7 +167,8 @@ static const char *settings_of(struct run *r)
 
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
-    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu %s", (int)q->mode, (int)q->fusion,
+    return arena_printf(r->ans->mem, "mode %d fusion %d rerank %s chars %zu %s", (int)q->mode,
+                        (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
                         q->context_chars, answerer);
 }
 
@@ -264,8 +278,10 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
 
     if (look_up(&r))
         goto out;
+    TRY(question_rerank_check(e, q));
     TRY(embed(&r));
     TRY(search_and_fetch(&r));
+    rerank(&r);
     TRY(build_context(&r));
     if (answered_before(&r))
         goto out;
@@ -295,8 +311,10 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     int rc = ERR_OK;
     struct run r = {.e = e, .q = q, .ans = ans};
 
+    TRY(question_rerank_check(e, q));
     TRY(embed(&r));
     TRY(search_and_fetch(&r));
+    rerank(&r);
 out:
     snapshot_unref(r.snap);
     return rc;

@@ -44,6 +44,7 @@ struct query {
     int k;
     enum search_mode mode;
     enum search_fusion fusion;
+    enum search_rerank rerank;
     int ef;
     const struct filter *filter;
     size_t context_chars;
@@ -67,6 +68,7 @@ const char *cache_status_name(enum cache_status s);
 enum degraded {
     DEGRADED_EMBED = 1,    /* the vector is not the encoder's, or found by words alone */
     DEGRADED_GENERATE = 2, /* passages without an answer */
+    DEGRADED_RERANK = 4,   /* not all candidates were read again */
 };
 
 /* What came out. `shared` holds the part of the reply's JSON that is the same for everybody who
@@ -95,7 +97,8 @@ int query_prepare(struct query *q, struct arena *mem);
  * available in this version". `search_only`: the request of /search. */
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
-/* The question key: every field above that changes the answer, and the embedding's fingerprint. */
+/* The question key: every field above that changes the answer, and the fingerprints of the models.
+ */
 struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
@@ -108,7 +111,8 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
 
 /* The whole path. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only the
  * cache may answer and it cannot. A hybrid question whose embedding fails is answered by its words;
- * one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. */
+ * one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. ERR_ARGUMENT when
+ * a model is to rerank and none is configured; one that fails or has no time degrades. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
 /* The same for who has made the key already. */

@@ -2,6 +2,7 @@
 #include "base/jsonw.h"
 #include "engine/engine.h"
 #include "server/embed_request.h"
+#include "server/rerank_request.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -33,23 +34,30 @@ void handle_models_list(struct request *r)
     jsonw_key(&w, "object"), jsonw_cstr(&w, "list");
     jsonw_key(&w, "data"), jsonw_open(&w, '[');
     write_model(&w, e, embedder_info(e->embedder)->name);
+    if (e->reranker)
+        write_model(&w, e, reranker_info(e->reranker)->name);
     write_model(&w, e, EXTRACTIVE_MODEL);
     jsonw_close(&w, ']');
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }
 
-/* The other name of the embedding model is known too, though not listed twice. */
+/* The other names of the models are known too, though not listed twice. */
 void handle_model_get(struct request *r)
 {
     const struct engine *e = engine_of(r);
-    const char *known[] = {embedder_info(e->embedder)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    const char *known[5] = {embedder_info(e->embedder)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    size_t n = 3;
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
     struct str id = r->tail;
     char detail[256];
 
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (e->reranker) {
+        known[n++] = reranker_info(e->reranker)->name;
+        known[n++] = RERANK_MODEL_ALIAS;
+    }
+    for (size_t i = 0; i < n; i++)
         if (str_eq(id, str_of(known[i]))) {
             write_model(&w, e, known[i]);
             reply_json(r, 200, &body);

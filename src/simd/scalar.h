@@ -14,6 +14,16 @@ void dot_rows_scalar(const float *query, const float *rows, size_t n_rows, size_
 void dot_rows_i8_scalar(const float *query, const int8_t *rows, size_t n_rows, size_t dim,
                         float scale, float *out);
 
+/* code_rows.c */
+float largest_scalar(const float *x, size_t n);
+void to_codes_scalar(const float *x, size_t n, float scale, float most, uint8_t *out);
+void codes_rows_scalar(const int8_t *query, int32_t bias, const uint8_t *codes, size_t n_bytes,
+                       size_t n, int32_t *out);
+void codes_gather_scalar(const int8_t *query, int32_t bias, const uint8_t *codes, size_t stride,
+                         size_t n_bytes, const uint32_t *at, size_t n, int32_t *out);
+void dot_gather_scalar(const float *query, const float *rows, const uint32_t *at, size_t n,
+                       size_t dim, float *out);
+
 /* product.c */
 void prepare_scalar(const float *x, size_t first, size_t m, const struct rows *out);
 void product_scalar(const struct rows *x, size_t m, const struct matrix *w, size_t first,

@@ -1,11 +1,11 @@
 /* simd.h - one table of kernels, filled at start for this processor.
  *
- * The plain C versions (dot.c, product.c, rows.c, sums.c, attention.c) are the reference for ever.
- * The faster ones are written once, over the small vector vocabulary of vec.h and vec_small.h, in
- * vec_dot.h, vec_product.h, vec_rows.h, vec_sums.h and vec_attention.h; the files kernels_*.c build
- * them, one a level, and are the only ones with those instructions. Kernels take pointers and
- * sizes; what has a shape of its own, packed weights and prepared rows, comes as the structs of
- * matrix.h.
+ * The plain C versions (dot.c, code_rows.c, product.c, rows.c, sums.c, attention.c) are the
+ * reference for ever. The faster ones are written once, over the small vector vocabulary of vec.h
+ * and vec_small.h, in vec_dot.h, vec_codes.h, vec_product.h, vec_rows.h, vec_sums.h and
+ * vec_attention.h; the files kernels_*.c build them, one a level, and are the only ones with those
+ * instructions. Kernels take pointers and sizes; what has a shape of its own, packed weights and
+ * prepared rows, comes as the structs of matrix.h.
  *
  * Levels agree to rounding: each sums in its own order. Within a level a row's result does not
  * depend on the rows beside it, bit for bit: a text has one vector, whatever batch it came in.
@@ -49,6 +49,27 @@ struct simd {
     /* out[i] = scale * dot(query, rows + i*dim), rows of signed bytes (sentence vectors). */
     void (*dot_rows_i8)(const float *query, const int8_t *rows, size_t n_rows, size_t dim,
                         float scale, float *out);
+
+    /* out[i] = dot(query, rows + at[i]*dim), bit for bit as dot_rows has it. */
+    void (*dot_gather)(const float *query, const float *rows, const uint32_t *at, size_t n,
+                       size_t dim, float *out);
+
+    /* the largest |x[i]|, 0 of none */
+    float (*largest)(const float *x, size_t n);
+
+    /* out[i] = x[i]*scale + 128, held within 128-most..128+most and rounded to nearest even; the
+     * same at every level. most is whole, at most 127. */
+    void (*to_codes)(const float *x, size_t n, float scale, float most, uint8_t *out);
+
+    /* Byte codes against a query, the same integers at every level:
+     *   out[i] = the sum of (row i's codes - 128) * query
+     * n_bytes is a multiple of 64, the query within -64..64, bias 128 times its sum.
+     *   codes_rows     rows one after the other
+     *   codes_gather   row i at codes + at[i]*stride, asked for ahead of the read */
+    void (*codes_rows)(const int8_t *query, int32_t bias, const uint8_t *codes, size_t n_bytes,
+                       size_t n, int32_t *out);
+    void (*codes_gather)(const int8_t *query, int32_t bias, const uint8_t *codes, size_t stride,
+                         size_t n_bytes, const uint32_t *at, size_t n, int32_t *out);
 
     /* sum[i] += x[i] */
     void (*add)(float *sum, const float *x, size_t n);

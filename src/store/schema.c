@@ -87,8 +87,23 @@ static const char version_1[] =
     "  vectors BLOB NOT NULL);"
     "INSERT INTO meta VALUES ('epoch_floor', 0);";
 
+/* What an index that is a file needs to catch up: which file stands for a collection and up to
+ * which epoch, and since then the last change of each document, gone ones too. The file's name is
+ * in here so that a database from a backup never meets files that are ahead of it. */
+static const char version_2[] =
+    "CREATE TABLE indexes ("
+    "  collection INTEGER PRIMARY KEY REFERENCES collections ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  epoch INTEGER NOT NULL);"
+    "CREATE TABLE changes ("
+    "  collection INTEGER NOT NULL REFERENCES collections ON DELETE CASCADE,"
+    "  key TEXT NOT NULL,"
+    "  epoch INTEGER NOT NULL,"
+    "  PRIMARY KEY (collection, key)) WITHOUT ROWID;"
+    "CREATE INDEX changes_by_epoch ON changes (collection, epoch);";
+
 /* migrations[i] turns version i into i + 1. */
-static const char *const migrations[] = {version_1};
+static const char *const migrations[] = {version_1, version_2};
 
 _Static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
                "one migration per version");

@@ -11,8 +11,8 @@
  * that order. Rows carry checksums: a damaged one is an error that names the document, never a
  * wrong text. A damaged vector counts as missing: it can be made again from its text.
  *
- * Indexes are rebuilt from here at start, so there is no change log yet; it comes with the first
- * index file that can catch up, as a schema version of its own.
+ * A change log says which documents came, changed or went since the index files were written; it
+ * is written in the same transaction as the change, and forgotten when newer files stand.
  *
  * Threads  store_write and the reader functions: locked. A struct store_tx only inside fn.
  * Errors   ERR_DATABASE, ERR_NO_SPACE (disk full: reads go on), ERR_NOT_FOUND, ERR_EXISTS.
@@ -30,7 +30,7 @@ struct store;
 struct store_tx;     /* the writer's transaction */
 struct store_reader; /* a read-only connection, one thread at a time */
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 /* Beyond these ERR_LIMIT, which names the limit. */
 #define STORE_KEY_MAX       4096         /* bytes of a key, root or uri */
@@ -124,6 +124,10 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document);
 int store_tx_put_vectors(struct store_tx *tx, const struct digest *fingerprint,
                          const struct vector_row *rows, size_t n);
 
+/* Index files with this name hold all that the collection was at `epoch`; older changes are
+ * forgotten. */
+int store_tx_index_is(struct store_tx *tx, int64_t collection, struct str name, int64_t epoch);
+
 /* A reader that sees this transaction's own writes. Valid inside fn. */
 struct store_reader *store_tx_reader(struct store_tx *tx);
 
@@ -164,6 +168,20 @@ typedef int (*chunk_fn)(void *arg, const struct document_row *doc, const struct 
                         const float *vector, uint32_t dim);
 int store_each_chunk(struct store_reader *r, int64_t collection, const struct digest *fingerprint,
                      chunk_fn fn, void *arg);
+
+/* The same for one document. */
+int store_each_chunk_of(struct store_reader *r, const struct document_row *doc,
+                        const struct digest *fingerprint, chunk_fn fn, void *arg);
+
+/* The index files that stand for a collection, as store_tx_index_is said; ERR_NOT_FOUND: none. */
+int store_find_index(struct store_reader *r, int64_t collection, struct arena *mem,
+                     struct str *name, int64_t *epoch);
+
+/* The keys of the documents that came, changed or went after `epoch`, which is not before the
+ * collection's index files. */
+typedef int (*change_fn)(void *arg, struct str key);
+int store_each_change(struct store_reader *r, int64_t collection, int64_t epoch, change_fn fn,
+                      void *arg);
 
 /* Chunks of the documents that were written after a time (milliseconds, wall clock). */
 int store_count_chunks_since(struct store_reader *r, int64_t collection, int64_t since_ms,

@@ -522,6 +522,21 @@ out:
     return rc;
 }
 
+int store_each_chunk_of(struct store_reader *r, const struct document_row *doc,
+                        const struct digest *fingerprint, chunk_fn fn, void *arg)
+{
+    int rc = ERR_OK;
+    struct walk w = {.r = r, .fn = fn, .arg = arg};
+
+    TRY(store_read_enter(r));
+    rc = find_model(r, fingerprint, &w.model);
+    if (rc == ERR_OK)
+        rc = walk_document(&w, doc);
+    store_read_leave(r);
+out:
+    return rc;
+}
+
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out)
 {

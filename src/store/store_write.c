@@ -385,6 +385,7 @@ static int put_document(struct store_tx *tx, int64_t collection, struct document
     TRY(put_text(tx, doc->id, doc->text));
     for (size_t i = 0; i < n_chunks; i++)
         TRY(put_chunk(tx, doc, &chunks[i]));
+    TRY(store_tx_note_change(tx, collection, doc->key));
 out:
     return rc;
 }
@@ -418,9 +419,12 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document)
     int rc = ERR_OK;
     sqlite3_stmt *st = NULL;
     int64_t collection, n_chunks;
+    struct arena *mem = arena_new(0);
+    struct str key;
 
     TRY(loosen_document(tx, document));
-    TRY(db_stmt(tx->db, "DELETE FROM documents WHERE id = ?1 RETURNING collection, n_chunks", &st));
+    TRY(db_stmt(tx->db, "DELETE FROM documents WHERE id = ?1 RETURNING collection, n_chunks, key",
+                &st));
     db_bind_int(st, 1, document);
     TRY(rc = db_step(tx->db, st));
     if (rc == 0) {
@@ -429,10 +433,13 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document)
     }
     collection = sqlite3_column_int64(st, 0);
     n_chunks = sqlite3_column_int64(st, 1);
+    key = db_str(st, 2, mem);
     TRY(rc = db_step(tx->db, st));
     TRY(add_counts(tx, collection, -1, -n_chunks));
+    TRY(store_tx_note_change(tx, collection, key));
 out:
     db_reset(st);
+    arena_free(mem);
     return rc;
 }
 

@@ -17,17 +17,39 @@ static struct store *store;
 static struct pool *pool;
 static struct retriever *r;
 
-static inline void open_retriever(void)
+/* index_dir NULL: without index files. */
+static inline void open_with(const char *index_dir, const char *language)
 {
     struct retriever_options o = {.store = store,
                                   .pool = pool,
                                   .fingerprint = digest_of("model", 5),
                                   .dim = DIM,
-                                  .words = {"english", true},
                                   .k1 = 1.2,
-                                  .b = 0.75};
+                                  .b = 0.75,
+                                  .index_dir = index_dir};
 
+    o.words.drop_stop_words = true;
+    snprintf(o.words.language, sizeof o.words.language, "%s", language);
     cr_assert_eq(retriever_open_embedded(&r, &o), ERR_OK, "%s", err_text());
+}
+
+static inline void open_retriever(void)
+{
+    open_with(NULL, "english");
+}
+
+static inline const char *index_dir(void)
+{
+    static char path[96];
+
+    snprintf(path, sizeof path, "%s/index", dir);
+    return path;
+}
+
+/* With index files: closing writes them. */
+static inline void open_sealing(void)
+{
+    open_with(index_dir(), "english");
 }
 
 static inline void setup(void)

@@ -5,6 +5,7 @@
  * state that was acknowledged last, or in that of the one change its thread had not heard of yet.
  *
  * RAGD_CRASH_CYCLES and RAGD_CRASH_SEED change how often and which. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -118,9 +119,11 @@ static void child(struct fixture *f, int pipe, unsigned seed, unsigned first_ver
     _exit(6);
 }
 
-/* Lets a child work for a random while, kills it, and follows its notes. */
+/* Lets a child work for a random while, kills it, and follows its notes. The while begins with the
+ * child's first note, but for one cycle in four, which may end it before it is open: on a busy
+ * machine it would seldom come further. */
 static unsigned run_and_kill(struct fixture *f, struct state states[N_THREADS][N_KEYS],
-                             unsigned *seed, unsigned first_version)
+                             unsigned *seed, unsigned first_version, unsigned *n_done)
 {
     int fds[2], status;
     struct note n;
@@ -136,6 +139,8 @@ static unsigned run_and_kill(struct fixture *f, struct state states[N_THREADS][N
     }
     close(fds[1]);
     wait_us = 2000 + (unsigned)rand_r(seed) % 60000;
+    if (rand_r(seed) % 4)
+        poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, -1);
     nanosleep(&(struct timespec){.tv_nsec = wait_us * 1000L}, NULL);
     kill(pid, SIGKILL);
     while (read(fds[0], &n, sizeof n) == sizeof n) {
@@ -153,6 +158,7 @@ static unsigned run_and_kill(struct fixture *f, struct state states[N_THREADS][N
     waitpid(pid, &status, 0);
     cr_expect(WIFSIGNALED(status), "the child gave up by itself with %d", WEXITSTATUS(status));
     cr_log_info("%u acknowledged in %u us", n_acknowledged, wait_us);
+    *n_done += n_acknowledged;
     return last + 1;
 }
 
@@ -212,12 +218,12 @@ Test(crash, what_was_acknowledged_survives_kill_9, .timeout = 3600)
     static struct state states[N_THREADS][N_KEYS];
     struct fixture f = {.dir = "/tmp/ragd-store-XXXXXX", .mem = arena_new(0)};
     unsigned cycles = from_env("RAGD_CRASH_CYCLES", 20), seed = from_env("RAGD_CRASH_SEED", 20261);
-    unsigned version = 1;
+    unsigned version = 1, n_done = 0;
 
     fprintf(stderr, "# %u cycles, seed %u\n", cycles, seed);
     cr_assert_not_null(mkdtemp(f.dir));
     for (unsigned i = 0; i < cycles; i++) {
-        version = run_and_kill(&f, states, &seed, version);
+        version = run_and_kill(&f, states, &seed, version, &n_done);
         fix_open(&f);
         cr_expect_eq(fix_check(&f), 0, "cycle %u", i);
         compare(&f, states);
@@ -225,6 +231,6 @@ Test(crash, what_was_acknowledged_survives_kill_9, .timeout = 3600)
         f.store = NULL;
         arena_reset(f.mem);
     }
-    cr_expect_gt(version, 2 * cycles, "the children got something done");
+    cr_expect_gt(n_done, cycles / 2, "the children got something done");
     fix_down(&f);
 }

@@ -76,6 +76,7 @@ Test(schema, the_questions_asked_most_are_answered_by_index)
         "SELECT 1 FROM vectors WHERE text_hash = x'00' AND model = 1",
         "SELECT 1 FROM documents WHERE collection = 1 AND key = 'a'",
         "SELECT 1 FROM chunks WHERE document = 1 ORDER BY ordinal",
+        "SELECT key FROM changes WHERE collection = 1 AND epoch > 1 ORDER BY epoch, key",
         "DELETE FROM vectors WHERE text_hash IN (SELECT text_hash FROM loose) AND NOT EXISTS"
         " (SELECT 1 FROM chunks c WHERE c.text_hash = vectors.text_hash)",
     };
@@ -97,4 +98,15 @@ Test(schema, the_questions_asked_most_are_answered_by_index)
         sqlite3_finalize(st);
     }
     db_close(&db);
+}
+
+Test(schema, an_older_file_is_brought_up_to_date)
+{
+    struct fix_document d;
+
+    run("DROP TABLE changes; DROP TABLE indexes; PRAGMA user_version = 1");
+    fix_open(&f);
+    d = fix_document(&f, "a", 1, 1, 1);
+    MUST(fix_put(&f, &d));
+    cr_expect_eq(fix_check(&f), 0);
 }

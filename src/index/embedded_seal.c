@@ -1,0 +1,425 @@
+/* Sealing: what is new goes into index files, on a thread of its own and of low priority.
+ *
+ *   state      view (file A) | view (file B) | view | view | view      the last ones on the heap
+ *   seal       merge from.. to one segment, with a graph when it is large; write it, map it
+ *              write a manifest: A, B or what was merged, and what is dead in them
+ *   commit     the store says that this manifest counts, and forgets the changes it covers
+ *   publish    the mapped segment takes the place of the views it was made from; what died
+ *              meanwhile is dead in it too; readers of the old state are not disturbed
+ *   sweep      files that no manifest names are removed
+ *
+ * Which views: those on the heap, and before them each that is at most SEAL_RATIO times as large as
+ * all behind it, or half dead. So a chunk is copied O(log n) times, and there are O(log n) files.
+ * When: at once with SEAL_CHUNKS on the heap, else when nothing was written for IDLE_MS, and when
+ * the retriever closes (then without the larger ones, so that it ends soon).
+ *
+ * A crash between any two steps leaves the manifest that counted before, its files, and the changes
+ * since: nothing is lost, at most merged again. No reader walks bytes that are changed: a graph is
+ * grown and repaired in a copy (index/hnsw.h), the old one goes when its last reader has gone.
+ */
+#include "index/embedded_step.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sections.h"
+#include "index/manifest.h"
+#include "index/segment_file.h"
+
+/* Eight: a large graph is searched beside at most a small one, and a chunk is still copied some ten
+ * times in a collection of a million. */
+#define SEAL_RATIO 8
+#define CLOSING_MOST                                                                               \
+    16384 /* chunks and documents that are merged while somebody waits for the end */
+#define IDLE_MS  1000
+#define NICENESS 10
+
+struct sealer {
+    struct retriever *r;
+    struct map *epochs; /* name -> what its files cover; before the start, then the thread's own */
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mu; /* guards the fields below */
+    pthread_cond_t wake;
+    bool changed, closing;
+};
+
+/* ---- one collection ---- */
+
+/* What a pass works on. */
+struct pass {
+    struct sealer *s;
+    struct name name;
+    const char *tenant, *collection; /* in the name */
+    struct snapshot *base;
+    size_t from; /* the views from here on are merged; n_views: none */
+    int64_t collection_id;
+    struct segment *sealed; /* mapped; NULL: nothing of them lives */
+    char segment_file[MANIFEST_NAME_MAX], manifest_file[MANIFEST_NAME_MAX];
+    struct manifest manifest;
+    struct step step;
+};
+
+static size_t unsealed(const struct snapshot *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_views; i++)
+        n += s->views[i].segment->file ? 0 : view_living(&s->views[i]);
+    return n;
+}
+
+/* The first view to be merged; of those in files, as far as they and what is behind stay within
+ * `most`. */
+static size_t choose_from(const struct snapshot *s, size_t most)
+{
+    size_t from = s->n_views, size = 0, after = 0;
+
+    while (from > 0 && !s->views[from - 1].segment->file)
+        size += view_living(&s->views[--from]);
+    while (from > 0 && from < s->n_views && view_living(&s->views[from - 1]) <= SEAL_RATIO * size &&
+           size + view_living(&s->views[from - 1]) <= most)
+        size += view_living(&s->views[--from]);
+    for (size_t i = from; i-- > 0;) {
+        after += view_living(&s->views[i]);
+        if (view_is_wasteful(&s->views[i]) && size + after <= most)
+            from = i;
+    }
+    return from;
+}
+
+static const char *path_of(const struct pass *p, struct arena *mem, const char *file)
+{
+    return arena_printf(mem, "%s/%s", p->s->r->index_dir, file);
+}
+
+static void mark(const struct pass *p, bool sealing)
+{
+    for (size_t i = p->from; i < p->base->n_views; i++)
+        atomic_store(&p->base->views[i].segment->sealing, sealing);
+}
+
+/* Merges the chosen views into a file and maps it. */
+static int write_segment(struct pass *p, struct arena *mem)
+{
+    int rc = ERR_OK;
+    size_t n = p->base->n_views - p->from, n_living = 0;
+    struct segment_part *parts = ARENA_ARRAY(mem, struct segment_part, n);
+    struct segment *merged;
+    const char *path;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct view *v = &p->base->views[p->from + i];
+
+        n_living += view_living(v);
+        parts[i] = (struct segment_part){v->segment, v->dead ? v->dead->chunks : NULL,
+                                         v->dead ? v->dead->documents : NULL};
+    }
+    if (n_living == 0)
+        return ERR_OK;
+    manifest_new_name(p->segment_file, p->collection_id, "segment");
+    path = path_of(p, mem, p->segment_file);
+    merged = segment_merge(parts, n);
+    rc = segment_save(merged, path);
+    segment_unref(merged);
+    TRY(rc);
+    TRY(segment_map(&p->sealed, path, p->s->r->context.dim));
+out:
+    return rc;
+}
+
+static const char *file_of(const struct segment *s)
+{
+    const char *path = sections_path(s->file), *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static int write_manifest(struct pass *p, struct arena *mem)
+{
+    struct manifest *m = &p->manifest;
+
+    *m = (struct manifest){.recipe = index_recipe(p->s->r), .epoch = snapshot_epoch(p->base)};
+    m->views = ARENA_ARRAY(mem, struct manifest_view, p->from + 1);
+    for (size_t i = 0; i < p->from; i++) {
+        const struct view *v = &p->base->views[i];
+
+        m->views[m->n_views++] =
+            (struct manifest_view){arena_strdup(mem, file_of(v->segment)),
+                                   v->dead ? v->dead->documents : NULL, v->segment->n_documents};
+    }
+    if (p->sealed)
+        m->views[m->n_views++] =
+            (struct manifest_view){p->segment_file, NULL, p->sealed->n_documents};
+    manifest_new_name(p->manifest_file, p->collection_id, "manifest");
+    return manifest_write(path_of(p, mem, p->manifest_file), m);
+}
+
+static struct change change_of(const struct pass *p, struct seal *seal)
+{
+    *seal = (struct seal){p->base, p->from, p->sealed};
+    return (struct change){.seal = seal};
+}
+
+static int seal_in_tx(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct pass *p = arg;
+    struct arena *mem = arena_new(0);
+    struct collection_row row;
+    struct seal seal;
+    struct change c = change_of(p, &seal);
+
+    TRY(store_find_collection(store_tx_reader(tx), p->tenant, p->collection, mem, &row));
+    if (row.id != p->collection_id) {
+        rc = FAIL(ERR_GONE, "collection '%s' was made anew meanwhile", p->collection);
+        goto out;
+    }
+    TRY(store_tx_index_is(tx, row.id, str_of(p->manifest_file), (int64_t)snapshot_epoch(p->base)));
+    if (p->from < p->base->n_views)
+        TRY(step_make(&p->step, &c, NULL));
+out:
+    arena_free(mem);
+    return rc;
+}
+
+static void seal_published(void *arg)
+{
+    struct pass *p = arg;
+    struct seal seal;
+    struct change c = change_of(p, &seal);
+
+    if (p->step.made)
+        step_publish(&p->step, &c, NULL);
+}
+
+static int find_id(struct pass *p, struct arena *mem)
+{
+    struct store *store = p->s->r->context.store;
+    struct store_reader *reader = store_reader_get(store);
+    struct collection_row row;
+    int rc = store_find_collection(reader, p->tenant, p->collection, mem, &row);
+
+    store_reader_put(store, reader);
+    if (rc == ERR_OK)
+        p->collection_id = row.id;
+    return rc;
+}
+
+static int seal_steps(struct pass *p, struct arena *mem)
+{
+    int rc = ERR_OK;
+    struct retriever *r = p->s->r;
+
+    if (p->from < p->base->n_views)
+        TRY(write_segment(p, mem));
+    TRY(write_manifest(p, mem));
+    p->step = step_to(r, p->tenant, p->collection);
+    TRY(store_write(r->context.store, seal_in_tx, seal_published, p));
+    manifest_sweep(r->index_dir, p->collection_id, p->manifest_file, &p->manifest);
+    map_put(p->s->epochs, p->name.bytes, p->name.n, snapshot_epoch(p->base));
+out:
+    step_done(&p->step);
+    if (rc < 0 && p->segment_file[0])
+        unlink(path_of(p, mem, p->segment_file));
+    if (rc < 0 && p->manifest_file[0])
+        unlink(path_of(p, mem, p->manifest_file));
+    return rc;
+}
+
+/* The number before the state: should the collection be dropped and made anew, the transaction
+ * finds another number. */
+static int take_base(struct pass *p, struct arena *mem)
+{
+    int rc = find_id(p, mem);
+
+    if (rc < 0)
+        return rc;
+    p->base = collection_current(p->s->r, &p->name);
+    return p->base ? ERR_OK : FAIL(ERR_GONE, "collection '%s' has gone", p->collection);
+}
+
+/* One that changes under it is tried again after the change, which wakes us. */
+static void seal_collection(struct sealer *s, const struct name *name, size_t most)
+{
+    int rc = ERR_OK;
+    struct arena *mem = arena_new(0);
+    struct pass p = {.s = s, .name = *name};
+
+    p.tenant = p.name.bytes;
+    p.collection = p.name.bytes + strlen(p.tenant) + 1;
+    TRY(take_base(&p, mem));
+    p.from = choose_from(p.base, most);
+    mark(&p, true);
+    rc = seal_steps(&p, mem);
+    mark(&p, false);
+out:
+    if (rc < 0 && rc != ERR_GONE && rc != ERR_NOT_FOUND)
+        log_event(LOG_WARN, "index_not_written", LOG_S("tenant", p.tenant),
+                  LOG_S("collection", p.collection), LOG_S("reason", err_text()));
+    segment_unref(p.sealed);
+    snapshot_unref(p.base);
+    arena_free(mem);
+}
+
+/* ---- all of them ---- */
+
+enum when { SEAL_BUSY, SEAL_IDLE, SEAL_CLOSING };
+
+static bool is_due(const struct sealer *s, const struct name *name, const struct snapshot *snap,
+                   enum when when)
+{
+    uint64_t epoch = 0;
+
+    if (when == SEAL_BUSY)
+        return unsealed(snap) >= SEAL_CHUNKS;
+    return !map_get(s->epochs, name->bytes, name->n, &epoch) || epoch != snapshot_epoch(snap);
+}
+
+struct name_list {
+    struct name *v;
+    size_t n, cap;
+};
+
+static struct name_list all_names(struct retriever *r)
+{
+    struct name_list l = {0};
+    size_t at = 0, n;
+    const void *key;
+    uint64_t value;
+
+    pthread_mutex_lock(&r->mu);
+    while (map_next(r->collections, &at, &key, &n, &value)) {
+        l.v = mem_grow(l.v, &l.cap, l.n + 1, sizeof *l.v);
+        memset(&l.v[l.n], 0, sizeof *l.v);
+        memcpy(l.v[l.n].bytes, key, n);
+        l.v[l.n++].n = n;
+    }
+    pthread_mutex_unlock(&r->mu);
+    return l;
+}
+
+static void seal_due(struct sealer *s, enum when when)
+{
+    struct name_list names = all_names(s->r);
+
+    for (size_t i = 0; i < names.n; i++) {
+        struct snapshot *snap = collection_current(s->r, &names.v[i]);
+
+        if (snap && is_due(s, &names.v[i], snap, when))
+            seal_collection(s, &names.v[i], when == SEAL_CLOSING ? CLOSING_MOST : SIZE_MAX);
+        snapshot_unref(snap);
+    }
+    mem_free(names.v);
+}
+
+/* ---- the thread ---- */
+
+/* Waits for a change, or IDLE_MS for a further one. */
+static enum when wait_locked(struct sealer *s, bool something_waits)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_MS / 1000;
+    until.tv_nsec += IDLE_MS % 1000 * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    while (!s->changed && !s->closing) {
+        if (!something_waits)
+            pthread_cond_wait(&s->wake, &s->mu);
+        else if (pthread_cond_timedwait(&s->wake, &s->mu, &until) == ETIMEDOUT)
+            break;
+    }
+    if (s->closing)
+        return SEAL_CLOSING;
+    return s->changed ? SEAL_BUSY : SEAL_IDLE;
+}
+
+static void *seal_main(void *arg)
+{
+    struct sealer *s = arg;
+    bool something_waits = true; /* what was read from the store at start */
+    enum when when;
+
+    setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread, and of those it makes */
+    do {
+        pthread_mutex_lock(&s->mu);
+        when = wait_locked(s, something_waits);
+        s->changed = false;
+        pthread_mutex_unlock(&s->mu);
+        seal_due(s, when);
+        something_waits = when == SEAL_BUSY;
+    } while (when != SEAL_CLOSING);
+    return NULL;
+}
+
+struct sealer *sealer_new(struct retriever *r)
+{
+    struct sealer *s = mem_calloc(1, sizeof *s);
+    pthread_condattr_t monotonic;
+
+    s->r = r;
+    s->epochs = map_new();
+    pthread_mutex_init(&s->mu, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return s;
+}
+
+void sealer_start(struct sealer *s)
+{
+    CHECK(pthread_create(&s->thread, NULL, seal_main, s) == 0);
+    pthread_setname_np(s->thread, "seal");
+    s->started = true;
+}
+
+void sealer_knows(struct sealer *s, const struct name *name, uint64_t epoch)
+{
+    map_put(s->epochs, name->bytes, name->n, epoch);
+}
+
+void sealer_wake(struct sealer *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->mu);
+    s->changed = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->mu);
+}
+
+void sealer_collection_gone(struct sealer *s, int64_t collection)
+{
+    if (s)
+        manifest_sweep(s->r->index_dir, collection, "", NULL);
+}
+
+void sealer_free(struct sealer *s)
+{
+    if (!s)
+        return;
+    if (s->started) {
+        pthread_mutex_lock(&s->mu);
+        s->closing = true;
+        pthread_cond_signal(&s->wake);
+        pthread_mutex_unlock(&s->mu);
+        pthread_join(s->thread, NULL);
+    }
+    map_free(s->epochs);
+    pthread_mutex_destroy(&s->mu);
+    pthread_cond_destroy(&s->wake);
+    mem_free(s);
+}

@@ -1,0 +1,192 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "index/bitmap.h"
+#include "index/code_scan.h"
+#include "index/hnsw_parts.h"
+#include "simd/simd.h"
+
+/* The walk ranks by codes; what is this far below the k-th exact cosine would have to be wrong by
+ * as much to matter. 40 candidates rescored whatever they are gave the same recall for twice the
+ * reads. */
+#define WALK_SIGMAS 3.0f
+
+/* Allowed codes read at a time by a scan. */
+#define SCAN_GROUP 64
+
+/* What a search needs beside the graph. */
+struct search {
+    const struct hnsw *h;
+    const struct hnsw_query *q;
+    struct codes_query codes;
+    struct hnsw_stats *stats;
+    int8_t room[HNSW_MAX_DIM];
+};
+
+static void search_init(struct search *s, const struct hnsw *h, const struct hnsw_query *q,
+                        struct hnsw_stats *stats)
+{
+    CHECK(q->k > 0);
+    s->h = h;
+    s->q = q;
+    s->stats = stats;
+    s->codes = codes_query(q->vector, h->dim, s->room);
+}
+
+/* From the entry down to level 1; the best node met becomes the beam of level 0. */
+static void descend(const struct search *s, struct walk *w)
+{
+    struct walk_graph g = hnsw_level_graph(s->h, 0);
+    uint32_t node = 0;
+    int32_t score = walk_score(&g, &s->codes, node);
+
+    for (size_t l = s->h->n_levels; l-- > 1;) {
+        g = hnsw_level_graph(s->h, l);
+        walk_climb(w, &g, &s->codes, &node, &score);
+    }
+    walk_seed(w, node, score);
+}
+
+/* In place: nodes become slots. */
+static size_t beam_hits(const struct search *s, struct walk_entry *beam, size_t n,
+                        struct vector_hit *out)
+{
+    struct rescore r = {s->q->vector, s->q->vectors, s->h->dim, s->codes.unit,
+                        WALK_SIGMAS * s->codes.error};
+    struct code_candidate *candidates = (struct code_candidate *)beam;
+
+    for (size_t i = 0; i < n; i++)
+        candidates[i] =
+            (struct code_candidate){beam[i].score, s->h->slot_of[beam[i].node & WALK_NODE]};
+    return rescore_best(&r, candidates, n, s->q->k, out, s->stats ? &s->stats->rescored : NULL);
+}
+
+static void count(struct hnsw_stats *stats, const struct walk *w)
+{
+    if (!stats)
+        return;
+    stats->visited += w->visited;
+    stats->hops += w->hops;
+}
+
+static size_t scan_allowed(const struct search *s, struct vector_hit *out);
+
+/* Twice the beam that would hold ef allowed ones if they were spread evenly. */
+static size_t wide_ef(const struct hnsw *h, const struct hnsw_query *q, size_t ef)
+{
+    size_t wide = 2 * ef * h->n / (q->n_allowed + 1) + ef;
+
+    return wide < 8 * HNSW_MAX_EF ? wide : 8 * HNSW_MAX_EF;
+}
+
+static size_t search_filtered(const struct search *s, struct walk *w, size_t ef,
+                              struct vector_hit *out)
+{
+    struct walk_filter f = {s->q->allowed, s->h->slot_of, wide_ef(s->h, s->q, ef), s->q->n_allowed};
+    struct walk_graph g = hnsw_level_graph(s->h, 0);
+    bool found;
+
+    walk_start(w, f.wide_ef);
+    descend(s, w);
+    found = walk_run_filtered(w, &g, &s->codes, ef, &f);
+    count(s->stats, w);
+    return found ? beam_hits(s, w->kept, w->n_kept, out) : scan_allowed(s, out);
+}
+
+static size_t search_all(const struct search *s, struct walk *w, size_t ef, struct vector_hit *out)
+{
+    struct walk_graph g = hnsw_level_graph(s->h, 0);
+
+    walk_start(w, ef);
+    descend(s, w);
+    walk_run(w, &g, &s->codes, ef);
+    count(s->stats, w);
+    return beam_hits(s, w->beam, w->n, out);
+}
+
+size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
+                   struct hnsw_stats *stats)
+{
+    size_t ef = q->ef > q->k ? q->ef : q->k, n;
+    struct search s;
+    struct walk *w;
+
+    if (stats)
+        *stats = (struct hnsw_stats){0};
+    if (h->n == 0 || (q->allowed && q->n_allowed == 0))
+        return 0;
+    search_init(&s, h, q, stats);
+    w = hnsw_walk_take(h);
+    n = q->allowed ? search_filtered(&s, w, ef, out) : search_all(&s, w, ef, out);
+    hnsw_walk_give(h, w);
+    return n;
+}
+
+/* ---- scan ---- */
+
+static void score_nodes(const struct search *s, const uint32_t *nodes, size_t n,
+                        struct code_collector *c)
+{
+    const struct hnsw *h = s->h;
+    int32_t scores[SCAN_GROUP];
+
+    simd_get()->codes_gather(s->codes.bytes, s->codes.bias, h->codes, h->n_bytes, h->n_bytes, nodes,
+                             n, scores);
+    for (size_t i = 0; i < n; i++)
+        if (scores[i] >= c->floor)
+            code_collector_add(c, scores[i], h->slot_of[nodes[i]]);
+    if (s->stats)
+        s->stats->visited += n;
+}
+
+static void collect_allowed(const struct search *s, struct code_collector *c)
+{
+    uint32_t nodes[SCAN_GROUP];
+    size_t n = 0;
+
+    for (size_t i = 0; i < bitmap_words(s->h->n_slots); i++) {
+        uint64_t bits = s->q->allowed ? s->q->allowed[i] : ~(uint64_t)0;
+
+        if (i == s->h->n_slots / 64)
+            bits &= ((uint64_t)1 << s->h->n_slots % 64) - 1;
+        for (; bits; bits &= bits - 1) {
+            nodes[n] = s->h->node_of[i * 64 + (size_t)__builtin_ctzll(bits)];
+            n += nodes[n] != HNSW_NONE;
+            if (n == SCAN_GROUP) {
+                score_nodes(s, nodes, n, c);
+                n = 0;
+            }
+        }
+    }
+    score_nodes(s, nodes, n, c);
+}
+
+static size_t scan_allowed(const struct search *s, struct vector_hit *out)
+{
+    struct rescore r = {s->q->vector, s->q->vectors, s->h->dim, s->codes.unit,
+                        code_margin(&s->codes, s->h->cut)};
+    struct code_collector c;
+    size_t n;
+
+    code_collector_init(&c, &s->codes, s->h->cut, s->q->k);
+    collect_allowed(s, &c);
+    code_collector_finish(&c);
+    n = rescore_best(&r, c.v, c.n, s->q->k, out, s->stats ? &s->stats->rescored : NULL);
+    code_collector_done(&c);
+    return n;
+}
+
+size_t hnsw_scan(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
+                 struct hnsw_stats *stats)
+{
+    struct search s;
+
+    if (stats)
+        *stats = (struct hnsw_stats){0};
+    if (h->n == 0)
+        return 0;
+    search_init(&s, h, q, stats);
+    return scan_allowed(&s, out);
+}

@@ -1,0 +1,147 @@
+#include "index/manifest.h"
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/sections.h"
+
+static char dir[64], path[128];
+static struct arena *mem;
+
+static void up(void)
+{
+    strcpy(dir, "/tmp/ragd-manifest-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/7-1.manifest", dir);
+    mem = arena_new(0);
+}
+
+static void down(void)
+{
+    manifest_sweep(dir, 7, "", NULL);
+    manifest_sweep(dir, 77, "", NULL);
+    rmdir(dir);
+    arena_free(mem);
+}
+
+TestSuite(manifest, .init = up, .fini = down);
+
+static const uint64_t dead[] = {5, 1};
+
+static struct manifest two_views(struct manifest_view *views)
+{
+    views[0] = (struct manifest_view){"7-a.segment", dead, 65};
+    views[1] = (struct manifest_view){"7-b.segment", NULL, 3};
+    return (struct manifest){digest_of("recipe", 6), 42, views, 2};
+}
+
+Test(manifest, what_was_written_is_read)
+{
+    struct manifest_view views[2];
+    struct manifest m = two_views(views), out;
+
+    cr_assert_eq(manifest_write(path, &m), ERR_OK, "%s", err_text());
+    cr_assert_eq(manifest_read(path, mem, &out), ERR_OK, "%s", err_text());
+    cr_expect(digest_eq(&out.recipe, &m.recipe));
+    cr_expect_eq(out.epoch, 42);
+    cr_assert_eq(out.n_views, 2);
+    cr_expect_str_eq(out.views[0].file, "7-a.segment");
+    cr_expect_arr_eq(out.views[0].dead_documents, dead, sizeof dead);
+    cr_expect_eq(out.views[0].n_documents, 128, "whole words");
+    cr_expect_str_eq(out.views[1].file, "7-b.segment");
+    cr_expect_null(out.views[1].dead_documents);
+}
+
+Test(manifest, one_of_nothing_is_one)
+{
+    struct manifest m = {.epoch = 1}, out;
+
+    cr_assert_eq(manifest_write(path, &m), ERR_OK);
+    cr_assert_eq(manifest_read(path, mem, &out), ERR_OK, "%s", err_text());
+    cr_expect_eq(out.n_views, 0);
+}
+
+Test(manifest, a_damaged_or_missing_one_is_refused)
+{
+    struct manifest_view views[2];
+    struct manifest m = two_views(views), out;
+    struct buf b;
+
+    cr_expect_eq(manifest_read(path, mem, &out), ERR_NOT_FOUND);
+    cr_assert_eq(manifest_write(path, &m), ERR_OK);
+    buf_init(&b);
+    cr_assert_eq(file_read(path, 1 << 20, &b), ERR_OK);
+    b.p[70] ^= 1;
+    cr_assert_eq(file_write_atomic(path, b.p, b.n), ERR_OK);
+    cr_expect_eq(manifest_read(path, mem, &out), ERR_FORMAT);
+    buf_done(&b);
+}
+
+Test(manifest, a_file_outside_its_folder_is_refused)
+{
+    struct manifest_view view = {"../7-a.segment", NULL, 0};
+    struct manifest m = {.views = &view, .n_views = 1}, out;
+
+    cr_assert_eq(manifest_write(path, &m), ERR_OK);
+    cr_expect_eq(manifest_read(path, mem, &out), ERR_FORMAT);
+    cr_expect(strstr(err_text(), "part 0"), "%s", err_text());
+}
+
+Test(manifest, another_file_of_sections_is_refused)
+{
+    struct manifest out;
+
+    cr_assert_eq(sections_commit(sections_create(path)), ERR_OK);
+    cr_expect_eq(manifest_read(path, mem, &out), ERR_FORMAT);
+    cr_expect(strstr(err_text(), "not a manifest"), "%s", err_text());
+}
+
+Test(manifest, names_are_new_each_time)
+{
+    char a[MANIFEST_NAME_MAX], b[MANIFEST_NAME_MAX];
+
+    manifest_new_name(a, INT64_MAX, "manifest");
+    manifest_new_name(b, INT64_MAX, "manifest");
+    cr_expect_str_neq(a, b);
+    cr_expect_eq(strncmp(a, "9223372036854775807-", 20), 0);
+    cr_expect_not_null(strstr(a, ".manifest"), "not cut: %s", a);
+}
+
+static void touch(const char *name)
+{
+    char file[200];
+
+    snprintf(file, sizeof file, "%s/%s", dir, name);
+    cr_assert_eq(file_write_atomic(file, "x", 1), ERR_OK);
+}
+
+static bool is_there(const char *name)
+{
+    char file[200];
+
+    snprintf(file, sizeof file, "%s/%s", dir, name);
+    return access(file, F_OK) == 0;
+}
+
+Test(manifest, sweeping_removes_what_is_not_named_and_only_of_this_collection)
+{
+    struct manifest_view views[2];
+    struct manifest m = two_views(views);
+
+    touch("7-a.segment");
+    touch("7-old.segment");
+    touch("7-1.manifest");
+    touch("7-0.manifest");
+    touch("77-a.segment");
+    manifest_sweep(dir, 7, "7-1.manifest", &m);
+    cr_expect(is_there("7-a.segment") && is_there("7-1.manifest") && is_there("77-a.segment"));
+    cr_expect(!is_there("7-old.segment") && !is_there("7-0.manifest"));
+    manifest_sweep(dir, 7, "", NULL);
+    cr_expect(!is_there("7-a.segment") && !is_there("7-1.manifest") && is_there("77-a.segment"));
+}
