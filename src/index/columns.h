@@ -12,10 +12,11 @@
  *
  *   head         6 u64   layout (1), n_documents, n_chunks, columns n, entries e, values v
  *   first_chunk  u32 [n_documents + 1]   chunks of a document are neighbours
- *   starts       3 u64 [n + 1]   of each column: its first entry, its first value, 1: rows are
- * chunks entries      (u32 row, u32 place of the value in its column) [e], rows ascending value_ids
- * u32 [v]   in the dictionary of values names.*      the columns' (index/dict.h) values.* column
- * u32, type u8, then the string, the double or the bool
+ *   starts       3 u64 [n + 1]   a column's first entry, its first value, 1 if rows are chunks
+ *   entries      2 u32 [e]   a row, ascending, and a value's place in its column
+ *   value_ids    u32 [v]   in the dictionary of values
+ *   names.*      the columns' names (index/dict.h)
+ *   values.*     column u32, type u8, then the string, the double or the bool
  *
  * Threads  the builder is confined; columns are immutable.
  */

@@ -1,8 +1,8 @@
 /* simd.h - one table of kernels, filled at start for this processor.
  *
- * The plain C versions (dot.c, code_rows.c, product.c, rows.c, sums.c, attention.c) are the reference
- * for ever. The faster ones are written once, over the small vector vocabulary of vec.h and
- * vec_small.h, in vec_dot.h, vec_codes.h, vec_product.h, vec_rows.h, vec_sums.h and
+ * The plain C versions (dot.c, code_rows.c, product.c, rows.c, sums.c, attention.c) are the
+ * reference for ever. The faster ones are written once, over the small vector vocabulary of vec.h
+ * and vec_small.h, in vec_dot.h, vec_codes.h, vec_product.h, vec_rows.h, vec_sums.h and
  * vec_attention.h; the files kernels_*.c build them, one a level, and are the only ones with those
  * instructions. Kernels take pointers and sizes; what has a shape of its own, packed weights and
  * prepared rows, comes as the structs of matrix.h.
