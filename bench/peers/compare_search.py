@@ -55,9 +55,6 @@ class Child(compare.Child):
     def bind(self):
         os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
 
-    def numbers(self, line):
-        return [float(x) for x in self.ask(line).split()]
-
     def timed(self, line, n_extra=0):
         """(what comes first, [(wall ns, cpu ns, ...)])"""
         first, *turns = self.ask(line).split()
@@ -163,11 +160,12 @@ def vectors(o, result, size):
         return child.ask("base %s %d %d" % (at("base-%s.f32" % size), n, BUILD_THREADS)).split()
 
     built = part.each(build)
-    opened = part.each(lambda c: c.numbers("open")[0], drop=False)
+    opened = part.each(lambda c: float(c.ask("open")), drop=False)
     part.each(Child.bind)
     for name in built:
         took, n_bytes = built[name]
-        result["builds"][size, name] = {"s": seconds(o, took), "bytes": int(n_bytes), "open ms": opened[name] / 1e6 if name in opened else None}
+        result["builds"][size, name] = {"s": seconds(o, took), "bytes": int(n_bytes),
+                                        "open ms": opened[name] / 1e6 if name in opened else None}
     for asked in ratios.SETS:
         part.each(lambda c: c.ask("queries %s %s %s" % (asked, at(asked + ".f32"), at("gt-%s-%s.i32" % (size, asked)))))
     if "vectors" in o.parts:
