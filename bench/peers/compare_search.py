@@ -40,7 +40,7 @@ VECTOR_PEERS = ("hnswlib", "faiss HNSW", "faiss HNSW SQ8", "USearch i8")
 WORD_PEERS = ("bm25s", "tantivy")
 BUILD_THREADS, TIMES = 2, 2
 EF_MIN, EF_MAX = 10, 1500
-SLOW_NS = 10e9  # a turn of so long is the last of its engine in a case; no longer list is tried
+SLOW_NS = 10e9  # a turn of so much processor time is the last of its engine in a case
 LITTLE = 0.001  # of recall gained by a list twice as long: it will never be there
 FEW = "few"  # the questions that filters are asked with
 WALK, SCAN = "walk", "scan"  # only ours has a scan of its own
@@ -126,12 +126,12 @@ def tell(text):
 
 
 def slow(turns):
-    return any(t[0] > SLOW_NS for t in turns)
+    return any(t[1] > SLOW_NS for t in turns)
 
 
 def smallest_ef(child, ask, target, known):
-    """The smallest candidate list with that recall, and the recall; None when there is none, or none
-    that is not SLOW_NS. `known` remembers what was asked before."""
+    """The smallest candidate list with that recall, and the recall; None when there is none that is
+    not slow. `known` remembers what was asked before."""
     def recall(ef):
         if ef not in known:
             known[ef] = child.timed("%s %d 1" % (ask, ef))
