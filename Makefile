@@ -210,8 +210,8 @@ test-neon: build/neon/test_kernels  ## the 64-bit ARM kernels under qemu-user
 bench: all  ## stage timings, memory, start to first answer, size
 	@scripts/bench
 
-eval: all  ## recall, MRR and nDCG on the sets of ../shared/data
-	@scripts/evaluate
+eval: all  ## how good retrieval is on all of ../shared/data; the table stays in docs/quality.md
+	@scripts/evaluate --library 1 --report docs/quality.md
 
 results: all  ## make docs/results.md from ../shared/data
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
@@ -240,6 +240,16 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
 	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
 	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+.PHONY: bench-graph
+bench-graph:  ## the vector index on one thread (ARGS="BASE.f32 QUERIES.f32 DIM ...")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_graph
+	@build/release/bench/bench_graph $(ARGS)
+
+.PHONY: bench-words
+bench-words:  ## the word index by itself (ARGS="TEXTS QUESTIONS [--gold FILE] [--copies N]")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_words
+	@build/release/bench/bench_words $(ARGS)
 
 SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c rows.c)
 $(B)/bench/bench_scale $(B)/bench/bench_live: $(SHELF_C) $(SHELF_C:.c=.h)

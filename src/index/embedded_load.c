@@ -20,8 +20,9 @@
 #include "index/manifest.h"
 #include "index/segment_file.h"
 
-/* What the analyzer or the formula would do otherwise: raise it, and indexes are made anew. */
-#define RECIPE_VERSION 1
+/* What the analyzer, the formula or the fields would do otherwise: raise it, and indexes are made
+ * anew. */
+#define RECIPE_VERSION 2
 
 struct digest index_recipe(const struct retriever *r)
 {

@@ -6,9 +6,10 @@
  *      stands in every chunk of the subject), so each word short of four moves
  *      FUSION_WEIGHT_A_WORD to the vectors. The scale does not depend on k, so asking for more
  *      hits never reorders the first.
- *      Against the earlier min-max scale with a fixed 0.6: gold in the first 5 for 26 of 33
+ *      Against an earlier min-max scale with a fixed 0.6: gold in the first 5 for 26 of 33
  *      questions of the compliance library instead of 24, pages of filings found 0.41 instead of
- *      0.32; squad-dev, tatqa-dev and cfr-dev within 0.005 (docs/results.md).
+ *      0.32; squad-dev, tatqa-dev and cfr-dev within 0.005. Half and half since the order of words
+ *      is looked at as well (lexical.h): without that, 0.55 was better.
  * RRF  1 / (60 + rank) from each list that has the chunk (Cormack et al. 2009).
  *
  * Threads  free of state.

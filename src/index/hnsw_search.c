@@ -8,10 +8,9 @@
 #include "index/hnsw_parts.h"
 #include "simd/simd.h"
 
-/* The walk ranks by codes; what is this far below the k-th exact cosine would have to be wrong by
- * as much to matter. 40 candidates rescored whatever they are gave the same recall for twice the
- * reads. */
-#define WALK_SIGMAS 3.0f
+/* The walk ranks by codes: what is this far below the k-th exact cosine would have to be wrong by
+ * as much to matter. 12 vectors are read for the ten best, not a fixed 40. */
+#define WALK_SIGMAS 5.0f
 
 /* Allowed codes read at a time by a scan. */
 #define SCAN_GROUP 64

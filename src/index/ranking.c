@@ -1,9 +1,11 @@
 #include "index/ranking.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "index/bitmap.h"
 #include "index/collapse.h"
+#include "index/lexical.h"
 #include "index/mmr.h"
 
 size_t ranking_depth(const struct search_spec *spec)
@@ -15,8 +17,61 @@ size_t ranking_depth(const struct search_spec *spec)
 
 size_t ranking_pool(const struct search_spec *spec)
 {
-    return spec->collapse || spec->diversity > 0 ? ranking_depth(spec) : (size_t)spec->k;
+    size_t least = ranking_is_lexical(spec) ? LEXICAL_CANDIDATES : 1;
+
+    if (spec->collapse || spec->diversity > 0)
+        return ranking_depth(spec);
+    return (size_t)spec->k > least ? (size_t)spec->k : least;
 }
+
+/* ---- the order of words ---- */
+
+static bool is_mixed(const struct search_spec *spec)
+{
+    return spec->mode == SEARCH_HYBRID && spec->fusion == FUSION_MIX;
+}
+
+bool ranking_is_lexical(const struct search_spec *spec)
+{
+    return is_mixed(spec) || spec->rerank == RERANK_LEXICAL;
+}
+
+static int best_first(const void *a, const void *b)
+{
+    const struct candidate *x = &((const struct fused *)a)->at, *y = &((const struct fused *)b)->at;
+
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
+}
+
+/* View by view, because terms are numbered by segment. */
+void ranking_lexical(const struct snapshot *snap, const struct search_spec *spec,
+                     const struct question_words *q, struct fused *v, size_t n, struct arena *mem)
+{
+    struct lexical_question question = {q->order, q->n_order, q->idf, q->n};
+    struct lexical *l = lexical_new(&question, mem);
+    float scale = is_mixed(spec) || n == 0 ? 1 : v[0].at.score;
+
+    n = n < LEXICAL_CANDIDATES ? n : LEXICAL_CANDIDATES;
+    for (size_t i_view = 0; i_view < snap->n_views; i_view++) {
+        const struct bm25 *words = snap->views[i_view].segment->words;
+
+        lexical_terms(l, q->terms + i_view * q->n);
+        for (size_t i = 0; i < n; i++) {
+            size_t length;
+            const uint32_t *sequence;
+
+            if (v[i].at.view != i_view)
+                continue;
+            sequence = bm25_sequence(words, v[i].at.slot, &length);
+            v[i].at.score += scale * (float)lexical_bonus(l, sequence, length);
+        }
+    }
+    qsort(v, n, sizeof *v, best_first);
+}
+
+/* ---- duplicates, and what is new ---- */
 
 /* What both steps need of the candidates. */
 struct pool {
@@ -53,19 +108,22 @@ static void reorder(struct pool *p, const uint32_t *order, size_t n)
     p->n = n;
 }
 
-/* Terms are numbered by segment, so they are compared as words. */
+/* The words of the text alone: a title names the year of a report, and the same notice in two
+ * reports is the same. Terms are numbered by segment, so they are compared as words. */
 static const uint64_t *words_of(void *arg, size_t i, size_t *n)
 {
     const struct pool *p = arg;
     const struct candidate *c = &p->v[i].at;
     const struct bm25 *b = p->snap->views[c->view].segment->words;
-    uint32_t *terms = arena_alloc(p->mem, b->length[c->slot] * sizeof *terms);
-    size_t n_terms = bm25_distinct(b, c->slot, terms);
+    size_t n_terms, text;
+    const uint32_t *terms = bm25_sequence(b, c->slot, &n_terms);
     uint64_t *words = arena_alloc(p->mem, n_terms * sizeof *words);
 
-    for (size_t w = 0; w < n_terms; w++)
-        words[w] = collapse_word(dict_at(b->terms, terms[w]));
-    *n = collapse_sort(words, n_terms);
+    for (text = n_terms; text > 0 && terms[text - 1] != BM25_BREAK;)
+        text--;
+    for (size_t t = text; t < n_terms; t++)
+        words[t - text] = collapse_word(dict_at(b->terms, terms[t]));
+    *n = collapse_sort(words, n_terms - text);
     return words;
 }
 

@@ -46,7 +46,7 @@ enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 #define SEARCH_WINDOW_MAX 3
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
 #define FUSION_CANDIDATES     100
-#define FUSION_KEYWORD_WEIGHT 0.55
+#define FUSION_KEYWORD_WEIGHT 0.5
 #define FUSION_WORDS_FULL     4   /* a question of fewer words ... */
 #define FUSION_WEIGHT_A_WORD  0.1 /* ... weighs them less */
 #define FUSION_RRF_K          60
@@ -54,6 +54,7 @@ enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 struct search_spec {
     struct str text;     /* the question; words */
     const float *vector; /* [dim], or NULL in keyword and summary mode: by words */
+    const float *plain;  /* [dim]: what a hit's vector_score is the cosine to; NULL: `vector` */
     enum search_mode mode;
     enum search_fusion fusion;
     enum search_rerank rerank;   /* OFF or LEXICAL */
@@ -91,7 +92,8 @@ struct hit {
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* the list is sorted by it, best first (MMR aside); ties by chunk id */
-    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
+    float vector_score;   /* cosine to spec.plain; NAN in a search by words, or when the chunk has
+                             no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
     uint32_t duplicates;  /* near-duplicates that it stands for */
     float rerank_score;   /* where it is there, it comes before `score`; NAN: not reranked */

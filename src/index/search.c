@@ -1,15 +1,14 @@
-#include "index/retriever.h"
+#include "index/search.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/filter.h"
-#include "index/search.h"
+#include "index/question_words.h"
 #include "index/summaries.h"
 
 /* From so many chunks on a filter's bitmap is kept with its segment. */
@@ -30,9 +29,9 @@ struct search {
     size_t n_candidates;           /* a list's length */
     struct allowed *allowed;       /* [n_views] */
     size_t n_allowed;
-    struct str filter_name;     /* canonical; made when it is needed */
-    struct topk vectors, words; /* best first */
-    size_t n_words;             /* different words of the question */
+    struct str filter_name;         /* canonical; made when it is needed */
+    struct topk vectors, words;     /* best first */
+    struct question_words question; /* empty where the search looks at no words */
     struct search_plan plan;
     size_t n_planned; /* chunks of the view whose plan is told */
 };
@@ -199,79 +198,29 @@ static void search_vectors(struct search *q)
 
 /* ---- by words ---- */
 
-/* The question's words: each once, with how often it stands there. */
-struct question {
-    struct dict *words;
-    uint32_t *times;
-    size_t cap;
-};
-
-static void count_question_word(void *arg, struct str word, uint32_t start, uint32_t end)
-{
-    struct question *q = arg;
-    bool added;
-    uint32_t id = dict_add(q->words, word, &added);
-
-    (void)start, (void)end;
-    if (added) {
-        q->times = mem_grow(q->times, &q->cap, id + (size_t)1, sizeof *q->times);
-        q->times[id] = 0;
-    }
-    q->times[id]++;
-}
-
-static void analyze_question(const struct search *s, struct question *q)
-{
-    struct word_analyzer *a = analyzers_get(s->snap->context->analyzers);
-
-    *q = (struct question){.words = dict_new()};
-    words_each(a, s->spec->text, count_question_word, q);
-    analyzers_put(s->snap->context->analyzers, a);
-}
-
-/* The words in the terms of every view: terms [n_views, n], and their weights. */
-static struct bm25_query weigh(struct search *s, const struct question *q, uint32_t **terms)
-{
-    const struct snapshot *snap = s->snap;
-    size_t n = dict_count(q->words);
-    double *weights = arena_alloc(s->mem, n * sizeof *weights);
-
-    *terms = arena_alloc(s->mem, snap->n_views * n * sizeof **terms);
-    for (uint32_t w = 0; w < n; w++) {
-        uint64_t df = snapshot_terms(snap, dict_at(q->words, w), *terms + w, n);
-
-        weights[w] = df ? q->times[w] * bm25_idf(snap->n_chunks, df) : 0;
-        s->plan.n_words_known += df > 0;
-    }
-    return (struct bm25_query){
-        .weights = weights,
-        .n = n,
-        .norm = {snap->context->k1, snap->context->b,
-                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
-}
-
 static void search_words(struct search *s)
 {
-    struct question q;
-    struct bm25_query query;
-    uint32_t *terms;
+    const struct snapshot *snap = s->snap;
+    const struct question_words *q = &s->question;
+    struct bm25_query query = {
+        .weights = q->weights,
+        .n = q->n,
+        .norm = {snap->context->k1, snap->context->b,
+                 snap->n_chunks ? (double)snap->n_words / (double)snap->n_chunks : 0}};
 
     topk_init(&s->words, s->n_candidates, s->mem);
-    analyze_question(s, &q);
-    s->n_words = dict_count(q.words);
-    query = weigh(s, &q, &terms);
-    for (uint32_t i = 0; i < s->snap->n_views; i++) {
-        const struct segment *seg = s->snap->views[i].segment;
-        struct bm25_chunks chunks = {s->allowed[i].bits, NULL, seg->chunk_id, i};
+    for (uint32_t i = 0; i < snap->n_views; i++) {
+        const struct segment *seg = snap->views[i].segment;
+        const struct allowed *a = &s->allowed[i];
+        struct bm25_chunks chunks = {a->bits, a->n, NULL, seg->chunk_id, i};
 
-        query.terms = terms + i * query.n;
+        query.terms = q->terms + i * q->n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
     }
     topk_sort(&s->words);
-    s->plan.n_words = s->n_words;
+    s->plan.n_words = q->n;
+    s->plan.n_words_known = q->n_known;
     s->plan.n_word_candidates = s->words.n;
-    dict_free(q.words);
-    mem_free(q.times);
 }
 
 /* ---- the answer ---- */
@@ -306,7 +255,8 @@ static size_t as_fused(const struct topk *list, bool by_vector, struct arena *me
     return list->n;
 }
 
-/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+/* The cosine of a chunk that only its words brought, or that was found by another vector; NAN when
+ * it has none. */
 static float cosine_of(const struct snapshot *snap, const struct search_spec *spec,
                        const struct candidate *c)
 {
@@ -315,13 +265,13 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, spec->vector, c->slot);
+    return flat_score(&flat, spec->plain ? spec->plain : spec->vector, c->slot);
 }
 
 static size_t fuse(struct search *s, struct fused **out)
 {
     if (s->spec->mode == SEARCH_HYBRID)
-        return fusion(s->spec->fusion, &s->vectors, &s->words, s->n_words, ranking_pool(s->spec),
+        return fusion(s->spec->fusion, &s->vectors, &s->words, s->question.n, ranking_pool(s->spec),
                       s->mem, out);
     if (s->spec->mode == SEARCH_VECTOR)
         return as_fused(&s->vectors, true, s->mem, out);
@@ -335,11 +285,15 @@ void search_candidates(const struct snapshot *snap, const struct search_spec *sp
 
     s.n_candidates = spec->mode == SEARCH_HYBRID ? ranking_depth(spec) : ranking_pool(spec);
     find_allowed(&s);
+    if (spec->mode != SEARCH_VECTOR || ranking_is_lexical(spec))
+        question_words(snap, spec->text, mem, &s.question);
     if (spec->mode != SEARCH_KEYWORD)
         search_vectors(&s);
     if (spec->mode != SEARCH_VECTOR)
         search_words(&s);
     out->n = fuse(&s, &out->v);
+    if (ranking_is_lexical(spec))
+        ranking_lexical(snap, spec, &s.question, out->v, out->n, mem);
     out->n_allowed = s.n_allowed;
     out->plan = s.plan;
 }
@@ -357,7 +311,7 @@ void search_hits(const struct snapshot *snap, const struct search_spec *spec,
     out->v = ARENA_ARRAY(mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(snap, &f.v[i]);
-        if (spec->mode == SEARCH_HYBRID && isnan(f.v[i].vector_score))
+        if (spec->mode != SEARCH_KEYWORD && (spec->plain || isnan(f.v[i].vector_score)))
             out->v[i].vector_score = cosine_of(snap, spec, &f.v[i].at);
     }
 }

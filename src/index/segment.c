@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/sections.h"
 #include "index/bitmap.h"
+#include "index/fields.h"
 
 uint64_t document_version(const struct document_row *doc)
 {
@@ -99,10 +100,9 @@ static void finish(struct segment *s)
 #define BATCH 4096
 #define SLICE 256
 
-/* A chunk is found by the words of its document's title and of its heading too: "Lending limits"
- * above, "15 percent of capital" in the text. */
+/* What a chunk is found by. */
 struct fields {
-    struct str v[3]; /* title, heading, text */
+    struct str v[N_FIELDS];
 };
 
 struct segment_builder {
@@ -114,7 +114,7 @@ struct segment_builder {
     uint8_t *missing; /* [n_chunks] 1: has no vector */
     size_t cap_missing, n_missing;
 
-    struct buf title;    /* of the document that chunks are added to */
+    struct buf names;    /* of the document that chunks are added to */
     struct arena *texts; /* waiting to be analysed */
     struct fields waiting[BATCH];
     size_t n_waiting;
@@ -153,7 +153,7 @@ struct segment_builder *segment_builder_new(size_t dim, size_t chunks_hint,
     b->columns = columns_builder_new();
     b->analyzers = analyzers;
     b->pool = pool;
-    buf_init(&b->title);
+    buf_init(&b->names);
     b->texts = arena_new(64u << 10);
     b->cap_vectors = chunks_hint;
     b->s->vectors = mem_alloc_aligned(chunks_hint * dim * sizeof(float));
@@ -178,8 +178,8 @@ void segment_add_document(struct segment_builder *b, const struct document_row *
     s->version[place] = document_version(doc);
     s->n_documents = place + (size_t)1;
     columns_add_document(b->columns, doc);
-    buf_clear(&b->title);
-    buf_add_view(&b->title, doc->title);
+    buf_clear(&b->names);
+    fields_names(doc, &b->names);
 }
 
 /* Counts the words of slice i of the waiting texts. */
@@ -191,7 +191,7 @@ static void count_slice(void *arg, size_t i)
     size_t end = (i + 1) * SLICE < b->n_waiting ? (i + 1) * SLICE : b->n_waiting;
 
     for (size_t t = i * SLICE; t < end; t++)
-        bm25_add_chunk(words, a, b->waiting[t].v, 3);
+        bm25_add_chunk(words, a, b->waiting[t].v, N_FIELDS);
     analyzers_put(b->analyzers, a);
     b->parts[b->n_parts + i] = words;
 }
@@ -216,6 +216,17 @@ static struct str keep(struct segment_builder *b, struct str s)
     return (struct str){s.n ? arena_dup(b->texts, s.p, s.n) : "", s.n};
 }
 
+static struct fields fields_of(struct segment_builder *b, const struct chunk_row *chunk)
+{
+    struct str names = keep(b, buf_view(&b->names)), heading = keep(b, chunk->heading);
+
+    return (struct fields){.v = {[FIELD_NAMES] = names,
+                                 [FIELD_NAMES_AGAIN] = names,
+                                 [FIELD_HEADING] = heading,
+                                 [FIELD_HEADING_AGAIN] = heading,
+                                 [FIELD_TEXT] = keep(b, chunk->text)}};
+}
+
 void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
                        const float *vector)
 {
@@ -237,8 +248,7 @@ void segment_add_chunk(struct segment_builder *b, const struct chunk_row *chunk,
     s->n_chunks++;
     s->first_chunk[s->n_documents] = (uint32_t)s->n_chunks;
     columns_add_chunk(b->columns, chunk);
-    b->waiting[b->n_waiting++] = (struct fields){
-        {keep(b, buf_view(&b->title)), keep(b, chunk->heading), keep(b, chunk->text)}};
+    b->waiting[b->n_waiting++] = fields_of(b, chunk);
     if (b->n_waiting == BATCH)
         count_waiting(b);
 }
@@ -261,7 +271,7 @@ struct segment *segment_finish(struct segment_builder *b)
     s->columns = columns_finish(b->columns);
     finish(s);
     arena_free(b->texts);
-    buf_done(&b->title);
+    buf_done(&b->names);
     mem_free(b->missing);
     mem_free(b);
     return s;

@@ -271,8 +271,6 @@ static int get_rerank(const json_t *o, struct query *q)
     int rc = ERR_OK, rerank = (int)q->rerank;
 
     TRY(get_word(o, "rerank", rerank_words, &rerank));
-    if (rerank == RERANK_LEXICAL)
-        return FAIL(ERR_UNSUPPORTED, "'rerank' 'lexical' is not available in this version");
     q->rerank = (enum search_rerank)rerank;
 out:
     return rc;

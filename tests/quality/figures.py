@@ -9,6 +9,14 @@ class Figures:
     def __init__(self, title, command):
         self.title, self.command = title, command
         self.rows, self.notes = [], []
+        self.lines = []  # of the table that `make eval` keeps
+
+    def line(self, what, mode, value, search_ms):
+        """search_ms: of every question, or their median and 99th percentile."""
+        if not isinstance(search_ms, tuple):
+            v = sorted(search_ms)
+            search_ms = v[len(v) // 2], v[min(len(v) - 1, len(v) * 99 // 100)]
+        self.lines.append([what, mode, value, "%.2f" % search_ms[0], "%.2f" % search_ms[1]])
 
     def add(self, name, value, form="%s", bar=None, side=ABOVE):
         """bar None: the figure is reported, nothing is asked of it."""

@@ -18,11 +18,11 @@ Test(fusion, mixes_shares_of_the_best)
 
     cr_assert_eq(fusion(FUSION_MIX, &vectors, &words, 5, 10, mem, &out), 4);
     cr_expect_eq(out[0].at.chunk_id, 11);
-    cr_expect_float_eq(out[0].at.score, 0.55 + 0.45 * 0.75, 1e-6);
+    cr_expect_float_eq(out[0].at.score, 0.5 + 0.5 * 0.75, 1e-6);
     cr_expect_eq(out[1].at.chunk_id, 10);
-    cr_expect_float_eq(out[1].at.score, 0.55 * 0.5 + 0.45, 1e-6);
+    cr_expect_float_eq(out[1].at.score, 0.5 * 0.5 + 0.5, 1e-6);
     cr_expect_eq(out[2].at.chunk_id, 13);
-    cr_expect_float_eq(out[2].at.score, 0.55 * 0.75, 1e-6);
+    cr_expect_float_eq(out[2].at.score, 0.5 * 0.75, 1e-6);
     cr_expect(isnan(out[2].vector_score));
     cr_expect_eq(out[2].keyword_score, 6);
     cr_expect_eq(fusion(FUSION_MIX, &vectors, &words, 5, 2, mem, &out), 2, "cut at k");
@@ -31,10 +31,10 @@ Test(fusion, mixes_shares_of_the_best)
 
 Test(fusion, few_words_weigh_less)
 {
-    cr_expect_float_eq(fusion_keyword_weight(9), 0.55, 1e-9);
-    cr_expect_float_eq(fusion_keyword_weight(4), 0.55, 1e-9);
-    cr_expect_float_eq(fusion_keyword_weight(3), 0.45, 1e-9);
-    cr_expect_float_eq(fusion_keyword_weight(1), 0.25, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(9), 0.5, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(4), 0.5, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(3), 0.4, 1e-9);
+    cr_expect_float_eq(fusion_keyword_weight(1), 0.2, 1e-9);
     cr_expect_gt(fusion_keyword_weight(0), 0);
 }
 
@@ -63,8 +63,8 @@ Test(fusion, takes_empty_lists_and_equal_scores)
 
     cr_assert_eq(fusion(FUSION_MIX, &vectors, &none, 5, 10, mem, &out), 2);
     cr_expect_eq(out[0].at.chunk_id, 11, "ties by chunk id");
-    cr_expect_float_eq(out[0].at.score, 0.45, 1e-6);
-    cr_expect_float_eq(out[1].at.score, 0.45, 1e-6);
+    cr_expect_float_eq(out[0].at.score, 0.5, 1e-6);
+    cr_expect_float_eq(out[1].at.score, 0.5, 1e-6);
     cr_expect_eq(fusion(FUSION_MIX, &none, &none, 5, 10, mem, &out), 0);
     arena_free(mem);
 }

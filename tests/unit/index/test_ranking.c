@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/err.h"
+#include "index/lexical.h"
 #include "index/ranking.h"
 
 #define DIM 4
@@ -63,7 +64,8 @@ static struct hits run(struct search_spec spec)
     struct hits hits;
 
     spec.vector = vector;
-    spec.text = STR_LIT("notice capital");
+    if (!spec.text.n)
+        spec.text = STR_LIT("notice capital");
     cr_assert_eq(snapshot_search(snap, &spec, mem, &hits), ERR_OK, "%s", err_text());
     return hits;
 }
@@ -104,6 +106,49 @@ Test(ranking, mmr_shows_something_else_earlier_and_keeps_its_score)
     cr_expect_eq(h.v[1].vector_score, plain.v[3].vector_score);
 }
 
+Test(ranking, the_order_of_words_counts_where_it_should)
+{
+    struct search_spec spec = {.mode = SEARCH_HYBRID};
+
+    cr_expect(ranking_is_lexical(&spec));
+    spec.fusion = FUSION_RRF;
+    cr_expect_not(ranking_is_lexical(&spec));
+    spec.rerank = RERANK_LEXICAL;
+    cr_expect(ranking_is_lexical(&spec));
+    spec = (struct search_spec){.mode = SEARCH_KEYWORD};
+    cr_expect_not(ranking_is_lexical(&spec), "the plain formula");
+}
+
+Test(ranking, asked_for_it_puts_words_in_order_first_in_every_mode)
+{
+    for (int mode = SEARCH_VECTOR; mode <= SEARCH_KEYWORD; mode++) {
+        struct search_spec spec = {.mode = mode, .k = 4, .text = STR_LIT("of the bank")};
+        struct hits plain = run(spec), h;
+
+        spec.rerank = RERANK_LEXICAL;
+        h = run(spec);
+        cr_assert_gt(h.n, 0);
+        cr_expect_eq(h.v[0].chunk_id, 3, "mode %d", mode);
+        cr_expect_gt(h.v[0].score, plain.v[0].score, "mode %d", mode);
+        cr_expect_eq(h.v[0].vector_score, mode == SEARCH_VECTOR ? plain.v[3].vector_score
+                                                                : h.v[0].vector_score);
+    }
+}
+
+Test(ranking, asking_for_more_never_reorders_the_first)
+{
+    struct search_spec spec = {.mode = SEARCH_HYBRID, .k = 4, .text = STR_LIT("the report")};
+    struct hits four = run(spec), two;
+
+    spec.k = 2;
+    two = run(spec);
+    cr_assert_eq(two.n, 2);
+    for (size_t i = 0; i < two.n; i++) {
+        cr_expect_eq(two.v[i].chunk_id, four.v[i].chunk_id);
+        cr_expect_eq(two.v[i].score, four.v[i].score);
+    }
+}
+
 Test(ranking, both_work_together)
 {
     struct hits h = run(
@@ -115,9 +160,11 @@ Test(ranking, both_work_together)
 
 Test(ranking, looks_deeper_only_when_asked)
 {
-    struct search_spec spec = {.k = 10};
+    struct search_spec spec = {.mode = SEARCH_VECTOR, .k = 10};
 
     cr_expect_eq(ranking_pool(&spec), 10);
+    spec.mode = SEARCH_HYBRID;
+    cr_expect_eq(ranking_pool(&spec), LEXICAL_CANDIDATES);
     cr_expect_eq(ranking_depth(&spec), 100);
     spec.collapse = true;
     cr_expect_eq(ranking_pool(&spec), 100);

@@ -82,7 +82,6 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"explain\":\"yes\"}", ERR_ARGUMENT, "'explain'");
     expect_refused("{\"question\":\"a\",\"recall_target\":0.4}", ERR_ARGUMENT, "from 0.5 to 1");
     expect_refused("{\"question\":\"a\",\"recall_target\":1.1}", ERR_ARGUMENT, "from 0.5 to 1");
-    expect_refused("{\"question\":\"a\",\"rerank\":\"lexical\"}", ERR_UNSUPPORTED, "not available");
     expect_refused("{\"question\":\"a\",\"rerank\":\"twice\"}", ERR_ARGUMENT,
                    "off, lexical, model");
 }

@@ -1,0 +1,23 @@
+/* question_words.h - the words of a question, as one state of a collection knows them.
+ *
+ * Different words are numbered from 0 as they come. A word's rarity is its idf over the living
+ * chunks of the whole state; its term is another in every segment.
+ *
+ * Threads  free of state.
+ */
+#pragma once
+#include "index/snapshot.h"
+
+struct question_words {
+    size_t n;              /* different words */
+    size_t n_known;        /* of them in any chunk */
+    const uint32_t *order; /* [n_order] the words' numbers as they stand in the question */
+    size_t n_order;
+    const double *idf;     /* [n] 0: no chunk has it */
+    const double *weights; /* [n] idf times how often it is asked for */
+    const uint32_t *terms; /* [n_views, n] BM25_NONE: the segment does not have it */
+};
+
+/* Everything in `mem`. */
+void question_words(const struct snapshot *snap, struct str text, struct arena *mem,
+                    struct question_words *out);
