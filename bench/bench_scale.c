@@ -99,8 +99,8 @@ static void measure_embedding(struct embedder *e, clockid_t clock, const struct 
 
 static void print_head(void)
 {
-    printf("%9s %9s %8s %8s %8s %8s", "chunks", "ingest s", "open ms", "disk MB", "RSS MB",
-           "index MB");
+    printf("%9s %8s %9s %8s %8s %8s %8s", "chunks", "put s", "at rest s", "open ms", "disk MB",
+           "RSS MB", "index MB");
     for (int i = 0; i < N_STAGES_HERE; i++)
         printf(" %15s", stage_names[i]);
     printf(" %9s %10s\n%79s\n", "question", "with embed", "p50/p99, us");

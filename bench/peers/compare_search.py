@@ -40,7 +40,7 @@ VECTOR_PEERS = ("hnswlib", "faiss HNSW", "faiss HNSW SQ8", "USearch i8")
 WORD_PEERS = ("bm25s", "tantivy")
 BUILD_THREADS, TIMES = 2, 2
 EF_MIN, EF_MAX = 10, 1500
-SLOW_NS = 10e9  # a turn of so long is the last of its engine in a case; no longer list is tried
+SLOW_NS = 10e9  # a turn of so much processor time is the last of its engine in a case
 LITTLE = 0.001  # of recall gained by a list twice as long: it will never be there
 FEW = "few"  # the questions that filters are asked with
 WALK, SCAN = "walk", "scan"  # only ours has a scan of its own
@@ -54,9 +54,6 @@ class Child(compare.Child):
 
     def bind(self):
         os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
-
-    def numbers(self, line):
-        return [float(x) for x in self.ask(line).split()]
 
     def timed(self, line, n_extra=0):
         """(what comes first, [(wall ns, cpu ns, ...)])"""
@@ -129,12 +126,12 @@ def tell(text):
 
 
 def slow(turns):
-    return any(t[0] > SLOW_NS for t in turns)
+    return any(t[1] > SLOW_NS for t in turns)
 
 
 def smallest_ef(child, ask, target, known):
-    """The smallest candidate list with that recall, and the recall; None when there is none, or none
-    that is not SLOW_NS. `known` remembers what was asked before."""
+    """The smallest candidate list with that recall, and the recall; None when there is none that is
+    not slow. `known` remembers what was asked before."""
     def recall(ef):
         if ef not in known:
             known[ef] = child.timed("%s %d 1" % (ask, ef))
@@ -163,11 +160,12 @@ def vectors(o, result, size):
         return child.ask("base %s %d %d" % (at("base-%s.f32" % size), n, BUILD_THREADS)).split()
 
     built = part.each(build)
-    opened = part.each(lambda c: c.numbers("open")[0], drop=False)
+    opened = part.each(lambda c: float(c.ask("open")), drop=False)
     part.each(Child.bind)
     for name in built:
         took, n_bytes = built[name]
-        result["builds"][size, name] = {"s": seconds(o, took), "bytes": int(n_bytes), "open ms": opened[name] / 1e6 if name in opened else None}
+        result["builds"][size, name] = {"s": seconds(o, took), "bytes": int(n_bytes),
+                                        "open ms": opened[name] / 1e6 if name in opened else None}
     for asked in ratios.SETS:
         part.each(lambda c: c.ask("queries %s %s %s" % (asked, at(asked + ".f32"), at("gt-%s-%s.i32" % (size, asked)))))
     if "vectors" in o.parts:
@@ -312,7 +310,8 @@ def options(argv):
 def main(argv=None):
     o = options(argv)
     if not os.path.exists(os.path.join(o.data_dir, "READY-100k")):
-        sys.exit("bench-search: no data in %s; scripts/bench-data makes it of ../shared/data" % o.data_dir)
+        print("bench-search: skipped, no data in %s; scripts/bench-data makes it of ../shared/data" % o.data_dir)
+        return
     began = time.time()
     result = measure(o)
     result.update(machine=compare.machine(), date=datetime.date.today().isoformat(), seconds=time.time() - began)

@@ -5,6 +5,8 @@ No time is judged here. Engines are stand-ins that answer with fixed figures, bu
 our own, which is the program itself on a few vectors and texts.
 """
 import contextlib
+import importlib.machinery
+import importlib.util
 import io
 import math
 import os
@@ -115,6 +117,33 @@ def a_recall_that_no_list_reaches_is_given_up():
     assert curve.asked < 8
 
 
+# ---- data ----
+
+def bench_data():
+    path = os.path.join(ROOT, "scripts/bench-data")
+    loader = importlib.machinery.SourceFileLoader("bench_data", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_data", loader))
+    loader.exec_module(module)
+    return module
+
+
+@case
+def without_shared_documents_nothing_is_made():
+    with tempfile.TemporaryDirectory() as folder:
+        out = subprocess.run([sys.executable, os.path.join(ROOT, "scripts/bench-data"), os.path.join(folder, "to")],
+                             env=dict(os.environ, RAGD_SHARED=folder), stdout=subprocess.PIPE, text=True, check=True)
+        assert "skipped" in out.stdout and os.listdir(folder) == [], out.stdout
+
+
+@case
+def a_text_is_cut_into_sentences_of_a_fair_length():
+    data = bench_data()
+    text = "A first sentence stands\nhere on two lines. Short one. Then a \"second\" follows it? No.\n\n" \
+           "1 2 3 4 5 6 7 8 9 10 11 12 13"
+    assert list(data.sentences(text)) == ["A first sentence stands here on two lines.", "Then a \"second\" follows it?"]
+    assert list(data.unique(["Same text", "same TEXT", "other"], set())) == ["Same text", "other"]
+
+
 # ---- children ----
 
 FAKE = """
@@ -209,13 +238,10 @@ def without_peers_one_line_says_how_to_get_them():
 
 @case
 def without_data_it_says_what_makes_them():
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            compare.main([folder])
-        except SystemExit as e:
-            assert "scripts/bench-data" in str(e)
-        else:
-            raise AssertionError("it ran")
+    out = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(out):
+        compare.main([folder])
+    assert "skipped" in out.getvalue() and "scripts/bench-data" in out.getvalue(), out.getvalue()
 
 
 # ---- our own children ----
@@ -255,7 +281,8 @@ def speak(program, *words, lines=""):
 def our_graph_answers_a_line_with_a_line():
     with tempfile.TemporaryDirectory() as folder:
         at = own_data(folder)
-        lines = ["base %s %d 1" % (at("base"), N), "open", "queries q %s %s" % (at("queries"), at("exact")), "run q 100 2",
+        lines = ["base %s %d 1" % (at("base"), N), "open",
+                 "queries q %s %s" % (at("queries"), at("exact")), "run q 100 2",
                  "queries q %s %s" % (at("queries"), at("few")), "allow " + at("allowed"), "run-allowed q 50 1",
                  "scan-allowed q 1"]
         code, out, err = speak("bench_search", "vectors", lines="\n".join(lines) + "\n")
