@@ -30,7 +30,10 @@ static const struct argp_option options[] = {
     {"mode", KEY_MODE, "MODE", 0, "hybrid, vector, keyword or summary (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
     {"rerank", KEY_RERANK, "R", 0,
-     "what puts the found passages in order again: off or model (off); a model is rerank.model", 1},
+     "what puts the found passages in order again: off, lexical (the order of words; a hybrid mix "
+     "does "
+     "that anyhow) or model (off); a model is rerank.model",
+     1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
     {"recall-target", KEY_RECALL, "R", 0,
      "share of the nearest vectors to be found, 0.5 to 1, in place of --ef", 1},

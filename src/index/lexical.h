@@ -16,9 +16,10 @@
  * sides, so "revenue in 2019" has two neighbours.
  *
  * After   Metzler & Croft 2005, "A Markov Random Field Model for Term Dependencies".
- * Figures MRR@10 of squad-dev, tatqa-dev and cfr-dev 0.877, 0.649, 0.712 without and 0.887, 0.695,
- *         0.727 with it (docs/quality.md, where is also what was tried and left out).
- * Cost    one look-up a word of a passage: 0.2 us for 150 words.
+ * Figures MRR@10 of squad-dev, tatqa-dev and cfr-dev 0.879, 0.648, 0.712 without and 0.894, 0.695,
+ *         0.726 with it (docs/quality.md, where is also what was tried and left out).
+ * Cost    one look-up a word of a passage: 12 us for 50 passages of 180 words, each tenth of them a
+ *         word of the question (Zen 3).
  * Threads an object is confined.
  */
 #pragma once

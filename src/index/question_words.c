@@ -2,12 +2,20 @@
 
 #include <string.h>
 
+#include "index/acronyms.h"
+
+#define ACRONYMS_MAX 4 /* of a question; further ones stay what they are */
+
 /* Words are few, so looking through them beats a table. */
 struct reading {
+    const struct snapshot *snap;
+    struct str text;
     struct arena *mem;
     struct str *words; /* [n] different ones */
     uint32_t *order;   /* [n_order] the question, as places in words */
     size_t n, n_order, cap;
+    uint32_t acronyms[ACRONYMS_MAX];
+    size_t n_acronyms;
 };
 
 static void reserve(struct reading *r)
@@ -25,34 +33,57 @@ static void reserve(struct reading *r)
     memcpy(r->order, old.order, old.n_order * sizeof *old.order);
 }
 
-static void add_word(void *arg, struct str word, uint32_t start, uint32_t end)
+/* Adds a word to the order and gives its number; *added: it is the first of its kind. */
+static uint32_t append(struct reading *r, struct str word, bool *added)
 {
-    struct reading *r = arg;
     uint32_t w = 0;
 
-    (void)start, (void)end;
     reserve(r);
     while (w < r->n && !str_eq(r->words[w], word))
         w++;
-    if (w == r->n)
+    *added = w == r->n;
+    if (*added)
         r->words[r->n++] = (struct str){arena_dup(r->mem, word.p, word.n), word.n};
     r->order[r->n_order++] = w;
+    return w;
 }
 
-static void weigh(const struct snapshot *snap, const struct str *words, struct arena *mem,
-                  struct question_words *q)
+static void add_word(void *arg, struct str word, uint32_t start, uint32_t end)
+{
+    struct reading *r = arg;
+    bool added;
+    uint32_t w = append(r, word, &added);
+
+    if (added && r->n_acronyms < ACRONYMS_MAX && acronym_is(str_sub(r->text, start, end)))
+        r->acronyms[r->n_acronyms++] = w;
+}
+
+/* Words that an acronym stands for are in `order` behind those of the question. */
+static void add_long_form(struct reading *r, uint32_t acronym, struct arena *mem)
+{
+    struct str words[ACRONYM_LETTERS_MAX], short_form = r->words[acronym];
+    bool added;
+    uint32_t *terms = arena_alloc(mem, (r->snap->n_views + 1) * sizeof *terms);
+    uint64_t df = snapshot_terms(r->snap, short_form, terms, 1);
+    size_t n = acronym_words(r->snap, short_form, terms, 1, df, mem, words);
+
+    for (size_t i = 0; i < n; i++)
+        append(r, words[i], &added);
+}
+
+static void weigh(const struct reading *r, struct arena *mem, struct question_words *q)
 {
     double *idf = ARENA_ARRAY(mem, double, q->n), *weights = ARENA_ARRAY(mem, double, q->n);
-    uint32_t *terms = ARENA_ARRAY(mem, uint32_t, snap->n_views * q->n);
+    uint32_t *terms = ARENA_ARRAY(mem, uint32_t, r->snap->n_views * q->n);
 
     for (uint32_t w = 0; w < q->n; w++) {
-        uint64_t df = snapshot_terms(snap, words[w], terms + w, q->n);
+        uint64_t df = snapshot_terms(r->snap, r->words[w], terms + w, q->n);
 
-        idf[w] = df ? bm25_idf(snap->n_chunks, df) : 0;
+        idf[w] = df ? bm25_idf(r->snap->n_chunks, df) : 0;
         q->n_known += df > 0;
     }
-    for (size_t i = 0; i < q->n_order; i++)
-        weights[q->order[i]] += idf[q->order[i]];
+    for (size_t i = 0; i < r->n_order; i++)
+        weights[r->order[i]] += idf[r->order[i]];
     q->idf = idf;
     q->weights = weights;
     q->terms = terms;
@@ -61,11 +92,15 @@ static void weigh(const struct snapshot *snap, const struct str *words, struct a
 void question_words(const struct snapshot *snap, struct str text, struct arena *mem,
                     struct question_words *out)
 {
-    struct reading r = {.mem = mem};
+    struct reading r = {.snap = snap, .text = text, .mem = mem};
     struct word_analyzer *a = analyzers_get(snap->context->analyzers);
 
     words_each(a, text, add_word, &r);
     analyzers_put(snap->context->analyzers, a);
-    *out = (struct question_words){.n = r.n, .order = r.order, .n_order = r.n_order};
-    weigh(snap, r.words, mem, out);
+    *out = (struct question_words){.n_asked = r.n, .n_order = r.n_order};
+    for (size_t i = 0; i < r.n_acronyms; i++)
+        add_long_form(&r, r.acronyms[i], mem);
+    out->n = r.n;
+    out->order = r.order;
+    weigh(&r, mem, out);
 }

@@ -271,8 +271,8 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
 static size_t fuse(struct search *s, struct fused **out)
 {
     if (s->spec->mode == SEARCH_HYBRID)
-        return fusion(s->spec->fusion, &s->vectors, &s->words, s->question.n, ranking_pool(s->spec),
-                      s->mem, out);
+        return fusion(s->spec->fusion, &s->vectors, &s->words, s->question.n_asked,
+                      ranking_pool(s->spec), s->mem, out);
     if (s->spec->mode == SEARCH_VECTOR)
         return as_fused(&s->vectors, true, s->mem, out);
     return as_fused(&s->words, false, s->mem, out);

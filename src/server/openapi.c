@@ -788,7 +788,7 @@ static const char spec[] =
     "          },\n"
     "          \"ef\": {\"type\": \"integer\"},\n"
     "          \"fusion\": {\"type\": \"string\", \"enum\": [\"mix\", \"rrf\"]},\n"
-    "          \"rerank\": {\"type\": \"string\", \"enum\": [\"off\", \"model\"]},\n"
+    "          \"rerank\": {\"type\": \"string\", \"enum\": [\"off\", \"lexical\", \"model\"]},\n"
     "          \"recall_target\": {\n"
     "            \"type\": \"number\",\n"
     "            \"minimum\": 0.5,\n"

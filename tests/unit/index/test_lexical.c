@@ -49,8 +49,8 @@ Test(lexical, neighbours_in_order_are_adjacent_and_near)
 {
     struct lexical *l = three_words();
 
-    cr_expect_float_eq(BONUS(l, TEXT, 7, 100, 101, 7),
-                       half * (LEXICAL_W_ADJACENT + LEXICAL_W_NEAR), 1e-9);
+    cr_expect_float_eq(BONUS(l, TEXT, 7, 100, 101, 7), half * (LEXICAL_W_ADJACENT + LEXICAL_W_NEAR),
+                       1e-9);
     cr_expect_float_eq(BONUS(l, TEXT, 100, 101, 7, 100, 101),
                        half * (LEXICAL_W_ADJACENT + LEXICAL_W_NEAR), 1e-9, "once is enough");
     cr_expect_float_eq(BONUS(l, TEXT, 100, 101, 102),
@@ -103,8 +103,8 @@ Test(lexical, a_pair_weighs_what_its_commoner_word_does)
 
 Test(lexical, words_that_nothing_has_change_nothing)
 {
-    struct lexical *l = lexical_new(
-        &(struct lexical_question){(uint32_t[]){0, 1}, 2, (double[]){0, 0}, 2}, mem);
+    struct lexical *l =
+        lexical_new(&(struct lexical_question){(uint32_t[]){0, 1}, 2, (double[]){0, 0}, 2}, mem);
 
     lexical_terms(l, (uint32_t[]){BM25_NONE, BM25_NONE});
     cr_expect_eq(BONUS(l, 1, 2, 3), 0);
@@ -118,8 +118,7 @@ Test(lexical, a_word_may_come_again)
 {
     struct lexical *l = asked((uint32_t[]){0, 1, 0}, 3, (double[]){1, 1}, 2);
 
-    cr_expect_float_eq(BONUS(l, TEXT, 100, 101),
-                       half * LEXICAL_W_ADJACENT + LEXICAL_W_NEAR, 1e-9,
+    cr_expect_float_eq(BONUS(l, TEXT, 100, 101), half * LEXICAL_W_ADJACENT + LEXICAL_W_NEAR, 1e-9,
                        "0 1 and 1 0 are near alike");
 }
 

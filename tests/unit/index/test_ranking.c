@@ -130,8 +130,8 @@ Test(ranking, asked_for_it_puts_words_in_order_first_in_every_mode)
         cr_assert_gt(h.n, 0);
         cr_expect_eq(h.v[0].chunk_id, 3, "mode %d", mode);
         cr_expect_gt(h.v[0].score, plain.v[0].score, "mode %d", mode);
-        cr_expect_eq(h.v[0].vector_score, mode == SEARCH_VECTOR ? plain.v[3].vector_score
-                                                                : h.v[0].vector_score);
+        cr_expect_eq(h.v[0].vector_score,
+                     mode == SEARCH_VECTOR ? plain.v[3].vector_score : h.v[0].vector_score);
     }
 }
 
