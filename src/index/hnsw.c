@@ -36,7 +36,7 @@ static size_t whole_lines(size_t n_bytes)
 
 void hnsw_allocate(struct hnsw *h, const struct hnsw_sizes *s)
 {
-    size_t codes = whole_lines(s->n * s->n_bytes), lists[HNSW_LEVELS];
+    size_t codes = whole_lines(s->n * s->n_bytes), lists[HNSW_LEVELS] = {0};
     size_t slot_of = whole_lines(s->n * 4), node_of = whole_lines(s->n_slots * 4);
     size_t total = codes + slot_of + node_of + 64;
     char *p;
