@@ -54,7 +54,7 @@ static size_t count_found(const struct vector_hit *got, size_t n_got, const stru
 static void measure_one(struct hnsw *h, const struct hnsw_query *question, size_t *found,
                         size_t *wanted)
 {
-    struct vector_hit want[CURVE_K], got[CURVE_K];
+    struct vector_hit want[CURVE_K] = {{0}}, got[CURVE_K] = {{0}};
     struct hnsw_query q = *question;
     size_t n = hnsw_scan(h, &q, want, NULL);
 
