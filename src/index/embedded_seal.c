@@ -133,7 +133,7 @@ static int write_segment(struct pass *p, struct arena *mem)
     rc = segment_save(merged, path);
     segment_unref(merged);
     TRY(rc);
-    TRY(segment_map(&p->sealed, path, p->s->r->context.dim));
+    TRY(segment_map(&p->sealed, path, p->base->context->dim));
 out:
     return rc;
 }
@@ -149,7 +149,7 @@ static int write_manifest(struct pass *p, struct arena *mem)
 {
     struct manifest *m = &p->manifest;
 
-    *m = (struct manifest){.recipe = index_recipe(p->s->r), .epoch = snapshot_epoch(p->base)};
+    *m = (struct manifest){.recipe = index_recipe(p->s->r, p->base->context), .epoch = snapshot_epoch(p->base)};
     m->views = ARENA_ARRAY(mem, struct manifest_view, p->from + 1);
     for (size_t i = 0; i < p->from; i++) {
         const struct view *v = &p->base->views[i];
@@ -181,7 +181,7 @@ static int seal_in_tx(struct store_tx *tx, void *arg)
     struct change c = change_of(p, &seal);
 
     TRY(store_find_collection(store_tx_reader(tx), p->tenant, p->collection, mem, &row));
-    if (row.id != p->collection_id) {
+    if (row.id != p->collection_id || atomic_load(&p->s->r->switching)) {
         rc = FAIL(ERR_GONE, "collection '%s' was made anew meanwhile", p->collection);
         goto out;
     }
@@ -205,7 +205,7 @@ static void seal_published(void *arg)
 
 static int find_id(struct pass *p, struct arena *mem)
 {
-    struct store *store = p->s->r->context.store;
+    struct store *store = p->s->r->store;
     struct store_reader *reader = store_reader_get(store);
     struct collection_row row;
     int rc = store_find_collection(reader, p->tenant, p->collection, mem, &row);
@@ -225,7 +225,7 @@ static int seal_steps(struct pass *p, struct arena *mem)
         TRY(write_segment(p, mem));
     TRY(write_manifest(p, mem));
     p->step = step_to(r, p->tenant, p->collection);
-    TRY(store_write(r->context.store, seal_in_tx, seal_published, p));
+    TRY(store_write(r->store, seal_in_tx, seal_published, p));
     manifest_sweep(r->index_dir, p->collection_id, p->manifest_file, &p->manifest);
     map_put(p->s->epochs, p->name.bytes, p->name.n, snapshot_epoch(p->base));
 out:
@@ -311,8 +311,11 @@ static struct name_list all_names(struct retriever *r)
 
 static void seal_due(struct sealer *s, enum when when)
 {
-    struct name_list names = all_names(s->r);
+    struct name_list names;
 
+    if (atomic_load(&s->r->switching))
+        return; /* it wakes us at its end */
+    names = all_names(s->r);
     for (size_t i = 0; i < names.n; i++) {
         struct snapshot *snap = collection_current(s->r, &names.v[i]);
 

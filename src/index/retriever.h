@@ -50,6 +50,7 @@ struct search_spec {
     const struct filter *filter; /* NULL: everything */
     int k;                       /* 1..SEARCH_K_MAX */
     int ef;                      /* for a graph index; the exact scan has no use for it */
+    const struct digest *model;  /* the vector's fingerprint; NULL: not compared */
 };
 
 struct hit {
@@ -85,6 +86,7 @@ struct upsert {
     const struct chunk_row *chunks;
     const struct vector_row *vectors; /* [n_chunks], same order */
     size_t n_chunks;
+    const struct digest *model; /* the vectors' fingerprint; NULL: whatever is in force */
 };
 
 struct retriever_options {
@@ -124,7 +126,8 @@ uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *co
 int retriever_wait_past(struct retriever *r, const char *tenant, const char *collection,
                         uint64_t epoch, int timeout_ms);
 
-/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. */
+/* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot. ERR_GONE
+ * when the vector is of another model than the snapshot: take both anew. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 
@@ -145,7 +148,8 @@ struct upsert_result {
     const char *reason; /* for a human, in the arena; NULL when it was not */
 };
 
-/* Writes whole documents, durable and visible when it returns. Documents are independent: results
+/* Writes whole documents, durable and visible when it returns. ERR_GONE, and nothing is written,
+ * when the vectors are not of the model in force (retriever_switch): embed again. Documents are independent: results
  * [n] says of each what became of it; refused are a clash of roots or chunk ids, a limit, a vector
  * of another dimension or not finite. Of a key that comes twice the last is written and its result
  * stands for both. Returns ERR_OK when at least the transaction stands. */
@@ -159,6 +163,33 @@ int retriever_remove(struct retriever *r, const char *tenant, const char *collec
 
 int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection);
 int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection);
+
+/* From one model to another, for all collections at one moment. What is embedded is the caller's
+ * matter; see ingest/reembed.h for the whole.
+ *
+ *   rounds       embed_missing, then states of all collections under the new model beside the
+ *                current ones; again for what came meanwhile, until a round is short
+ *   transaction  what came since the last round: embed_changed, states caught up, every epoch moved,
+ *                the store's model is `model`
+ *   published    switched(), then all new states at once; questions under way keep theirs
+ *
+ * Nothing is different for anybody before the transaction is durable. Callers see to it that there
+ * is one switch at a time. */
+struct model_switch {
+    struct store_model model;
+    size_t dim;
+    /* Makes vectors for all chunks that have none. */
+    int (*embed_missing)(void *arg);
+    /* The same for the documents of one collection that changed after `epoch`, on the writer's
+     * thread. ERR_BUSY when they are too many to hold it up for. */
+    int (*embed_changed)(void *arg, struct store_tx *tx, int64_t collection, uint64_t epoch);
+    void (*switched)(void *arg); /* on the writer's thread; cannot fail */
+    void *arg;
+};
+int retriever_switch(struct retriever *r, const struct model_switch *how);
+
+/* What a snapshot's vectors are of; lives as long as the retriever. */
+const struct digest *snapshot_model(const struct snapshot *s);
 
 /* Told after every change, on the writer thread, before the change is acknowledged: the answer
  * cache purges what cited a removed or replaced document. */
