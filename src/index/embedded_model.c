@@ -178,6 +178,7 @@ static int switch_in_tx(struct store_tx *tx, void *arg)
     m->steps = mem_calloc(m->n + 1, sizeof *m->steps);
     for (size_t i = 0; i < m->n; i++)
         TRY(move_in_tx(m, tx, &m->v[i], &m->steps[i]));
+    TRY(store_tx_forget_indexes(tx));
     TRY(store_tx_set_model(tx, &m->how->model));
 out:
     for (size_t i = 0; rc < 0 && m->steps && i < m->n; i++)

@@ -17,7 +17,9 @@ struct run {
     struct engine *e;
     const struct query *q;
     struct answer *ans;
-    const struct digest *key;
+    struct embedder *model;    /* a reference: vector, snapshot and key are of this one */
+    struct digest fingerprint; /* its own */
+    struct digest key;
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
@@ -29,7 +31,7 @@ struct run {
 
 static size_t dim_of(const struct run *r)
 {
-    return embedder_info(r->e->embedder)->dim;
+    return embedder_info(r->model)->dim;
 }
 
 static bool stores(const struct query *q)
@@ -46,6 +48,16 @@ static bool is_late(const struct run *r)
 {
     return r->q->deadline_ms > 0 &&
            clock_ms_since(r->ans->trace.start_ns) > (double)r->q->deadline_ms;
+}
+
+/* The model in force, and the key of the question under it: a key that was made before the model
+ * changed names another's vector. */
+static void take_model(struct run *r)
+{
+    embedder_close(r->model);
+    r->model = engine_embedder(r->e);
+    r->fingerprint = embedder_fingerprint(r->model);
+    r->key = query_key_under(&r->fingerprint, r->q, r->ans->mem);
 }
 
 /* ---- stages ---- */
@@ -75,7 +87,7 @@ static bool look_up(struct run *r)
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
-    answers_find(r->e->answers, r->key, epoch, &found);
+    answers_find(r->e->answers, &r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
@@ -97,7 +109,8 @@ static int embed(struct run *r)
     bool stood_in = false;
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        TRY(question_vector(r->e, r->q, &r->ans->trace, r->ans->mem, &r->vector, &stood_in));
+        TRY(question_vector(r->e, r->model, r->q, &r->ans->trace, r->ans->mem, &r->vector,
+                            &stood_in));
     if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
 out:
@@ -118,6 +131,7 @@ static int search_and_fetch_once(struct run *r)
         .filter = r->q->filter,
         .k = r->q->k,
         .ef = r->q->ef,
+        .model = &r->fingerprint,
     };
 
     snapshot_unref(r->snap);
@@ -132,6 +146,30 @@ out:
     return rc;
 }
 
+static bool model_has_changed(struct run *r)
+{
+    struct embedder *now = engine_embedder(r->e);
+    bool changed = now != r->model;
+
+    embedder_close(now);
+    return changed;
+}
+
+/* What kept the run from its hits is over when this returns. A new model is in force before its
+ * snapshots are: who has the new one and an old snapshot waits for the next, like any other. */
+static int begin_anew(struct run *r)
+{
+    if (model_has_changed(r)) {
+        take_model(r);
+        r->vector = NULL;
+        r->seen_before = false;
+        r->ans->degraded = 0;
+        return embed(r);
+    }
+    return retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
+                               snapshot_epoch(r->snap), GONE_WAIT_MS);
+}
+
 static int search_and_fetch(struct run *r)
 {
     for (int i = 0;; i++) {
@@ -139,8 +177,7 @@ static int search_and_fetch(struct run *r)
 
         if (rc != ERR_GONE || i == GONE_RETRIES)
             return rc;
-        rc = retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
-                                 snapshot_epoch(r->snap), GONE_WAIT_MS);
+        rc = begin_anew(r);
         if (rc < 0)
             return rc;
     }
@@ -151,17 +188,19 @@ static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
     const char *answerer = "none";
+    char model[DIGEST_HEX];
 
+    digest_hex(&r->fingerprint, model);
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
-    return arena_printf(r->ans->mem, "mode %d fusion %d chars %zu %s", (int)q->mode, (int)q->fusion,
-                        q->context_chars, answerer);
+    return arena_printf(r->ans->mem, "model %s mode %d fusion %d chars %zu %s", model, (int)q->mode,
+                        (int)q->fusion, q->context_chars, answerer);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
 static const float *vector_for_sentences(const struct run *r)
 {
-    return embedder_info(r->e->embedder)->has_sentences ? r->vector : NULL;
+    return embedder_info(r->model)->has_sentences ? r->vector : NULL;
 }
 
 static int build_context(struct run *r)
@@ -186,7 +225,7 @@ out:
 
 static void remember_question(struct run *r)
 {
-    answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+    answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                      &r->prompt_hash);
 }
 
@@ -256,12 +295,14 @@ static void count(struct run *r)
 
 /* ---- the path ---- */
 
-int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
-                 struct answer *ans)
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans, .key = key};
+    struct run r = {.e = e, .q = q, .ans = ans};
+    uint64_t since = clock_ns();
 
+    take_model(&r);
+    trace_add(&ans->trace, STAGE_CACHE, since);
     if (look_up(&r))
         goto out;
     TRY(embed(&r));
@@ -278,16 +319,8 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
 out:
     count(&r);
     snapshot_unref(r.snap);
+    embedder_close(r.model);
     return rc;
-}
-
-int query_run(struct engine *e, const struct query *q, struct answer *ans)
-{
-    uint64_t since = clock_ns();
-    struct digest key = query_key(e, q, ans->mem);
-
-    trace_add(&ans->trace, STAGE_CACHE, since);
-    return query_run_as(e, q, &key, ans);
 }
 
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
@@ -295,10 +328,12 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     int rc = ERR_OK;
     struct run r = {.e = e, .q = q, .ans = ans};
 
+    take_model(&r);
     TRY(embed(&r));
     TRY(search_and_fetch(&r));
 out:
     snapshot_unref(r.snap);
+    embedder_close(r.model);
     return rc;
 }
 

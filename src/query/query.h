@@ -96,7 +96,10 @@ int query_prepare(struct query *q, struct arena *mem);
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
 /* The question key: every field above that changes the answer, and the embedding's fingerprint. */
-struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
+struct digest query_key(struct engine *e, const struct query *q, struct arena *mem);
+
+/* The same under a model that is not perhaps the one in force. */
+struct digest query_key_under(const struct digest *model, const struct query *q, struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
@@ -106,14 +109,11 @@ struct digest query_flight_key(struct engine *e, const struct query *q, const st
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans);
 
-/* The whole path. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only the
- * cache may answer and it cannot. A hybrid question whose embedding fails is answered by its words;
- * one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. */
+/* The whole path, with one model from the vector to the last score: a run that the model's change
+ * overtakes begins anew. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only
+ * the cache may answer and it cannot. A hybrid question whose embedding fails is answered by its
+ * words; one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
-
-/* The same for who has made the key already. */
-int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
-                 struct answer *ans);
 
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);

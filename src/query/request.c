@@ -287,13 +287,12 @@ out:
 
 /* ---- names ---- */
 
-struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
+struct digest query_key_under(const struct digest *model, const struct query *q, struct arena *mem)
 {
     struct digester *d = digester_new();
-    struct digest fingerprint = embedder_fingerprint(e->embedder);
 
     digester_add_str(d, "question/" PROMPT_TEMPLATE);
-    digester_add(d, fingerprint.b, DIGEST_BYTES);
+    digester_add(d, model->b, DIGEST_BYTES);
     digester_add_str(d, q->tenant);
     digester_add_str(d, q->collection);
     digester_add(d, q->question.p, q->question.n);
@@ -305,6 +304,13 @@ struct digest query_key(const struct engine *e, const struct query *q, struct ar
     digester_add_u64(d, q->context_chars);
     digester_add_u64(d, (uint64_t)q->answer);
     return digester_finish(d);
+}
+
+struct digest query_key(struct engine *e, const struct query *q, struct arena *mem)
+{
+    struct digest model = engine_fingerprint(e);
+
+    return query_key_under(&model, q, mem);
 }
 
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)

@@ -28,7 +28,8 @@ void handle_readyz(struct request *r)
 
 void handle_version(struct request *r)
 {
-    const struct embedder_info *model = embedder_info(r->loop->service->engine->embedder);
+    struct embedder *embedder = engine_embedder(r->loop->service->engine);
+    const struct embedder_info *model = embedder_info(embedder);
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
@@ -40,6 +41,7 @@ void handle_version(struct request *r)
     jsonw_key(&w, "precision"), jsonw_cstr(&w, model->precision);
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)model->dim);
     jsonw_close(&w, '}');
+    embedder_close(embedder);
     reply_json(r, 200, &body);
 }
 
@@ -128,11 +130,14 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
                   (double)s.answers.evictions);
 }
 
-static void write_embed_metrics(const struct embedder *e, struct buf *out)
+static void write_embed_metrics(struct engine *e, struct buf *out)
 {
+    struct embedder *model = engine_embedder(e);
     struct remote_stats s;
+    bool remote = embedder_remote_stats(model, &s);
 
-    if (!embedder_remote_stats(e, &s))
+    embedder_close(model);
+    if (!remote)
         return;
     metrics_total(out, "ragd_embed_requests_total", "Requests to the embedding server.",
                   (double)s.requests);
@@ -151,7 +156,7 @@ void handle_metrics(struct request *r)
 
     metrics_write(s->metrics, &body);
     write_cache_metrics(s->engine->answers, &body);
-    write_embed_metrics(s->engine->embedder, &body);
+    write_embed_metrics(s->engine, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(s->engine->pool));

@@ -28,6 +28,7 @@ struct embedding {
     size_t n_done;
     struct trace trace;
     struct buf body;
+    struct embedder *model; /* a reference, the same for all slices */
 };
 
 static struct engine *engine_of(const struct request *r)
@@ -35,9 +36,12 @@ static struct engine *engine_of(const struct request *r)
     return r->loop->service->engine;
 }
 
-static void free_body(void *body)
+static void forget(void *state)
 {
-    buf_done(body);
+    struct embedding *m = state;
+
+    buf_done(&m->body);
+    embedder_close(m->model);
 }
 
 static int read_wanted(struct request *r)
@@ -45,7 +49,7 @@ static int read_wanted(struct request *r)
     struct embedding *m = r->state;
     const struct engine *e = engine_of(r);
     int rc = embed_request_read(&m->wanted, dialect_of_path(r->head.path), buf_view(&r->body),
-                                e->embedder, (size_t)e->config.limits.reply_bytes, r->mem, &m->why);
+                                m->model, (size_t)e->config.limits.reply_bytes, r->mem, &m->why);
 
     m->read = rc == ERR_OK;
     return rc;
@@ -146,8 +150,8 @@ static int embed_slice(struct request *r)
 {
     int rc = ERR_OK;
     struct engine *e = engine_of(r);
-    const struct embedder_info *info = embedder_info(e->embedder);
     struct embedding *m = r->state;
+    const struct embedder_info *info = embedder_info(m->model);
     uint64_t since_ns = trace_add(&m->trace, STAGE_QUEUE, r->work.submitted_ns);
     size_t n;
 
@@ -156,7 +160,7 @@ static int embed_slice(struct request *r)
     if (m->n_done == 0)
         make_room(r, info->dim);
     n = slice_of(m, (size_t)pool_threads(e->pool));
-    TRY(embed_documents(e->embedder, e->pool, m->wanted.items + m->n_done, n));
+    TRY(embed_documents(m->model, e->pool, m->wanted.items + m->n_done, n));
     m->n_done += n;
     since_ns = trace_add(&m->trace, STAGE_EMBED, since_ns);
     if (m->n_done == m->wanted.n) {
@@ -200,7 +204,8 @@ void handle_embed(struct request *r)
     bool small = r->body.n <= SMALL_BODY;
 
     r->state = m;
-    request_defer(r, free_body, &m->body);
+    m->model = engine_embedder(engine_of(r));
+    request_defer(r, forget, m);
     m->trace.start_ns = r->start_ns;
     if (small)
         TRY(read_wanted(r));

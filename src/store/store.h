@@ -124,9 +124,16 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document);
 int store_tx_put_vectors(struct store_tx *tx, const struct digest *fingerprint,
                          const struct vector_row *rows, size_t n);
 
+/* The same for one whose text may have gone while it was embedded: then it is not kept. */
+int store_tx_put_late_vector(struct store_tx *tx, const struct digest *fingerprint,
+                             const struct vector_row *row);
+
 /* Which model the folder's vectors are of, from this transaction on: see struct store_model. */
 struct store_model;
 int store_tx_set_model(struct store_tx *tx, const struct store_model *m);
+
+/* No index files stand for any collection any more: vectors have come that they do not have. */
+int store_tx_forget_indexes(struct store_tx *tx);
 
 /* Drops up to `limit` vectors of other models than `keep`, beginning after *cursor (0 at first),
  * which it moves; *n_dropped 0: there are no more, and those models are forgotten too. */
