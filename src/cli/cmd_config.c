@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "cli/command.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 struct config_options {
     struct common common;
@@ -42,7 +43,8 @@ static int run(struct engine *e, const struct command_call *call, void *options)
 
     (void)e;
     if (strcmp(o->what, "check") == 0) {
-        if (embedding_key_check(&o->common.config) < 0)
+        if (embedding_key_check(&o->common.config) < 0 ||
+            reranking_key_check(&o->common.config) < 0)
             return command_failed(call, ERR_UNAVAILABLE);
         fputs(o->common.json ? "{\"ok\":true}\n" : "the configuration is right\n", call->out);
         return EXIT_DONE;

@@ -42,15 +42,20 @@ static const struct eval_kind {
     const char *name;
     enum search_mode mode;
     enum query_encoder encoder;
+    enum search_rerank rerank;
 } kinds[] = {
-    {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO},
-    {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO},
-    {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO},
-    {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC},
-    {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC},
+    {"hybrid", SEARCH_HYBRID, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"vector", SEARCH_VECTOR, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"keyword", SEARCH_KEYWORD, QUERY_ENCODER_AUTO, RERANK_OFF},
+    {"vector-static", SEARCH_VECTOR, QUERY_ENCODER_STATIC, RERANK_OFF},
+    {"hybrid-static", SEARCH_HYBRID, QUERY_ENCODER_STATIC, RERANK_OFF},
+    {"hybrid+model", SEARCH_HYBRID, QUERY_ENCODER_AUTO, RERANK_MODEL},
+    {"vector+model", SEARCH_VECTOR, QUERY_ENCODER_AUTO, RERANK_MODEL},
+    {"keyword+model", SEARCH_KEYWORD, QUERY_ENCODER_AUTO, RERANK_MODEL},
 };
-#define N_KINDS    5
-#define KINDS_SAID "hybrid,vector,keyword,vector-static,hybrid-static"
+#define N_KINDS 8
+#define KINDS_SAID                                                                                 \
+    "hybrid,vector,keyword,vector-static,hybrid-static,hybrid+model,vector+model,keyword+model"
 
 _Static_assert(sizeof kinds / sizeof *kinds == N_KINDS, "one for each");
 
@@ -254,6 +259,8 @@ static int search_deep(const struct eval_run *r, struct query *q, struct answer 
 
     for (q->k = HITS_FIRST;; q->k = q->k * 4 < SEARCH_K_MAX ? q->k * 4 : SEARCH_K_MAX) {
         TRY(query_search(r->e, q, ans));
+        if (ans->degraded & DEGRADED_RERANK)
+            return FAIL(ERR_UNAVAILABLE, "the reranker gave no scores");
         *ranked = ARENA_ARRAY(ans->mem, const struct passage *, ans->hits.n + 1);
         *n = best_of_each(ans, *ranked);
         if (*n >= DEPTH || ans->hits.n < (size_t)q->k || q->k == SEARCH_K_MAX)
@@ -263,13 +270,20 @@ out:
     return rc;
 }
 
+/* What its list is sorted by. */
+static double score_of(const struct hit *h)
+{
+    return isnan(h->rerank_score) ? h->score : (double)h->rerank_score;
+}
+
 static char *run_lines(const char *id, const struct passage *const *ranked, size_t n)
 {
     struct buf b;
 
     buf_init(&b);
     for (size_t i = 0; i < n; i++)
-        buf_addf(&b, "%s\t%.*s\t%.9g\n", id, STR_ARGS(ranked[i]->document), ranked[i]->hit.score);
+        buf_addf(&b, "%s\t%.*s\t%.9g\n", id, STR_ARGS(ranked[i]->document),
+                 score_of(&ranked[i]->hit));
     return buf_take(&b);
 }
 
@@ -287,6 +301,7 @@ static int eval_one(struct eval_run *r, size_t i, const struct judgement *j)
     q.collection = r->o->common.config.collection;
     q.mode = r->kind->mode;
     q.encoder = r->kind->encoder;
+    q.rerank = r->kind->rerank;
     q.question = str_of(r->questions->v[i].text);
     TRY(query_prepare(&q, ans.mem));
     TRY(search_deep(r, &q, &ans, &ranked, &n));
@@ -566,7 +581,8 @@ static const struct argp_option options[] = {
      "write question id, document id and score of the first mode; of others to FILE.MODE", 1},
     {"modes", KEY_MODES, "LIST", 0,
      "which to compare (hybrid,vector,keyword); also vector-static and hybrid-static, with the "
-     "table that stands in for the model",
+     "table that stands in for the model, and hybrid+model, vector+model and keyword+model, "
+     "reranked",
      1},
     {0},
 };

@@ -1,4 +1,5 @@
-/* cmd_model.c - `model info`: what the encoder is; `model fetch`: gets the default one. */
+/* cmd_model.c - `model info`: what encoder and reranker are; `model fetch`: gets the default one.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/jsonw.h"
 #include "cli/command.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 #define DEFAULT_MODEL "models/all-MiniLM-L6-v2"
 
@@ -71,8 +73,48 @@ static void quality_json(struct jsonw *w, const struct embedder_info *m)
     jsonw_close(w, '}');
 }
 
-static void info_json(FILE *out, const struct embedder_info *m, const char *level,
-                      const char *fingerprint)
+/* null: none is configured */
+static void reranker_json(struct jsonw *w, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "kind"), jsonw_cstr(w, m->kind);
+    jsonw_key(w, "name"), jsonw_cstr(w, m->name);
+    jsonw_key(w, "url"), jsonw_cstr(w, m->url);
+    jsonw_key(w, "reached"), jsonw_bool(w, m->was_reached);
+    jsonw_key(w, "layers"), jsonw_int(w, (int64_t)m->n_layers);
+    jsonw_key(w, "hidden"), jsonw_int(w, (int64_t)m->hidden);
+    jsonw_key(w, "max_tokens"), jsonw_int(w, (int64_t)m->max_tokens);
+    jsonw_key(w, "precision"), jsonw_cstr(w, m->precision);
+    jsonw_key(w, "weight_bytes"), jsonw_int(w, (int64_t)m->weight_bytes);
+    jsonw_key(w, "memory_bytes"), jsonw_int(w, (int64_t)m->memory_bytes);
+    jsonw_close(w, '}');
+}
+
+static void reranker_text(FILE *out, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m)
+        fprintf(out, "reranker        none\n");
+    else if (m->url)
+        fprintf(out, "reranker        %s, server %s (%s)%s\n", m->name, m->url, m->kind,
+                m->was_reached ? "" : ", not reached now");
+    else
+        fprintf(out,
+                "reranker        %s: %zu layers, hidden %zu, pairs of %zu tokens, %s, %.1f MB in "
+                "memory\n",
+                m->name, m->n_layers, m->hidden, m->max_tokens, m->precision,
+                (double)m->memory_bytes / 1e6);
+}
+
+static void info_json(FILE *out, const struct embedder_info *m, const struct reranker *reranker,
+                      const char *level, const char *fingerprint)
 {
     struct buf b;
     struct jsonw w = jsonw_to(&b);
@@ -102,6 +144,7 @@ static void info_json(FILE *out, const struct embedder_info *m, const char *leve
     jsonw_key(&w, "pack"), pack_json(&w, m);
     jsonw_key(&w, "quality"), quality_json(&w, m);
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
+    jsonw_key(&w, "reranker"), reranker_json(&w, reranker);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
@@ -160,6 +203,7 @@ static int info(const struct command_call *call, const struct model_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = NULL;
+    struct reranker *r = NULL;
     const struct config *c = &o->common.config;
     struct digest fingerprint;
     char hex[DIGEST_HEX];
@@ -168,15 +212,19 @@ static int info(const struct command_call *call, const struct model_options *o)
     TRY(cpu_chosen_level(&level));
     TRY(command_needs_model(c));
     TRY(embedding_open(&e, c, NULL));
+    TRY(reranking_open(&r, c));
     fingerprint = embedder_fingerprint(e);
     digest_hex(&fingerprint, hex);
     if (o->common.json)
-        info_json(call->out, embedder_info(e), simd_level_name(level), hex);
+        info_json(call->out, embedder_info(e), r, simd_level_name(level), hex);
     else if (embedder_info(e)->url)
         info_of_server(call->out, embedder_info(e), hex);
     else
         info_text(call->out, embedder_info(e), simd_level_name(level), hex);
+    if (!o->common.json)
+        reranker_text(call->out, r);
 out:
+    reranker_close(r);
     embedder_close(e);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }

@@ -9,7 +9,7 @@
 #include "engine/engine.h"
 #include "index/filter.h"
 
-enum { KEY_FILTER = 0x2000, KEY_MODE, KEY_FUSION, KEY_EF, KEY_DEADLINE };
+enum { KEY_FILTER = 0x2000, KEY_MODE, KEY_FUSION, KEY_RERANK, KEY_EF, KEY_DEADLINE };
 
 static const struct argp_option options[] = {
     {NULL, 'k', "N", 0, "passages an answer may use, 1 to 100 (5)", 1},
@@ -17,6 +17,8 @@ static const struct argp_option options[] = {
      "only documents for which it holds: 'type=policy and year>=2020'", 1},
     {"mode", KEY_MODE, "MODE", 0, "hybrid, vector or keyword (hybrid)", 1},
     {"fusion", KEY_FUSION, "F", 0, "how a hybrid search joins its two lists: mix or rrf (mix)", 1},
+    {"rerank", KEY_RERANK, "R", 0,
+     "what puts the found passages in order again: off or model (off); a model is rerank.model", 1},
     {"ef", KEY_EF, "N", 0, "candidates of the graph search (128)", 1},
     {"deadline-ms", KEY_DEADLINE, "N", 0, "leave out what does not fit into N milliseconds", 1},
     {0},
@@ -31,6 +33,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_FILTER: o->filter = arg; return 0;
     case KEY_MODE: o->mode = arg; return 0;
     case KEY_FUSION: o->fusion = arg; return 0;
+    case KEY_RERANK: o->rerank = arg; return 0;
     case KEY_EF: return option_int(state, "--ef", arg, 1, 100000, &o->ef);
     case KEY_DEADLINE: return option_int(state, "--deadline-ms", arg, 1, 86400000, &o->deadline_ms);
     default: return ARGP_ERR_UNKNOWN;
@@ -84,6 +87,7 @@ int question_request(const struct question_options *o, const char *question, con
     set_text(request, "collection", collection);
     set_text(request, "mode", o->mode);
     set_text(request, "fusion", o->fusion);
+    set_text(request, "rerank", o->rerank);
     set_number(request, "k", o->k);
     set_number(request, "ef", o->ef);
     set_number(request, "deadline_ms", o->deadline_ms);

@@ -17,7 +17,7 @@ struct common;
 
 struct question_options {
     long k, ef, context_chars, deadline_ms; /* 0: the default */
-    const char *mode, *fusion, *filter, *cache, *answer;
+    const char *mode, *fusion, *rerank, *filter, *cache, *answer;
 };
 
 extern const struct argp question_argp; /* input: struct question_options */

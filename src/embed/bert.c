@@ -1,5 +1,6 @@
 #include "embed/bert.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/check.h"
@@ -78,6 +79,11 @@ const struct pack *bert_pack(const struct bert *b)
     return &b->pack;
 }
 
+bool bert_is_cross(const struct bert *b)
+{
+    return bert_config(b)->n_labels != 0;
+}
+
 /* ---- scratch ----
  *
  * Each part [rows, ...], from a 64-byte line on:
@@ -153,7 +159,7 @@ struct pass {
     const struct simd *k;
     struct crew *crew; /* NULL: alone */
     size_t n_threads; /* units of a step: with more of them than threads, rows and weights wander */
-    const uint32_t *lengths;
+    const uint32_t *lengths, *seconds;
     size_t n_seqs, n_tokens;
     struct scratch s;
 };
@@ -288,6 +294,8 @@ static void embed_tokens(struct pass *p, const int32_t *ids)
             CHECK(ids[i] >= 0);
             word_rows_get(&w->words, (size_t)ids[i], x + i * hidden);
         }
+        for (size_t i = p->seconds ? p->seconds[s] : p->lengths[s]; i < p->lengths[s]; i++)
+            p->k->add(x + i * hidden, w->second, hidden);
         p->k->add_norm(x, w->places, p->lengths[s], hidden, w->embedded.gamma, w->embedded.beta,
                        c->epsilon);
         ids += p->lengths[s];
@@ -324,10 +332,15 @@ static void run_layer(struct pass *p, const struct bert_layer *y)
 const float *bert_encode(const struct bert *b, const struct bert_call *call, const int32_t *ids,
                          const uint32_t *lengths, size_t n_seqs, void *scratch)
 {
-    struct pass p = {
-        .b = b, .k = call->kernels, .crew = call->crew, .lengths = lengths, .n_seqs = n_seqs};
+    struct pass p = {.b = b,
+                     .k = call->kernels,
+                     .crew = call->crew,
+                     .lengths = lengths,
+                     .seconds = call->seconds,
+                     .n_seqs = n_seqs};
     size_t longest = 0;
 
+    CHECK(!call->seconds || bert_is_cross(b));
     p.n_threads = p.crew ? crew_size(p.crew) : 1;
     for (size_t i = 0; i < n_seqs; i++) {
         p.n_tokens += lengths[i];
@@ -339,4 +352,24 @@ const float *bert_encode(const struct bert *b, const struct bert_call *call, con
     for (size_t i = 0; i < bert_config(b)->n_layers; i++)
         run_layer(&p, &b->w.layers[i]);
     return p.s.x;
+}
+
+/* ---- a cross-encoder's end ---- */
+
+void bert_scores(const struct bert *b, const struct bert_call *call, const float *rows,
+                 const uint32_t *lengths, size_t n_seqs, float *scores)
+{
+    const struct bert_layout *w = &b->w;
+    size_t hidden = bert_config(b)->hidden, n_panels = (hidden + MATRIX_PANEL - 1) / MATRIX_PANEL;
+    float pooled[BERT_MAX_HIDDEN] __attribute__((aligned(64)));
+
+    CHECK(bert_is_cross(b));
+    for (size_t i = 0; i < n_seqs; rows += lengths[i++] * hidden) {
+        struct rows cls = {.precision = PRECISION_F32, .k = hidden, .x = rows};
+
+        call->kernels->product(&cls, 1, &w->pooler, 0, n_panels, AFTER_NOTHING, pooled, hidden);
+        for (size_t j = 0; j < hidden; j++)
+            pooled[j] = tanhf(pooled[j]);
+        scores[i] = call->kernels->dot(pooled, w->classifier, hidden) + *w->classifier_bias;
+    }
 }

@@ -5,10 +5,13 @@
  * Shapes   sequences lie end to end, without padding: ids [n_tokens], output [n_tokens, hidden].
  * Layer    x -> qkv (one product) -> attention -> project -> + x, norm
  *            -> widen, GELU -> narrow -> + x, norm
+ * Cross    a cross-encoder reads [CLS] question [SEP] text [SEP] and ends with
+ *          score = classifier . tanh(pooler [CLS row])
  * Memory   the pack's (embed/pack.h), which it owns.
  * Threads  immutable; each running call brings its own scratch.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,10 +39,16 @@ const struct pack *bert_pack(const struct bert *b);
 /* Bytes of scratch for n_tokens in all, none of the sequences longer than `longest`. */
 size_t bert_scratch_bytes(const struct bert *b, size_t n_tokens, size_t longest);
 
+/* Whether it scores pairs: bert_scores. */
+bool bert_is_cross(const struct bert *b);
+
 /* How a pass is computed. */
 struct bert_call {
     const struct simd *kernels;
     struct crew *crew; /* open, or NULL: this thread alone */
+    /* [n_seqs], of a cross-encoder: at which token the second text of each pair begins, 0..length;
+     * NULL: all tokens are of the first */
+    const uint32_t *seconds;
 };
 
 /* Encodes sequences that lie end to end. A row's result does not depend on crew or company.
@@ -50,3 +59,9 @@ struct bert_call {
  */
 const float *bert_encode(const struct bert *b, const struct bert_call *call, const int32_t *ids,
                          const uint32_t *lengths, size_t n_seqs, void *scratch);
+
+/* The scores of pairs (the classifier's one output, unbounded) from what bert_encode gave for them.
+ *   rows     [sum of lengths, hidden], of bert_encode
+ *   scores   [n_seqs], the caller's */
+void bert_scores(const struct bert *b, const struct bert_call *call, const float *rows,
+                 const uint32_t *lengths, size_t n_seqs, float *scores);

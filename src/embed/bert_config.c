@@ -1,5 +1,7 @@
 #include "embed/bert_config.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -98,7 +100,44 @@ out:
     return rc;
 }
 
-int bert_config_read(struct bert_config *out, const char *model_dir)
+/* ---- a cross-encoder's ---- */
+
+static bool names_class(const json_t *names, const char *wanted)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+
+        if (name && strcmp(name, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How many labels there are is told by their names, in files of today; num_labels is of old ones,
+ * and two is what the reference takes when neither is there. */
+static int read_head(const json_t *root, struct bert_config *c)
+{
+    static const char class[] = "BertForSequenceClassification";
+    const json_t *names = json_object_get(root, "id2label");
+    int64_t n = names ? (int64_t)json_object_size(names) : 2;
+    int rc = names ? ERR_OK : json_get_int(root, "num_labels", 0, INT32_MAX, &n);
+
+    if (rc < 0)
+        return rc;
+    if (!names_class(json_object_get(root, "architectures"), class))
+        return FAIL(ERR_UNSUPPORTED,
+                    "'architectures' does not name %s; a cross-encoder of that class is supported, "
+                    "such as ms-marco-MiniLM",
+                    class);
+    if (n != 1)
+        return FAIL(ERR_UNSUPPORTED,
+                    "it has %lld labels; a cross-encoder that reranks has one, the score",
+                    (long long)n);
+    c->n_labels = 1;
+    return ERR_OK;
+}
+
+static int read_file(struct bert_config *out, const char *model_dir, bool cross)
 {
     int rc = ERR_OK;
     struct bert_config c = {0};
@@ -111,6 +150,8 @@ int bert_config_read(struct bert_config *out, const char *model_dir)
     TRY(file_read(path.p, CONFIG_BYTES_MAX, &text));
     TRY(json_parse(&root, buf_view(&text), path.p));
     rc = read_config(root, &c);
+    if (rc == ERR_OK && cross)
+        rc = read_head(root, &c);
     if (rc < 0) {
         err_context(rc, "model configuration '%s'", path.p);
         goto out;
@@ -121,4 +162,14 @@ out:
     buf_done(&text);
     buf_done(&path);
     return rc;
+}
+
+int bert_config_read(struct bert_config *out, const char *model_dir)
+{
+    return read_file(out, model_dir, false);
+}
+
+int bert_config_read_cross(struct bert_config *out, const char *model_dir)
+{
+    return read_file(out, model_dir, true);
 }

@@ -4,6 +4,9 @@
  * activation than the GELU by erf, other than absolute positions, a decoder, quantized weights,
  * code of the model's own. Refused with ERR_FORMAT: sizes missing or that do not fit together; the
  * largest sizes are below.
+ *
+ * A cross-encoder (BertForSequenceClassification) has one label more than an encoder has: its
+ * score. Another number of labels is ERR_UNSUPPORTED.
  */
 #pragma once
 #include <stddef.h>
@@ -17,7 +20,11 @@
 struct bert_config {
     size_t hidden, n_layers, n_heads, intermediate;
     size_t vocab_size, n_positions, n_types;
-    float epsilon; /* of the layer norms */
+    size_t n_labels; /* 0: an encoder; 1: a cross-encoder, with pooler and classifier */
+    float epsilon;   /* of the layer norms */
 };
 
 int bert_config_read(struct bert_config *out, const char *model_dir);
+
+/* The same of a cross-encoder. */
+int bert_config_read_cross(struct bert_config *out, const char *model_dir);

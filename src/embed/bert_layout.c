@@ -39,6 +39,14 @@ static void take_layer(uintptr_t *next, const struct bert_config *c, enum precis
     out->after_narrow = take_norm(next, hidden);
 }
 
+static void take_head(uintptr_t *next, const struct bert_config *c, struct bert_layout *out)
+{
+    out->second = take(next, c->hidden * sizeof(float));
+    out->pooler = take_matrix(next, PRECISION_F32, c->hidden, c->hidden);
+    out->classifier = take(next, c->hidden * sizeof(float));
+    out->classifier_bias = take(next, sizeof(float));
+}
+
 void bert_lay_out(struct bert_layout *out, const struct bert_config *c, enum precision p,
                   const void *cold, const void *hot)
 {
@@ -54,6 +62,9 @@ void bert_lay_out(struct bert_layout *out, const struct bert_config *c, enum pre
     out->embedded = take_norm(&next, c->hidden);
     for (size_t i = 0; i < c->n_layers; i++)
         take_layer(&next, c, p, &out->layers[i]);
+    out->second = NULL;
+    if (c->n_labels)
+        take_head(&next, c, out);
     out->hot_bytes = next - (uintptr_t)hot;
 }
 

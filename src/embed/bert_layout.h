@@ -2,7 +2,10 @@
  *
  *   cold   word vectors (embed/word_rows.h), places float [n_positions, hidden]
  *   hot    norm of the embedding, then for each layer: qkv, project, its norm, widen, narrow, its
- *          norm (a matrix as simd/matrix.h says; a norm gamma and beta, float [hidden] each)
+ *          norm (a matrix as simd/matrix.h says; a norm gamma and beta, float [hidden] each);
+ *          a cross-encoder's end with what the second text's rows have more than the first's,
+ *          float [hidden], pooler (a matrix in f32: a row a pair is nothing beside the rest),
+ *          classifier float [hidden] and its bias, float [1]
  *
  * One walk gives all of it, so what is packed and what is mapped cannot differ. A change here or in
  * the panels is a new PACK_VERSION.
@@ -28,6 +31,9 @@ struct bert_layer {
 struct bert_layout {
     struct word_rows words;
     const float *places; /* [n_positions, hidden]: position + type 0, added to every word */
+    const float *second; /* [hidden]: type 1 - type 0; NULL of an encoder, as what follows */
+    struct matrix pooler;
+    const float *classifier, *classifier_bias; /* [hidden], [1] */
     struct norm embedded;
     struct bert_layer layers[BERT_MAX_LAYERS];
     size_t cold_bytes, hot_bytes;

@@ -191,6 +191,58 @@ out:
     return rc;
 }
 
+/* The rows of type 1 less those of type 0, which are in the places already. */
+static int load_second(struct loader *l)
+{
+    int rc = ERR_OK;
+    const struct bert_config *c = l->config;
+    const float *types = NULL;
+    float *second = writable(l->to.second);
+
+    if (c->n_types < 2)
+        return FAIL(ERR_FORMAT, "'type_vocab_size' is 1; a cross-encoder tells two texts apart");
+    TRY(view_matrix(l, "embeddings.token_type_embeddings.weight", c->n_types, c->hidden, &types));
+    for (size_t i = 0; i < c->hidden; i++)
+        second[i] = types[c->hidden + i] - types[i];
+out:
+    return rc;
+}
+
+/* The classifier stands beside the encoder, so its name has no prefix. */
+static int load_classifier(struct loader *l)
+{
+    int rc = ERR_OK;
+    const char *prefix = l->prefix;
+    const float *w = NULL;
+    float *to = writable(l->to.classifier), *bias = writable(l->to.classifier_bias);
+    bool finite;
+
+    l->prefix = "";
+    TRY(view_matrix(l, "classifier.weight", 1, l->config->hidden, &w));
+    memcpy(to, w, l->config->hidden * sizeof *to);
+    TRY(read_vector(l, "classifier.bias", 1, bias));
+    finite = isfinite(*bias);
+    for (size_t i = 0; i < l->config->hidden; i++)
+        finite = finite && isfinite(to[i]);
+    if (!finite)
+        rc = FAIL(ERR_FORMAT,
+                  "tensor 'classifier.weight' or its bias has values that are not finite");
+out:
+    l->prefix = prefix;
+    return rc;
+}
+
+static int load_head(struct loader *l)
+{
+    int rc = ERR_OK;
+
+    TRY(load_second(l));
+    TRY(load_into(l, "pooler.dense", l->config->hidden, 1, 0, &l->to.pooler));
+    TRY(load_classifier(l));
+out:
+    return rc;
+}
+
 /* Memory is asked for only after tensors of every layer have been seen. */
 static int check_sizes(const struct loader *l)
 {
@@ -218,6 +270,8 @@ static int load_all(struct loader *l)
     TRY(load_norm(l, "embeddings.LayerNorm", &l->to.embedded));
     for (size_t i = 0; i < l->config->n_layers; i++)
         TRY(load_layer(l, i));
+    if (l->config->n_labels)
+        TRY(load_head(l));
 out:
     return rc;
 }

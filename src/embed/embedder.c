@@ -118,18 +118,6 @@ static struct digest fingerprint_of(const struct embedder *e)
     return digester_finish(d);
 }
 
-static char *last_part(const char *path)
-{
-    size_t end = strlen(path), start;
-
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    start = end;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    return memcpy(mem_calloc(end - start + 1, 1), path + start, end - start);
-}
-
 static void fill_info(struct embedder *e, const struct model_files *m)
 {
     const struct pack_facts *f = &e->model.facts;
@@ -230,7 +218,7 @@ static int open_local(struct embedder **out, const struct embedder_options *o)
     pthread_mutex_init(&e->mu, NULL);
     pace_init(&e->pace);
     e->model_dir = mem_strdup(o->model_dir);
-    e->name = last_part(o->model_dir);
+    e->name = model_name(o->model_dir);
     e->kernels = simd_get();
     TRY(bert_config_read(&config, e->model_dir)); /* first: it tells a model of another class */
     TRY(model_files_read(&files, e->model_dir));

@@ -32,6 +32,18 @@ struct opening {
     mode_t mode;     /* of the weights' file, and so of the pack */
 };
 
+char *model_name(const char *dir)
+{
+    size_t end = strlen(dir), start;
+
+    while (end > 1 && dir[end - 1] == '/')
+        end--;
+    start = end;
+    while (start > 0 && dir[start - 1] != '/')
+        start--;
+    return memcpy(mem_calloc(end - start + 1, 1), dir + start, end - start);
+}
+
 /* ---- what lies in the folder ---- */
 
 static char *path_in(const char *dir, const char *name)
@@ -164,7 +176,8 @@ static bool same_config(const struct bert_config *a, const struct bert_config *b
 {
     return a->hidden == b->hidden && a->n_layers == b->n_layers && a->n_heads == b->n_heads &&
            a->intermediate == b->intermediate && a->vocab_size == b->vocab_size &&
-           a->n_positions == b->n_positions && a->n_types == b->n_types && a->epsilon == b->epsilon;
+           a->n_positions == b->n_positions && a->n_types == b->n_types &&
+           a->n_labels == b->n_labels && a->epsilon == b->epsilon;
 }
 
 static bool looks_the_same(const struct pack_source *a, const struct pack_source *b)

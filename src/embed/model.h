@@ -39,3 +39,6 @@ struct model_folder {
  * quality_measure; ERR_FORMAT when encoder and tokenizer do not belong together. */
 int model_open(struct model *out, const struct model_folder *folder, enum precision precision);
 void model_close(struct model *m);
+
+/* The last part of a folder's path; mem_free it. */
+char *model_name(const char *dir);

@@ -34,7 +34,8 @@ struct head {
     uint64_t source_size, source_changed_ns, source_inode;
     struct hash128 weights, small_files;
     uint64_t cold_bytes, hot_bytes, tokenizer_bytes;
-    uint8_t zero[96];
+    uint32_t n_labels;
+    uint8_t zero[92];
 };
 _Static_assert(sizeof(struct head) == 256, "as the table says");
 #define CHECKED_FROM (offsetof(struct head, checksum) + sizeof(struct hash128))
@@ -123,6 +124,7 @@ static struct head head_of(const struct pack_facts *f)
         .cold_bytes = f->cold_bytes,
         .hot_bytes = f->hot_bytes,
         .tokenizer_bytes = f->tokenizer_bytes,
+        .n_labels = (uint32_t)c->n_labels,
     };
 }
 
@@ -137,6 +139,7 @@ static struct pack_facts facts_of(const struct head *h)
                    .vocab_size = h->vocab_size,
                    .n_positions = h->n_positions,
                    .n_types = h->n_types,
+                   .n_labels = h->n_labels,
                    .epsilon = h->epsilon},
         .quality = {h->n_texts, h->mean, h->smallest},
         .source = {h->source_size, h->source_changed_ns, h->source_inode, h->weights,

@@ -19,7 +19,8 @@
  *   104     16    XXH3-128 of model.safetensors
  *   120     16    XXH3-128 of the small files (embed/model.c)
  *   136     8x3   bytes of the parts: cold, hot, tokenizer
- *   160     96    0
+ *   160     4     labels: 0 an encoder, 1 a cross-encoder
+ *   164     92    0
  *   256           cold: word vectors and positions, of which a text needs few rows
  *                 hot: norms and matrices, all of which every text needs
  *                 tokenizer: wordpiece_freeze

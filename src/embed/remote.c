@@ -1,31 +1,22 @@
 #include "embed/remote.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "embed/embedder.h"
 #include "embed/gather.h"
-#include "net/breaker.h"
 #include "net/http_client.h"
+#include "net/upstream.h"
 #include "text/tokens.h"
 
-#define FIRST_WAIT_MS 100
-#define INFO_BYTES    ((size_t)256 << 10)
-#define EXCERPT_MAX   200 /* bytes of a server's own words in our errors */
-
-/* A time-out with less time than this says nothing about the server: whoever asks with a deadline
- * of a millisecond must not close it to everybody else. */
-#define FAIR_MS 1000
+#define INFO_BYTES ((size_t)256 << 10)
 
 /* What the server cuts by itself exactly (TEI) is sent to so many times the limit. */
 #define SENT_BEYOND_LIMIT 4
@@ -47,309 +38,86 @@ struct remote {
     enum remote_kind kind;
     struct remote_info info;
     struct digest fingerprint;
-    struct http_client *client;
-    struct breaker *breaker;
+    struct upstream *upstream;
     struct pool *pool;     /* for documents */
     struct gather *gather; /* for questions */
     struct wordpiece *tokenizer;
-    char *model, *key, *query_prefix, *document_prefix;
+    char *model, *query_prefix, *document_prefix;
     char *embed_url, *info_url;     /* info_url: TEI */
     char *embed_shown, *info_shown; /* the same without secrets */
-    int64_t timeout_ms;
     size_t dimensions;
     atomic_bool introduced; /* TEI: /info was read and agrees */
     atomic_bool floats;     /* OpenAI: the server refused base64 */
     atomic_size_t batch;
-    atomic_uint_fast64_t n_requests, n_failures, n_retries;
-    pthread_mutex_t mu;        /* guards the field below */
-    char reason[ERR_TEXT_MAX]; /* of the last failure, for those whom the breaker refuses */
 };
 
-static int64_t now_ms(void)
-{
-    return (int64_t)(clock_ns() / 1000000);
-}
-
-/* ---- one try ---- */
-
-/* One request: what to send, how to read the reply, until when. It ends with ERR_OK, ERR_TIMEOUT,
- * ERR_UNAVAILABLE (not there, perhaps later), ERR_ARGUMENT (refused for good) or ERR_FORMAT
- * (nonsense); outside, the last two are ERR_UNAVAILABLE too. */
-struct ask {
-    const char *url, *shown;
-    struct str body; /* p NULL: GET */
-    size_t reply_max;
-    int64_t until_ms; /* on the clock of now_ms */
-    int (*read)(struct remote *r, void *arg, struct str reply);
-    void *arg;
-    /* of the last try */
-    bool again;  /* another may help */
-    bool failed; /* counts for the breaker */
-    int status;
-    int64_t retry_after_ms;
-};
-
-static bool is_passing(int status)
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-           status == 504;
-}
-
-/* What a server sent may end on a terminal, which must not obey it. */
-static void make_plain(char *text)
-{
-    for (char *p = text; *p; p++)
-        if (*p < ' ' || *p == 127)
-            *p = ' ';
-}
-
-/* The server's own words, on one line; nothing when they might repeat the key. */
-static void excerpt(const struct remote *r, const struct http_result *reply, char *out, size_t size)
-{
-    size_t n = reply->body.n < size - 1 ? reply->body.n : size - 1;
-
-    out[0] = '\0';
-    if (reply->status == 401 || reply->status == 403 || n == 0)
-        return;
-    if (r->key && memmem(reply->body.p, reply->body.n, r->key, strlen(r->key)))
-        return;
-    memcpy(out, reply->body.p, n);
-    out[n] = '\0';
-    make_plain(out);
-}
-
-static int refused(const struct remote *r, const struct ask *a, const struct http_result *reply)
-{
-    char words[EXCERPT_MAX];
-    const char *hint = "";
-
-    excerpt(r, reply, words, sizeof words);
-    if (reply->status == 401 || reply->status == 403)
-        hint = r->key ? " (is the key in the variable of embed.key_env right?)"
-                      : " (it wants a key; embed.key_env names the variable that holds it)";
-    else if (reply->status == 404)
-        hint = " (is embed.url right, with /v1 where the server wants it, and embed.model?)";
-    else if (reply->status >= 300 && reply->status < 400)
-        hint = " (redirects are not followed; embed.url must be the last address)";
-    return FAIL(is_passing(reply->status) ? ERR_UNAVAILABLE : ERR_ARGUMENT, "%s: status %d%s%s%s",
-                a->shown, reply->status, hint, *words ? ": " : "", words);
-}
+/* ---- what the server tells us beside vectors ---- */
 
 /* Some servers know no base64 and say so; then numbers are asked for from now on. */
-static bool dislikes_base64(const struct remote *r, const struct http_result *reply)
+static void note_refusal(void *arg, int status, struct str body)
 {
     static const char word[] = "encoding_format";
+    struct remote *r = arg;
 
-    return r->kind == REMOTE_OPENAI && !r->floats &&
-           (reply->status == 400 || reply->status == 422) &&
-           memmem(buf_view(&reply->body).p, reply->body.n, word, sizeof word - 1);
-}
-
-static int nonsense(const struct ask *a)
-{
-    char reason[ERR_TEXT_MAX];
-
-    snprintf(reason, sizeof reason, "%s", err_text());
-    make_plain(reason);
-    return FAIL(ERR_FORMAT, "%s: %s", a->shown, reason);
-}
-
-static int judge(struct remote *r, struct ask *a, const struct http_result *reply)
-{
-    int rc;
-
-    a->status = reply->status;
-    a->retry_after_ms = reply->retry_after_ms;
-    if (reply->status == 200) {
-        rc = a->read(r, a->arg, buf_view(&reply->body));
-        a->failed = rc < 0;
-        return rc < 0 ? nonsense(a) : ERR_OK;
-    }
-    a->again = is_passing(reply->status);
-    a->failed = reply->status >= 500;
-    if (dislikes_base64(r, reply))
+    if (r->kind == REMOTE_OPENAI && (status == 400 || status == 422) &&
+        memmem(body.p, body.n, word, sizeof word - 1))
         r->floats = true;
-    return refused(r, a, reply);
-}
-
-static int try_once(struct remote *r, struct ask *a)
-{
-    int64_t left = a->until_ms - now_ms();
-    struct http_call call = {.url = a->url,
-                             .key = r->key,
-                             .body = a->body,
-                             .within_ms = left > 1 ? left : 1,
-                             .body_max = a->reply_max};
-    struct http_result reply;
-    int rc = http_client_call(r->client, &call, &reply);
-
-    r->n_requests++;
-    a->again = false;
-    a->status = 0;
-    a->retry_after_ms = -1;
-    if (rc < 0) {
-        a->again = rc == ERR_UNAVAILABLE;
-        a->failed = rc == ERR_UNAVAILABLE || left >= FAIR_MS || left * 2 >= r->timeout_ms;
-        return rc;
-    }
-    rc = judge(r, a, &reply);
-    buf_done(&reply.body);
-    return rc;
-}
-
-/* ---- the breaker ---- */
-
-static void note_failure(struct remote *r)
-{
-    r->n_failures++;
-    pthread_mutex_lock(&r->mu);
-    snprintf(r->reason, sizeof r->reason, "%s", err_text());
-    pthread_mutex_unlock(&r->mu);
-}
-
-static int refused_by_breaker(struct remote *r, int64_t wait_ms)
-{
-    char reason[ERR_TEXT_MAX];
-
-    pthread_mutex_lock(&r->mu);
-    memcpy(reason, r->reason, sizeof reason);
-    pthread_mutex_unlock(&r->mu);
-    if (wait_ms == 0)
-        return FAIL(ERR_UNAVAILABLE, "it is being tried after failures: %.700s", reason);
-    return FAIL(ERR_UNAVAILABLE,
-                "it failed %d times in a row and is left alone for %lld ms: %.700s",
-                BREAKER_FAILURES, (long long)wait_ms, reason);
-}
-
-/* A try, and what the breaker learns of it. A time-out that was ours teaches nothing. */
-static int try_through(struct remote *r, struct ask *a, enum breaker_pass pass)
-{
-    int rc = try_once(r, a);
-
-    if (a->failed)
-        note_failure(r);
-    if (a->failed || rc == ERR_OK || a->status != 0 || pass == BREAKER_PROBE)
-        breaker_leave(r->breaker, pass, rc == ERR_OK || (a->status != 0 && !a->failed), now_ms());
-    return rc;
 }
 
 static void make_embed_ask(struct remote *r, const struct str *texts, size_t n, struct buf *body,
-                           struct ask *out);
+                           struct upstream_call *out);
 
-static int read_nothing(struct remote *r, void *arg, struct str reply)
-{
-    float vector[REMOTE_DIM_MAX];
-    size_t dim = r->info.dim;
-
-    (void)arg;
-    return wire_reply_read(r->kind, reply, 1, &dim, vector);
-}
-
-static int probe(struct remote *r, int64_t until_ms)
-{
-    static const struct str text = {"ragd", 4};
-    struct buf body;
-    struct ask a;
-    int64_t soon = now_ms() + REMOTE_PROBE_MS;
-    int rc;
-
-    buf_init(&body);
-    make_embed_ask(r, &text, 1, &body, &a);
-    a.until_ms = until_ms < soon ? until_ms : soon;
-    a.read = read_nothing;
-    rc = try_through(r, &a, BREAKER_PROBE);
-    buf_done(&body);
-    return rc;
-}
+struct reading {
+    struct remote *r;
+    size_t n, dim;
+    float *out;         /* [n, dim]; REMOTE_DIM_MAX when dim is 0 */
+    bool dislikes_text; /* after a failure: one of the texts may be the reason */
+};
 
 static int introduce(struct remote *r, int64_t until_ms);
 
 /* It is back, perhaps with another model. */
-static int probe_and_meet_again(struct remote *r, int64_t until_ms)
+static int probe_and_meet_again(void *arg, int64_t until_ms)
 {
-    int rc = probe(r, until_ms);
-
-    if (rc < 0)
-        return rc;
-    r->introduced = r->kind == REMOTE_OPENAI;
-    return introduce(r, until_ms);
-}
-
-static int try_if_allowed(struct remote *r, struct ask *a)
-{
+    static const struct str text = {"ragd", 4};
     int rc = ERR_OK;
-    int64_t wait_ms;
-    enum breaker_pass pass = breaker_enter(r->breaker, now_ms(), &wait_ms);
+    struct remote *r = arg;
+    struct buf body;
+    struct upstream_call c;
+    float vector[REMOTE_DIM_MAX];
+    struct reading to = {.r = r, .n = 1, .dim = r->info.dim, .out = vector};
 
-    a->again = false;
-    a->status = 0;
-    if (pass == BREAKER_REFUSED)
-        return refused_by_breaker(r, wait_ms);
-    if (pass == BREAKER_PROBE)
-        TRY(probe_and_meet_again(r, a->until_ms));
-    rc = try_through(r, a, BREAKER_CALL);
+    buf_init(&body);
+    make_embed_ask(r, &text, 1, &body, &c);
+    c.until_ms = until_ms;
+    c.arg = &to;
+    TRY(upstream_probe(r->upstream, &c));
+    r->introduced = r->kind == REMOTE_OPENAI;
+    rc = introduce(r, until_ms);
 out:
+    buf_done(&body);
     return rc;
-}
-
-/* ---- tries ---- */
-
-/* Half of the time is chance, so that those who failed together do not come back together. */
-static int64_t pause_before(int i_try, int64_t retry_after_ms)
-{
-    uint64_t seed = clock_ns();
-    int64_t full = (int64_t)FIRST_WAIT_MS << i_try;
-    int64_t wait = full / 2 + (int64_t)(hash64(&seed, sizeof seed) % (uint64_t)(full / 2));
-
-    return retry_after_ms > wait ? retry_after_ms : wait;
-}
-
-static void sleep_ms(int64_t ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-    while (nanosleep(&t, &t) < 0 && errno == EINTR)
-        ;
-}
-
-static int ask(struct remote *r, struct ask *a)
-{
-    for (int i = 0;; i++) {
-        int rc = try_if_allowed(r, a);
-        int64_t wait;
-
-        if (rc == ERR_OK)
-            return rc;
-        wait = pause_before(i, a->retry_after_ms);
-        if (!a->again || i + 1 == REMOTE_TRIES || now_ms() + wait >= a->until_ms)
-            return rc;
-        sleep_ms(wait);
-        r->n_retries++;
-    }
 }
 
 /* ---- TEI's introduction ---- */
 
-static int read_info(struct remote *r, void *arg, struct str reply)
+static int read_info(void *arg, struct str reply)
 {
-    int rc = wire_info_read(reply, arg);
-
-    (void)r;
-    return rc;
+    return wire_info_read(reply, arg);
 }
 
 /* A server that has no /info is taken at its word. */
 static int fetch_info(struct remote *r, int64_t until_ms, struct wire_info *out)
 {
-    struct ask a = {.url = r->info_url,
-                    .shown = r->info_shown,
-                    .reply_max = INFO_BYTES,
-                    .until_ms = until_ms,
-                    .read = read_info,
-                    .arg = out};
-    int rc = ask(r, &a);
+    struct upstream_call c = {.url = r->info_url,
+                              .shown = r->info_shown,
+                              .reply_max = INFO_BYTES,
+                              .until_ms = until_ms,
+                              .read = read_info,
+                              .arg = out};
+    int rc = upstream_ask(r->upstream, &c);
 
-    return rc < 0 && a.status == 404 ? ERR_OK : rc;
+    return rc < 0 && c.status == 404 ? ERR_OK : rc;
 }
 
 static int agree(struct remote *r, const struct wire_info *info)
@@ -379,26 +147,20 @@ out:
 
 /* ---- vectors ---- */
 
-struct reading {
-    size_t n, dim;
-    float *out;         /* [n, dim]; REMOTE_DIM_MAX when dim is 0 */
-    bool dislikes_text; /* after a failure: one of the texts may be the reason */
-};
-
-static bool is_about_texts(int rc, const struct ask *a)
+static bool is_about_texts(int rc, const struct upstream_call *c)
 {
-    return rc == ERR_FORMAT || a->status == 400 || a->status == 413 || a->status == 422;
+    return rc == ERR_FORMAT || c->status == 400 || c->status == 413 || c->status == 422;
 }
 
-static int read_vectors(struct remote *r, void *arg, struct str reply)
+static int read_vectors(void *arg, struct str reply)
 {
     struct reading *to = arg;
 
-    return wire_reply_read(r->kind, reply, to->n, &to->dim, to->out);
+    return wire_reply_read(to->r->kind, reply, to->n, &to->dim, to->out);
 }
 
 static void make_embed_ask(struct remote *r, const struct str *texts, size_t n, struct buf *body,
-                           struct ask *out)
+                           struct upstream_call *out)
 {
     struct wire_ask what = {.kind = r->kind,
                             .model = r->model,
@@ -409,34 +171,34 @@ static void make_embed_ask(struct remote *r, const struct str *texts, size_t n, 
 
     buf_clear(body);
     wire_ask_write(&what, body);
-    *out = (struct ask){.url = r->embed_url,
-                        .shown = r->embed_shown,
-                        .body = buf_view(body),
-                        .reply_max = wire_reply_max(n, r->info.dim),
-                        .read = read_vectors};
+    *out = (struct upstream_call){.url = r->embed_url,
+                                  .shown = r->embed_shown,
+                                  .body = buf_view(body),
+                                  .reply_max = wire_reply_max(n, r->info.dim),
+                                  .read = read_vectors};
 }
 
 static int embed_batch(struct remote *r, const struct str *texts, size_t n, int64_t until_ms,
                        struct reading *to)
 {
     struct buf body;
-    struct ask a;
+    struct upstream_call c;
     bool floats = r->floats;
     int rc;
 
     buf_init(&body);
-    make_embed_ask(r, texts, n, &body, &a);
-    a.until_ms = until_ms;
-    a.arg = to;
-    rc = ask(r, &a);
+    make_embed_ask(r, texts, n, &body, &c);
+    c.until_ms = until_ms;
+    c.arg = to;
+    rc = upstream_ask(r->upstream, &c);
     if (rc < 0 && r->floats && !floats) { /* it told us just now that it knows no base64 */
-        make_embed_ask(r, texts, n, &body, &a);
-        a.until_ms = until_ms;
-        a.arg = to;
-        rc = ask(r, &a);
+        make_embed_ask(r, texts, n, &body, &c);
+        c.until_ms = until_ms;
+        c.arg = to;
+        rc = upstream_ask(r->upstream, &c);
     }
     buf_done(&body);
-    to->dislikes_text = rc < 0 && is_about_texts(rc, &a);
+    to->dislikes_text = rc < 0 && is_about_texts(rc, &c);
     if (rc == ERR_TIMEOUT && n > 1)
         return err_context(rc, "%zu texts in one request (embed.batch, embed.timeout_ms)", n);
     return rc;
@@ -470,8 +232,8 @@ static void run_batch(void *arg, size_t i)
     struct job *j = arg;
     struct remote *r = j->r;
     size_t first = i * j->size, n = j->n - first < j->size ? j->n - first : j->size;
-    struct reading to = {.n = n, .dim = r->info.dim, .out = j->out + first * r->info.dim};
-    int64_t start_ms = i < REMOTE_AT_ONCE ? j->start_ms : now_ms();
+    struct reading to = {.r = r, .n = n, .dim = r->info.dim, .out = j->out + first * r->info.dim};
+    int64_t start_ms = i < REMOTE_AT_ONCE ? j->start_ms : upstream_now_ms();
     int rc;
 
     if (has_failed(j))
@@ -512,17 +274,13 @@ static int from_outside(int rc)
                   : ERR_OK;
 }
 
-static int64_t allowed_ms(const struct remote *r, int64_t within_ms)
-{
-    return within_ms > 0 && within_ms < r->timeout_ms ? within_ms : r->timeout_ms;
-}
-
 /* Fails with ERR_ARGUMENT when one of the texts may be the reason (gather.h). */
 static int embed_texts(void *arg, const struct str *texts, size_t n, int64_t within_ms, float *out)
 {
     int rc = ERR_OK;
     struct remote *r = arg;
-    struct job j = {.r = r, .texts = texts, .n = n, .start_ms = now_ms(), .within_ms = within_ms};
+    struct job j = {
+        .r = r, .texts = texts, .n = n, .start_ms = upstream_now_ms(), .within_ms = within_ms};
     size_t n_floats = n * r->info.dim;
 
     TRY(introduce(r, j.start_ms + j.within_ms));
@@ -540,7 +298,7 @@ int remote_embed(struct remote *r, const struct str *texts, size_t n, int64_t wi
 {
     if (n == 0)
         return ERR_OK;
-    return from_outside(embed_texts(r, texts, n, allowed_ms(r, within_ms), out));
+    return from_outside(embed_texts(r, texts, n, upstream_allowed_ms(r->upstream, within_ms), out));
 }
 
 /* ---- texts of the embedder ---- */
@@ -574,7 +332,7 @@ int remote_query(struct remote *r, struct str text, int64_t within_ms, struct ar
     struct str whole = with_prefix(r, r->query_prefix, text, mem, &cut);
     float *vector = arena_alloc(mem, r->info.dim * sizeof *vector);
 
-    TRY(gather_ask(r->gather, whole, allowed_ms(r, within_ms), vector));
+    TRY(gather_ask(r->gather, whole, upstream_allowed_ms(r->upstream, within_ms), vector));
     *out = vector;
 out:
     return from_outside(rc);
@@ -635,22 +393,9 @@ out:
     return rc;
 }
 
-/* Of a URL or a folder. */
-static char *joined(const char *base_text, const char *path)
-{
-    struct buf b;
-    struct str base = str_of(base_text);
-
-    while (base.n && base.p[base.n - 1] == '/')
-        base.n--;
-    buf_init(&b);
-    buf_addf(&b, "%.*s%s", STR_ARGS(base), path);
-    return buf_take(&b);
-}
-
 static bool has_file(const char *dir, const char *name)
 {
-    char *path = joined(dir, name);
+    char *path = upstream_url(dir, name);
     bool has = access(path, R_OK) == 0;
 
     mem_free(path);
@@ -668,20 +413,21 @@ static struct remote *remote_new(const struct remote_options *o)
 {
     struct remote *r = mem_calloc(1, sizeof *r);
 
-    pthread_mutex_init(&r->mu, NULL);
     r->kind = o->kind;
-    r->client = http_client_new();
-    r->breaker = breaker_new();
+    r->upstream = upstream_new(&(struct upstream_options){.section = "embed",
+                                                          .key = o->key,
+                                                          .timeout_ms = o->timeout_ms,
+                                                          .probe = probe_and_meet_again,
+                                                          .refused = note_refusal,
+                                                          .arg = r});
     r->pool = pool_new("embed", REMOTE_AT_ONCE, REMOTE_AT_ONCE);
     r->model = mem_strdup(o->model ? o->model : "");
-    r->key = o->key && *o->key ? mem_strdup(o->key) : NULL;
     r->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
     r->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
-    r->embed_url = joined(o->url, o->kind == REMOTE_OPENAI ? "/embeddings" : "/embed");
-    r->info_url = joined(o->url, "/info");
+    r->embed_url = upstream_url(o->url, o->kind == REMOTE_OPENAI ? "/embeddings" : "/embed");
+    r->info_url = upstream_url(o->url, "/info");
     r->embed_shown = http_client_shown(r->embed_url);
     r->info_shown = http_client_shown(r->info_url);
-    r->timeout_ms = o->timeout_ms;
     r->dimensions = o->dimensions;
     r->batch = o->batch;
     r->introduced = o->kind == REMOTE_OPENAI;
@@ -694,10 +440,10 @@ static int meet(struct remote *r, const struct remote_options *o)
 {
     static const struct str text = {"ragd", 4};
     int rc = ERR_OK;
-    int64_t until_ms = now_ms() + r->timeout_ms;
+    int64_t until_ms = upstream_now_ms() + upstream_allowed_ms(r->upstream, 0);
     struct wire_info info = {.model = ""};
     float *vector = mem_alloc(REMOTE_DIM_MAX * sizeof *vector);
-    struct reading to = {.n = 1, .dim = r->dimensions, .out = vector};
+    struct reading to = {.r = r, .n = 1, .dim = r->dimensions, .out = vector};
 
     if (r->kind == REMOTE_TEI) {
         TRY(fetch_info(r, until_ms, &info));
@@ -777,11 +523,7 @@ void remote_close(struct remote *r)
     pool_free(r->pool);
     gather_free(r->gather);
     wordpiece_close(r->tokenizer);
-    breaker_free(r->breaker);
-    http_client_free(r->client);
-    if (r->key)
-        explicit_bzero(r->key, strlen(r->key));
-    mem_free(r->key);
+    upstream_free(r->upstream);
     mem_free(r->model);
     mem_free(r->embed_shown);
     mem_free(r->info_shown);
@@ -789,7 +531,6 @@ void remote_close(struct remote *r)
     mem_free(r->document_prefix);
     mem_free(r->embed_url);
     mem_free(r->info_url);
-    pthread_mutex_destroy(&r->mu);
     mem_free(r);
 }
 
@@ -810,9 +551,12 @@ struct digest remote_fingerprint(const struct remote *r)
 
 void remote_stats_get(struct remote *r, struct remote_stats *out)
 {
-    *out = (struct remote_stats){.requests = r->n_requests,
-                                 .failures = r->n_failures,
-                                 .retries = r->n_retries,
+    struct upstream_stats s;
+
+    upstream_stats_get(r->upstream, &s);
+    *out = (struct remote_stats){.requests = s.requests,
+                                 .failures = s.failures,
+                                 .retries = s.retries,
                                  .waiting = gather_waiting(r->gather),
-                                 .open = breaker_is_open(r->breaker)};
+                                 .open = s.open};
 }

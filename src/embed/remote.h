@@ -6,13 +6,8 @@
  * Questions  neither wait for documents nor take room from them: they have requests and connections
  *            of their own. See embed/gather.h for how they share requests; one that the server
  *            refuses (400, 413, 422, nonsense) fails nobody else.
- * Tries      up to REMOTE_TRIES a request, after 0.1 s doubling with jitter, or what Retry-After
- *            asks for: when the server is not reached or hangs up, and on 408, 429, 500, 502, 503
- *            and 504. Any other status, and a reply that is not what it should be, is final.
- *            Nothing waits beyond its time.
- * Breaker    five failures in a row (statuses 4xx are none) and calls fail at once; see
- *            net/breaker.h. The probe is a request of our own with one short text and
- *            REMOTE_PROBE_MS, so that a large batch cannot hold it up.
+ * Tries      and breaker: net/upstream.h. The probe is a request of our own with one short text, so
+ *            that a large batch cannot hold it up.
  * Name       the fingerprint is model, dimension and prefixes: the same model behind another URL,
  *            or in the other shape, gives the same vectors. A hash of a probe's vector would change
  *            with the server's hardware and precision, so another model that hides behind the same
@@ -34,11 +29,9 @@
 #include "base/str.h"
 #include "embed/remote_wire.h"
 
-#define REMOTE_TRIES          4
 #define REMOTE_AT_ONCE        4
 #define REMOTE_QUESTION_CALLS 4 /* remote.c has the figures */
 #define REMOTE_BATCH_MAX      2048
-#define REMOTE_PROBE_MS       1500
 #define REMOTE_MAX_TOKENS     512 /* of a model that does not say */
 
 struct embed_item;

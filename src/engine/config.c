@@ -12,7 +12,9 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
+#include "embed/rerank_remote.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -104,6 +106,24 @@ static const struct setting settings[] = {
     WORD("embed.static", embed.standin, "auto", "auto off", NULL,
          "let a fitted table stand in for the model when a deadline is near or the queue long"),
 
+    WORD("rerank.kind", rerank.kind, "local", "local tei cohere", NULL,
+         "who reads candidates again: a model here, or a server in text-embeddings-inference's or Cohere's form"),
+    TEXT("rerank.model", rerank.model, "",
+         "folder of a cross-encoder, or the model that the server is asked for; \"\": none"),
+    WORD("rerank.precision", rerank.precision, "auto", "auto f32 bf16 int8", NULL,
+         "arithmetic of the cross-encoder"),
+    TEXT("rerank.pack", rerank.pack, "auto",
+         "folder for its packed weights; auto: beside the model; off: in memory"),
+    TEXT("rerank.url", rerank.url, "", "the server, as in http://HOST:PORT or https://HOST/v2"),
+    TEXT("rerank.key_env", rerank.key_env, "", "environment variable that holds the server's key"),
+    INT("rerank.timeout_ms", rerank.timeout_ms, "3000", 1, 600000,
+        "milliseconds for one request to the server, tries included"),
+    INT("rerank.batch", rerank.batch, "32", 1, RERANK_BATCH_MAX, "texts of one request"),
+    INT("rerank.max_tokens", rerank.max_tokens, "0", 0, 8192,
+        "tokens of question and text together; 0: what the model takes"),
+    INT("rerank.candidates", rerank.candidates, "20", 1, 200,
+        "passages that are read again, when k is not more"),
+
     INT("chunk.chars", chunk.chars, "1000", 0, 100000,
         "characters of a chunk; 0: a document is one chunk"),
     INT("chunk.overlap", chunk.overlap, "150", 0, 50000,
@@ -114,6 +134,8 @@ static const struct setting settings[] = {
          "how passages are found"),
     WORD("retrieve.fusion", retrieve.fusion, "mix", "mix rrf", NULL,
          "how word and vector scores are joined"),
+    WORD("retrieve.rerank", retrieve.rerank, "off", "off model", "lexical",
+         "what puts the found passages in order again"),
     INT("retrieve.ef", retrieve.ef, "128", 1, 10000,
         "candidates of the graph search; more is slower and finds more"),
     INT("retrieve.context_chars", retrieve.context_chars, "4000", 1, 200000,
@@ -565,11 +587,16 @@ out:
 
 int config_check(const struct config *c)
 {
+    int rc = ERR_OK;
+
     if (c->chunk.chars > 0 && c->chunk.overlap >= c->chunk.chars)
         return FAIL(ERR_ARGUMENT,
                     "'chunk.overlap' = %lld must be smaller than 'chunk.chars' = %lld",
                     (long long)c->chunk.overlap, (long long)c->chunk.chars);
-    return embedding_check(c);
+    TRY(embedding_check(c));
+    TRY(reranking_check(c));
+out:
+    return rc;
 }
 
 /* ---- showing ---- */

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 
 #define CONFIG_TEXT_MAX     1024
-#define CONFIG_SETTINGS_MAX 64
+#define CONFIG_SETTINGS_MAX 128
 
 /* Who set it, the later the stronger. */
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
@@ -45,6 +45,18 @@ struct config {
         char standin[8];    /* "auto", or "off": no static encoders; "embed.static" */
     } embed;
     struct {
+        char kind[8];                /* "local", "tei", "cohere" */
+        char model[CONFIG_TEXT_MAX]; /* a cross-encoder's folder, or a server's model; "": none */
+        char precision[16];          /* "auto" */
+        char pack[CONFIG_TEXT_MAX];  /* "auto": beside the model */
+        char url[CONFIG_TEXT_MAX];
+        char key_env[128];  /* name of the variable that holds the key */
+        int64_t timeout_ms; /* 3000 */
+        int64_t batch;      /* 32 */
+        int64_t max_tokens; /* 0: what the model takes */
+        int64_t candidates; /* 20: read again at least */
+    } rerank;
+    struct {
         int64_t chars;   /* 1000; 0: a document is one chunk */
         int64_t overlap; /* 150 */
     } chunk;
@@ -52,6 +64,7 @@ struct config {
         int64_t k;             /* 5 */
         char mode[16];         /* "hybrid" */
         char fusion[8];        /* "mix" */
+        char rerank[8];        /* "off" */
         int64_t ef;            /* 128 */
         int64_t context_chars; /* 4000 */
         char language[16];     /* "english": stemming */

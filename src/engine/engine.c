@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/embedding.h"
+#include "engine/reranking.h"
 #include "engine/stored_model.h"
 
 static void forget_answers(void *arg, const char *tenant, const char *collection,
@@ -18,12 +19,12 @@ static void forget_answers(void *arg, const char *tenant, const char *collection
     answers_purge_document(arg, tenant, collection, document);
 }
 
-/* A worker that waits for an embedding server computes nothing, so there are more of them. */
+/* A worker that waits for another server computes nothing, so there are more of them. */
 #define WORKERS_THAT_WAIT 16
 
 int engine_workers(const struct config *c)
 {
-    int usual = embedding_is_remote(c) ? WORKERS_THAT_WAIT : 1;
+    int usual = embedding_is_remote(c) || reranking_is_remote(c) ? WORKERS_THAT_WAIT : 1;
 
     if (c->server.workers)
         return (int)c->server.workers;
@@ -53,6 +54,15 @@ static int open_embedder(struct engine *e)
         log_event(LOG_WARN, "embedding_server_away", LOG_S("reason", err_text()));
     TRY(stored_model_agree(e->store, e->config.data, e->embedder));
 out:
+    return rc;
+}
+
+static int open_reranker(struct engine *e)
+{
+    int rc = reranking_open(&e->reranker, &e->config);
+
+    if (rc == ERR_OK && e->reranker && !reranker_info(e->reranker)->was_reached)
+        log_event(LOG_WARN, "reranking_server_away", LOG_S("reason", err_text()));
     return rc;
 }
 
@@ -103,6 +113,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(folder_lock_take(&e->lock, e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
+    TRY(open_reranker(e));
     e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     open_static_encoders(e);
@@ -127,6 +138,7 @@ void engine_close(struct engine *e)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);
     retriever_close(e->retriever);
+    reranker_close(e->reranker);
     embedder_close(e->embedder);
     store_close(e->store);
     folder_lock_release(e->lock);

@@ -3,7 +3,7 @@
  * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
  * the pool, which goes first because its queued work uses the others.
  *
- *   lock -> store -> embedder -> pool -> retriever -> static encoders -> answers, flights
+ *   lock -> store -> embedder, reranker -> pool -> retriever -> static encoders -> answers, flights
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -20,6 +20,7 @@
 #include "cache/answers.h"
 #include "cache/flights.h"
 #include "embed/embedder.h"
+#include "embed/reranker.h"
 #include "engine/config.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
@@ -33,6 +34,7 @@ struct engine {
     pthread_mutex_t model_mu;  /* guards the field below once the engine is open */
     struct embedder *embedder; /* in force; see engine_embedder */
     atomic_bool reembedding;   /* one at a time */
+    struct reranker *reranker; /* NULL: none is configured */
     struct pool *pool;         /* compute workers: embed, search, answer */
     struct retriever *retriever;
     struct static_encoders *static_encoders;

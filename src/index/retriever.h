@@ -33,6 +33,8 @@ struct filter;
 
 enum search_mode { SEARCH_HYBRID, SEARCH_VECTOR, SEARCH_KEYWORD };
 enum search_fusion { FUSION_MIX, FUSION_RRF };
+/* LEXICAL is the search's own; a model's comes after fetching (query/question_rerank.h). */
+enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 
 #define SEARCH_K_MAX 1000
 /* Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates. */
@@ -47,6 +49,7 @@ struct search_spec {
     const float *vector; /* [dim], or NULL in keyword mode */
     enum search_mode mode;
     enum search_fusion fusion;
+    enum search_rerank rerank;   /* OFF or LEXICAL */
     const struct filter *filter; /* NULL: everything */
     int k;                       /* 1..SEARCH_K_MAX */
     int ef;                      /* for a graph index; the exact scan has no use for it */
@@ -57,9 +60,10 @@ struct hit {
     uint64_t chunk_id;
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
-    double score;         /* what the list is sorted by, best first; ties by chunk id */
+    double score;         /* what search sorts by, best first; ties by chunk id */
     float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
+    float rerank_score;   /* where it is there, it comes before `score`; NAN: not reranked */
 };
 
 struct hits {

@@ -167,7 +167,8 @@ static struct hit hit_of(const struct search *s, const struct candidate *c)
                         .version = seg->version[document],
                         .score = c->score,
                         .vector_score = NAN,
-                        .keyword_score = NAN};
+                        .keyword_score = NAN,
+                        .rerank_score = NAN};
 }
 
 static void hits_of_list(const struct search *s, const struct topk *list, struct hits *out)

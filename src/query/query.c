@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
 
@@ -57,7 +58,7 @@ static void take_model(struct run *r)
     embedder_close(r->model);
     r->model = engine_embedder(r->e);
     r->fingerprint = embedder_fingerprint(r->model);
-    r->key = query_key_under(&r->fingerprint, r->q, r->ans->mem);
+    r->key = query_key_under(r->e, &r->fingerprint, r->q, r->ans->mem);
 }
 
 /* ---- stages ---- */
@@ -128,8 +129,9 @@ static int search_and_fetch_once(struct run *r)
         .vector = r->vector,
         .mode = r->vector ? r->q->mode : SEARCH_KEYWORD,
         .fusion = r->q->fusion,
+        .rerank = r->q->rerank == RERANK_LEXICAL ? RERANK_LEXICAL : RERANK_OFF,
         .filter = r->q->filter,
-        .k = r->q->k,
+        .k = question_candidates(r->e, r->q),
         .ef = r->q->ef,
         .model = &r->fingerprint,
     };
@@ -183,6 +185,17 @@ static int search_and_fetch(struct run *r)
     }
 }
 
+static void rerank(struct run *r)
+{
+    uint64_t since = clock_ns();
+
+    if (r->q->rerank != RERANK_MODEL)
+        return;
+    if (!question_rerank(r->e, r->q, r->ans))
+        r->ans->degraded |= DEGRADED_RERANK;
+    trace_add(&r->ans->trace, STAGE_RERANK, since);
+}
+
 /* Everything beside question and context that the answer is a function of. */
 static const char *settings_of(struct run *r)
 {
@@ -193,8 +206,9 @@ static const char *settings_of(struct run *r)
     digest_hex(&r->fingerprint, model);
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
-    return arena_printf(r->ans->mem, "model %s mode %d fusion %d chars %zu %s", model, (int)q->mode,
-                        (int)q->fusion, q->context_chars, answerer);
+    return arena_printf(r->ans->mem, "model %s mode %d fusion %d rerank %s chars %zu %s", model,
+                        (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
+                        q->context_chars, answerer);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -305,8 +319,10 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
     trace_add(&ans->trace, STAGE_CACHE, since);
     if (look_up(&r))
         goto out;
+    TRY(question_rerank_check(e, q));
     TRY(embed(&r));
     TRY(search_and_fetch(&r));
+    rerank(&r);
     TRY(build_context(&r));
     if (answered_before(&r))
         goto out;
@@ -328,9 +344,11 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     int rc = ERR_OK;
     struct run r = {.e = e, .q = q, .ans = ans};
 
+    TRY(question_rerank_check(e, q));
     take_model(&r);
     TRY(embed(&r));
     TRY(search_and_fetch(&r));
+    rerank(&r);
 out:
     snapshot_unref(r.snap);
     embedder_close(r.model);

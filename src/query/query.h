@@ -44,6 +44,7 @@ struct query {
     int k;
     enum search_mode mode;
     enum search_fusion fusion;
+    enum search_rerank rerank;
     int ef;
     const struct filter *filter;
     size_t context_chars;
@@ -67,6 +68,7 @@ const char *cache_status_name(enum cache_status s);
 enum degraded {
     DEGRADED_EMBED = 1,    /* the vector is not the encoder's, or found by words alone */
     DEGRADED_GENERATE = 2, /* passages without an answer */
+    DEGRADED_RERANK = 4,   /* not all candidates were read again */
 };
 
 /* What came out. `shared` holds the part of the reply's JSON that is the same for everybody who
@@ -95,11 +97,13 @@ int query_prepare(struct query *q, struct arena *mem);
  * available in this version". `search_only`: the request of /search. */
 int query_from_json(struct query *q, const json_t *request, bool search_only, struct arena *mem);
 
-/* The question key: every field above that changes the answer, and the embedding's fingerprint. */
+/* The question key: every field above that changes the answer, and the fingerprints of the models.
+ */
 struct digest query_key(struct engine *e, const struct query *q, struct arena *mem);
 
-/* The same under a model that is not perhaps the one in force. */
-struct digest query_key_under(const struct digest *model, const struct query *q, struct arena *mem);
+/* The same under an embedding model that is not perhaps the one in force. */
+struct digest query_key_under(struct engine *e, const struct digest *model, const struct query *q,
+                              struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
@@ -109,10 +113,12 @@ struct digest query_flight_key(struct engine *e, const struct query *q, const st
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans);
 
-/* The whole path, with one model from the vector to the last score: a run that the model's change
- * overtakes begins anew. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only
- * the cache may answer and it cannot. A hybrid question whose embedding fails is answered by its
- * words; one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. */
+/* The whole path, with one embedding model from the vector to the last score: a run that the
+ * model's change overtakes begins anew. ans->mem and ans->trace (started) are the caller's.
+ * ERR_TIMEOUT when only the cache may answer and it cannot. A hybrid question whose embedding fails
+ * is answered by its words; one of mode vector fails with the embedder's ERR_UNAVAILABLE or
+ * ERR_TIMEOUT. ERR_ARGUMENT when a model is to rerank and none is configured; one that fails or has
+ * no time degrades. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
 /* Retrieval alone (POST /search): hits and passages. */

@@ -50,8 +50,7 @@ static void write_passage(struct jsonw *w, const struct passage *p)
     jsonw_open(w, '{');
     write_score(w, "vector", p->hit.vector_score);
     write_score(w, "keyword", p->hit.keyword_score);
-    jsonw_key(w, "rerank");
-    jsonw_null(w);
+    write_score(w, "rerank", p->hit.rerank_score);
     jsonw_close(w, '}');
     jsonw_key(w, "metadata");
     jsonw_raw(w, p->metadata.n ? p->metadata : STR_LIT("{}"));
@@ -110,6 +109,8 @@ static void write_degraded(struct jsonw *w, unsigned degraded)
     jsonw_open(w, '[');
     if (degraded & DEGRADED_EMBED)
         jsonw_cstr(w, "embed");
+    if (degraded & DEGRADED_RERANK)
+        jsonw_cstr(w, "rerank");
     if (degraded & DEGRADED_GENERATE)
         jsonw_cstr(w, "generate");
     jsonw_close(w, ']');

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "index/filter.h"
 #include "query/query.h"
+#include "query/question_rerank.h"
 
 /* Part of the key: raise it when the same request would be answered in another form. */
 #define PROMPT_TEMPLATE "1"
@@ -16,6 +17,7 @@
 /* Words of the contract, in the order of their enums. */
 static const char *const mode_words[] = {"hybrid", "vector", "keyword", NULL};
 static const char *const fusion_words[] = {"mix", "rrf", NULL};
+static const char *const rerank_words[] = {"off", "lexical", "model", NULL};
 static const char *const answer_words[] = {"auto", "extractive", "none", NULL};
 static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
 
@@ -32,12 +34,14 @@ void query_defaults(struct query *q, const struct engine *e)
     const struct config *c = &e->config;
     int mode = word_index(mode_words, str_of(c->retrieve.mode));
     int fusion = word_index(fusion_words, str_of(c->retrieve.fusion));
+    int rerank = word_index(rerank_words, str_of(c->retrieve.rerank));
 
     *q = (struct query){
         .tenant = c->tenant,
         .collection = c->collection,
         .k = (int)c->retrieve.k,
         .mode = mode < 0 ? SEARCH_HYBRID : (enum search_mode)mode,
+        .rerank = rerank < 0 ? RERANK_OFF : (enum search_rerank)rerank,
         .fusion = fusion < 0 ? FUSION_MIX : (enum search_fusion)fusion,
         .ef = (int)c->retrieve.ef,
         .context_chars = (size_t)c->retrieve.context_chars,
@@ -160,10 +164,10 @@ static int refuse_later_members(const json_t *o)
     static const struct {
         const char *key, *neutral; /* NULL: none */
     } later[] = {
-        {"recall_target", NULL}, {"rerank", "\"off\""},   {"mmr", NULL},
-        {"collapse", "false"},   {"window", "0"},         {"explain", "false"},
-        {"model", "\"auto\""},   {"max_tokens", NULL},    {"temperature", NULL},
-        {"history", "[]"},       {"semantic", "\"off\""},
+        {"recall_target", NULL}, {"mmr", NULL},         {"collapse", "false"},
+        {"window", "0"},         {"explain", "false"},  {"model", "\"auto\""},
+        {"max_tokens", NULL},    {"temperature", NULL}, {"history", "[]"},
+        {"semantic", "\"off\""},
     };
 
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -250,6 +254,18 @@ out:
     return rc;
 }
 
+static int get_rerank(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK, rerank = (int)q->rerank;
+
+    TRY(get_word(o, "rerank", rerank_words, &rerank));
+    if (rerank == RERANK_LEXICAL)
+        return FAIL(ERR_UNSUPPORTED, "'rerank' 'lexical' is not available in this version");
+    q->rerank = (enum search_rerank)rerank;
+out:
+    return rc;
+}
+
 int query_from_json(struct query *q, const json_t *o, bool search_only, struct arena *mem)
 {
     int rc = ERR_OK, cache = QUERY_CACHE_DEFAULT;
@@ -266,6 +282,7 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(json_get_int(o, "deadline_ms", 1, 86400000, &q->deadline_ms));
     TRY(json_get_str(o, "collection", &collection));
     TRY(get_mode(o, q));
+    TRY(get_rerank(o, q));
     TRY(get_answer_kind(o, q));
     TRY(get_word(o, "cache", cache_words, &cache));
     TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
@@ -287,7 +304,8 @@ out:
 
 /* ---- names ---- */
 
-struct digest query_key_under(const struct digest *model, const struct query *q, struct arena *mem)
+struct digest query_key_under(struct engine *e, const struct digest *model, const struct query *q,
+                              struct arena *mem)
 {
     struct digester *d = digester_new();
 
@@ -299,6 +317,7 @@ struct digest query_key_under(const struct digest *model, const struct query *q,
     digester_add_u64(d, (uint64_t)q->k);
     digester_add_u64(d, (uint64_t)q->mode);
     digester_add_u64(d, (uint64_t)q->fusion);
+    digester_add_str(d, question_rerank_name(e, q, mem));
     digester_add_u64(d, (uint64_t)q->ef);
     digester_add_str(d, filter_canonical(q->filter, mem));
     digester_add_u64(d, q->context_chars);
@@ -310,7 +329,7 @@ struct digest query_key(struct engine *e, const struct query *q, struct arena *m
 {
     struct digest model = engine_fingerprint(e);
 
-    return query_key_under(&model, q, mem);
+    return query_key_under(e, &model, q, mem);
 }
 
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)

@@ -7,6 +7,8 @@
 
 enum dialect dialect_of_path(struct str path)
 {
+    if (str_eq(path, STR_LIT("/v1/rerank")) || str_eq(path, STR_LIT("/v2/rerank")))
+        return DIALECT_COHERE;
     if (str_starts(path, STR_LIT("/v1/")))
         return DIALECT_OPENAI;
     if (str_eq(path, STR_LIT("/embed")) || str_eq(path, STR_LIT("/rerank")))
@@ -24,15 +26,30 @@ static const char *openai_type(int status)
     }
 }
 
-static void write_openai(struct jsonw *w, const struct refusal *why)
+/* The members of an object that is open. */
+static void write_openai_members(struct jsonw *w, const struct refusal *why)
 {
-    jsonw_open(w, '{');
     jsonw_key(w, "error"), jsonw_open(w, '{');
     jsonw_key(w, "message"), jsonw_str(w, why->detail);
     jsonw_key(w, "type"), jsonw_cstr(w, openai_type(why->status));
     jsonw_key(w, "param"), jsonw_cstr(w, why->param);
     jsonw_key(w, "code"), jsonw_cstr(w, why->code);
     jsonw_close(w, '}');
+}
+
+static void write_openai(struct jsonw *w, const struct refusal *why)
+{
+    jsonw_open(w, '{');
+    write_openai_members(w, why);
+    jsonw_close(w, '}');
+}
+
+/* Cohere's clients read the message; others that speak its form under /v1 read OpenAI's error. */
+static void write_cohere(struct jsonw *w, const struct refusal *why)
+{
+    jsonw_open(w, '{');
+    jsonw_key(w, "message"), jsonw_str(w, why->detail);
+    write_openai_members(w, why);
     jsonw_close(w, '}');
 }
 
@@ -61,6 +78,7 @@ const char *refusal_write(struct buf *out, enum dialect d, const struct refusal 
     switch (d) {
     case DIALECT_OPENAI: write_openai(&w, why); return "application/json";
     case DIALECT_TEI: write_tei(&w, why); return "application/json";
+    case DIALECT_COHERE: write_cohere(&w, why); return "application/json";
     default: http_problem(out, why->status, why->code, why->detail);
     }
     return "application/problem+json";

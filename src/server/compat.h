@@ -2,10 +2,12 @@
  * leave unread.
  *
  *   /v1/...          OpenAI                     {"error":{"message","type","param","code"}}
+ *   /v1/rerank, /v2/rerank  Cohere              {"message"}, and OpenAI's "error" beside it
  *   /embed, /rerank  text-embeddings-inference  {"error","error_type"}
  *   the rest         RFC 9457                   see http_problem
  *
- * The path alone decides, so a wrong method or a body over the limit is told in the same shape.
+ * The path decides, so a wrong method or a body over the limit is told in the same shape. On
+ * /rerank a body in Cohere's form is refused in Cohere's.
  *
  * Threads  free of state.
  */
@@ -15,7 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum dialect { DIALECT_RAGD, DIALECT_OPENAI, DIALECT_TEI };
+enum dialect { DIALECT_RAGD, DIALECT_OPENAI, DIALECT_TEI, DIALECT_COHERE };
 
 enum dialect dialect_of_path(struct str path);
 

@@ -174,7 +174,8 @@ void reply_json(struct request *r, int status, struct buf *body)
 void reply_refusal(struct request *r, const struct refusal *why)
 {
     struct buf body = {0};
-    const char *type = refusal_write(&body, dialect_of_path(r->head.path), why);
+    enum dialect dialect = r->dialect ? r->dialect : dialect_of_path(r->head.path);
+    const char *type = refusal_write(&body, dialect, why);
 
     if (why->status == 503 || why->status == 429)
         buf_add_str(&r->extra, "Retry-After: 1\r\n");

@@ -37,7 +37,8 @@ struct request {
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);
     void (*work_done)(struct request *r, int rc);
-    void *state; /* the handler's own, in mem */
+    void *state;          /* the handler's own, in mem */
+    enum dialect dialect; /* of refusals, where the body and not the path tells; 0: the path */
 
     struct buf extra;                    /* reply header lines a handler adds, each with CRLF */
     void (*on_drain)(struct request *r); /* streaming: there is room again */

@@ -36,8 +36,9 @@ void handle_query_stream(struct request *r);
 void handle_query_batch(struct request *r);
 void handle_search(struct request *r);
 
-/* routes_embed.c, routes_models.c */
+/* routes_embed.c, routes_rerank.c, routes_models.c */
 void handle_embed(struct request *r);
+void handle_rerank(struct request *r);
 void handle_models_list(struct request *r);
 void handle_model_get(struct request *r);
 

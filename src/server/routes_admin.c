@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "embed/remote.h"
 #include "engine/engine.h"
+#include "net/upstream.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -149,6 +150,22 @@ static void write_embed_metrics(struct engine *e, struct buf *out)
     metrics_gauge(out, "ragd_embed_breaker_open", "1: the embedding server is left alone.", s.open);
 }
 
+static void write_rerank_metrics(const struct reranker *rr, struct buf *out)
+{
+    struct upstream_stats s;
+
+    if (!rr || !reranker_remote_stats(rr, &s))
+        return;
+    metrics_total(out, "ragd_rerank_requests_total", "Requests to the reranking server.",
+                  (double)s.requests);
+    metrics_total(out, "ragd_rerank_failures_total", "Requests that the reranking server failed.",
+                  (double)s.failures);
+    metrics_total(out, "ragd_rerank_retries_total", "Requests that were tries again.",
+                  (double)s.retries);
+    metrics_gauge(out, "ragd_rerank_breaker_open", "1: the reranking server is left alone.",
+                  s.open);
+}
+
 void handle_metrics(struct request *r)
 {
     struct service *s = r->loop->service;
@@ -157,6 +174,7 @@ void handle_metrics(struct request *r)
     metrics_write(s->metrics, &body);
     write_cache_metrics(s->engine->answers, &body);
     write_embed_metrics(s->engine, &body);
+    write_rerank_metrics(s->engine->reranker, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(s->engine->pool));

@@ -2,6 +2,7 @@
 #include "base/jsonw.h"
 #include "engine/engine.h"
 #include "server/embed_request.h"
+#include "server/rerank_request.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -34,6 +35,8 @@ void handle_models_list(struct request *r)
     jsonw_key(&w, "object"), jsonw_cstr(&w, "list");
     jsonw_key(&w, "data"), jsonw_open(&w, '[');
     write_model(&w, e, embedder_info(model)->name);
+    if (e->reranker)
+        write_model(&w, e, reranker_info(e->reranker)->name);
     write_model(&w, e, EXTRACTIVE_MODEL);
     embedder_close(model);
     jsonw_close(&w, ']');
@@ -41,14 +44,19 @@ void handle_models_list(struct request *r)
     reply_json(r, 200, &body);
 }
 
-/* The other name of the embedding model is known too, though not listed twice. */
+/* The other names of the models are known too, though not listed twice. */
 static bool write_known(struct jsonw *w, struct engine *e, struct str id)
 {
     struct embedder *model = engine_embedder(e);
-    const char *known[] = {embedder_info(model)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    const char *known[5] = {embedder_info(model)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    size_t n = 3;
     bool found = false;
 
-    for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++) {
+    if (e->reranker) {
+        known[n++] = reranker_info(e->reranker)->name;
+        known[n++] = RERANK_MODEL_ALIAS;
+    }
+    for (size_t i = 0; !found && i < n; i++) {
         found = str_eq(id, str_of(known[i]));
         if (found)
             write_model(w, e, known[i]);

@@ -1,7 +1,8 @@
-/* golden_model.h - a model of tests/golden/models.json as a folder, weights made anew.
+/* golden_model.h - a model of tests/golden/models.json or rerank.json as a folder, weights made
+ * anew.
  *
- * What make_models.py wrote there is small files as text and tensors as a rule; the rule stands in
- * that script. The weights are the same bits as the reference had. */
+ * What make_models.py or make_rerank.py wrote there is small files as text and tensors as a rule;
+ * the rule stands in that script. The weights are the same bits as the reference had. */
 #pragma once
 #include <criterion/criterion.h>
 #include <sys/stat.h>
@@ -54,10 +55,9 @@ static inline void golden_file(const struct tiny_model *m, const char *name, con
     tiny_write_text(m, name, text);
 }
 
-/* The whole of models.json; json_decref it. */
-static inline json_t *golden_read(void)
+/* The whole of models.json or rerank.json; json_decref it. */
+static inline json_t *golden_read_file(const char *path)
 {
-    static const char path[] = "tests/golden/models.json";
     struct buf b;
     json_t *root = NULL;
 
@@ -66,6 +66,11 @@ static inline json_t *golden_read(void)
     cr_assert_eq(json_parse(&root, buf_view(&b), path), ERR_OK, "%s", err_text());
     buf_done(&b);
     return root;
+}
+
+static inline json_t *golden_read(void)
+{
+    return golden_read_file("tests/golden/models.json");
 }
 
 static inline const json_t *golden_find(const json_t *root, const char *name)
@@ -78,7 +83,7 @@ static inline const json_t *golden_find(const json_t *root, const char *name)
         if (strcmp(json_string_value(json_object_get(g, "name")), name) == 0)
             return g;
     }
-    cr_assert_fail("models.json has no '%s'", name);
+    cr_assert_fail("there is no model '%s'", name);
     return NULL;
 }
 

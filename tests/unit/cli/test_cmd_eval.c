@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "unit/cli/cli_fixture.h"
+#include "unit/embed/tiny_model.h"
 
 static struct cli_fixture f;
 
@@ -93,4 +94,29 @@ Test(cmd_eval, bad_files_are_named_with_their_line)
     expect_run(f.e, eval_words("", line), EXIT_FAILED, "", "r.tsv:2");
     expect_run(f.e, eval_words("|--modes|best", line), EXIT_USAGE, "", "");
     expect_run(f.e, "eval", EXIT_USAGE, "", "");
+}
+
+Test(cmd_eval, a_mode_with_a_model_needs_one_and_writes_its_scores)
+{
+    struct tiny_model m;
+    struct config c = f.e->config;
+    char line[1024], more[400], path[300];
+    struct buf b;
+
+    write_file(f.folder, "q.jsonl", CAPITAL);
+    write_file(f.folder, "r.tsv", "q1\tcapital.md\t1\n");
+    expect_run(f.e, eval_words("|--modes|hybrid+model", line), EXIT_USAGE, "", "rerank.model");
+    tiny_open(&m);
+    tiny_make_cross(&m);
+    snprintf(c.rerank.model, sizeof c.rerank.model, "%s", m.dir);
+    engine_close(f.e);
+    cr_assert_eq(engine_open(&f.e, &c), ERR_OK, "%s", err_text());
+    snprintf(path, sizeof path, "%s/run", f.folder);
+    snprintf(more, sizeof more, "|--modes|hybrid+model,keyword+model|--run|%s", path);
+    expect_run(f.e, eval_words(more, line), EXIT_DONE, "keyword+model", "");
+    buf_init(&b);
+    cr_assert_eq(file_read(path, 10000, &b), ERR_OK);
+    cr_expect_leq(atof(strrchr(b.p, '\t') + 1), 1);
+    buf_done(&b);
+    tiny_close(&m);
 }

@@ -103,3 +103,28 @@ Test(cmd_model, info_of_a_server_tells_where_and_which)
     fake_embed_stop(&server);
     expect_run(NULL, "model|info", EXIT_FAILED, "", url);
 }
+
+Test(cmd_model, info_tells_the_reranker_when_there_is_one)
+{
+    struct tiny_model m, cross;
+    char line[128];
+    json_t *v, *rerank;
+
+    tiny_open(&m);
+    tiny_open(&cross);
+    tiny_make_cross(&cross);
+    snprintf(line, sizeof line, "model|info|--model|%s", m.dir);
+    expect_run(NULL, line, EXIT_DONE, "reranker        none\n", "");
+    setenv("RAGD_RERANK_MODEL", cross.dir, 1);
+    expect_run(NULL, line, EXIT_DONE, ": 2 layers, hidden 24, pairs of 64 tokens, ", "");
+    strcat(line, "|--json");
+    v = run_json(NULL, line, EXIT_DONE);
+    rerank = json_object_get(v, "reranker");
+    cr_expect_str_eq(json_string_value(json_object_get(rerank, "kind")), "local");
+    cr_expect_eq(json_integer_value(json_object_get(rerank, "max_tokens")), 64);
+    json_decref(v);
+    setenv("RAGD_RERANK_MODEL", m.dir, 1);
+    expect_run(NULL, line, EXIT_USAGE, "", "BertForSequenceClassification");
+    tiny_close(&cross);
+    tiny_close(&m);
+}

@@ -20,8 +20,12 @@ TestSuite(question, .init = begin, .fini = end);
 
 Test(question, options_become_the_request_of_the_contract)
 {
-    struct question_options o = {
-        .k = 3, .mode = "vector", .filter = "year>=2020", .cache = "no-store", .deadline_ms = 50};
+    struct question_options o = {.k = 3,
+                                 .mode = "vector",
+                                 .rerank = "model",
+                                 .filter = "year>=2020",
+                                 .cache = "no-store",
+                                 .deadline_ms = 50};
     json_t *v = NULL, *want;
 
     cr_assert_eq(question_request(&o, "Why?", "docs", false, &v), ERR_OK, "%s", err_text());
@@ -30,6 +34,7 @@ Test(question, options_become_the_request_of_the_contract)
                      "filter", "year", "gte", 2020);
     cr_expect_eq(json_integer_value(json_object_get(v, "k")), 3);
     cr_expect_str_eq(json_string_value(json_object_get(v, "cache")), "no-store");
+    cr_expect_str_eq(json_string_value(json_object_get(v, "rerank")), "model");
     cr_expect(json_is_object(json_object_get(v, "filter")));
     json_decref(want);
     json_decref(v);

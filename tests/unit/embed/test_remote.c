@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "embed/embedder.h"
+#include "net/upstream.h"
 #include "support/fake_embed.h"
 
 #define KEY "sesame-42"
@@ -439,7 +440,7 @@ Test(remote, gives_up_after_four_tries)
     b.server.http.n_requests = 0;
     fake_embed_fail(&b.server, FAKE_500, 0);
     cr_expect_eq(embed_one(&b, 0), ERR_UNAVAILABLE);
-    cr_expect_eq(b.server.http.n_requests, REMOTE_TRIES);
+    cr_expect_eq(b.server.http.n_requests, UPSTREAM_TRIES);
     cr_expect(strstr(err_text(), "status 500"), "%s", err_text());
     bench_close(&b);
 }

@@ -198,6 +198,34 @@ static inline void tiny_open(struct tiny_model *m)
     tiny_write_vocab(m);
 }
 
+/* The same as a cross-encoder: names after "bert.", pooler and classifier. */
+static inline void tiny_make_cross(struct tiny_model *m)
+{
+    char path[128], *at;
+    struct buf b;
+
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        char name[96];
+
+        snprintf(name, sizeof name, "bert.%.80s", m->tensors[i].name);
+        memcpy(m->tensors[i].name, name, sizeof name);
+    }
+    tiny_add(m, "bert.pooler.dense.weight", m->hidden, m->hidden);
+    tiny_add(m, "bert.pooler.dense.bias", m->hidden, 0);
+    tiny_add(m, "classifier.weight", 1, m->hidden);
+    tiny_add(m, "classifier.bias", 1, 0);
+    tiny_write_weights(m, "F32");
+    buf_init(&b);
+    snprintf(path, sizeof path, "%s/config.json", m->dir);
+    CHECK(file_read(path, 1 << 20, &b) == 0);
+    at = strrchr(b.p, '}');
+    b.n = (size_t)(at - b.p);
+    buf_add_str(&b, ",\"architectures\":[\"BertForSequenceClassification\"],"
+                    "\"id2label\":{\"0\":\"LABEL_0\"}}");
+    tiny_write_text(m, "config.json", b.p);
+    buf_done(&b);
+}
+
 static inline int tiny_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st;

@@ -68,6 +68,9 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"colour\":\"red\"}", ERR_ARGUMENT, "'colour'");
     expect_refused("{\"question\":\"a\",\"answer\":\"chat\"}", ERR_ARGUMENT, "no language model");
     expect_refused("{\"question\":\"a\",\"mmr\":0.5}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"rerank\":\"lexical\"}", ERR_UNSUPPORTED, "not available");
+    expect_refused("{\"question\":\"a\",\"rerank\":\"twice\"}", ERR_ARGUMENT,
+                   "off, lexical, model");
     expect_refused("{\"question\":\"a\",\"mode\":\"summary\"}", ERR_UNSUPPORTED, "not available");
 }
 
@@ -146,6 +149,7 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     EXPECT_ANOTHER_KEY(q.k = 6);
     EXPECT_ANOTHER_KEY(q.mode = SEARCH_KEYWORD);
     EXPECT_ANOTHER_KEY(q.fusion = FUSION_RRF);
+    EXPECT_ANOTHER_KEY(q.rerank = RERANK_LEXICAL);
     EXPECT_ANOTHER_KEY(q.ef = 7);
     EXPECT_ANOTHER_KEY(q.filter = filter);
     EXPECT_ANOTHER_KEY(q.context_chars = 10);

@@ -16,6 +16,9 @@ Test(compat, the_path_decides)
     expect_dialect("/v1/none", DIALECT_OPENAI);
     expect_dialect("/embed", DIALECT_TEI);
     expect_dialect("/rerank", DIALECT_TEI);
+    expect_dialect("/v1/rerank", DIALECT_COHERE);
+    expect_dialect("/v2/rerank", DIALECT_COHERE);
+    expect_dialect("/v2/none", DIALECT_RAGD);
     expect_dialect("/query", DIALECT_RAGD);
     expect_dialect("/v1", DIALECT_RAGD);
     expect_dialect("/embedded", DIALECT_RAGD);
@@ -40,6 +43,13 @@ Test(compat, openai_has_message_type_param_and_code)
     expect_body(DIALECT_OPENAI, (struct refusal){503, "busy", NULL, {0}}, "application/json",
                 "{\"error\":{\"message\":\"no \\\"x\\\"\",\"type\":\"server_error\","
                 "\"param\":null,\"code\":\"busy\"}}");
+}
+
+Test(compat, cohere_has_a_message_and_openais_error_beside_it)
+{
+    expect_body(DIALECT_COHERE, (struct refusal){400, "argument", "query", {0}}, "application/json",
+                "{\"message\":\"no \\\"x\\\"\",\"error\":{\"message\":\"no \\\"x\\\"\","
+                "\"type\":\"invalid_request_error\",\"param\":\"query\",\"code\":\"argument\"}}");
 }
 
 static void expect_openai_type(int status, const char *type)
