@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include "support/remote_world.h"
+#include "support/two_models.h"
 #include "unit/embed/tiny_model.h"
 
 static const char capital[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
@@ -258,4 +259,26 @@ Test(query, a_deadline_leaves_time_for_words_when_the_embedding_server_is_silent
     cr_expect(strstr(json_string_value(json_object_get(reply.json, "answer")), "4.5 percent"));
     world_forget(&reply);
     remote_world_close(&r);
+}
+
+Test(query, a_vector_is_never_compared_with_another_models_index)
+{
+    struct two_models t;
+    struct query q;
+    struct answer ans = {.mem = arena_new(0)};
+    struct embedder *other;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    other = open_tiny(&t.two);
+    engine_take_model(t.w.engine, other); /* as if its index never came */
+    embedder_close(other);
+    query_defaults(&q, t.w.engine);
+    q.question = STR_LIT("abc");
+    cr_assert_eq(query_prepare(&q, ans.mem), ERR_OK);
+    trace_start(&ans.trace);
+    cr_expect_eq(query_run(t.w.engine, &q, &ans), ERR_TIMEOUT, "it waits for one, and in vain");
+    answer_done(&ans);
+    arena_free(ans.mem);
+    two_models_close(&t);
 }
