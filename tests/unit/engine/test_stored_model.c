@@ -95,7 +95,7 @@ Test(stored_model, a_path_that_is_gone_does_not_stand_in)
 /* As a version before this one left it. */
 static void forget_model(struct two_models *t)
 {
-    char path[128];
+    char path[CONFIG_TEXT_MAX + 16];
     sqlite3 *db;
 
     engine_close(t->w.engine);

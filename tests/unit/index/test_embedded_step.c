@@ -31,10 +31,10 @@ Test(embedded_step, one_that_is_rolled_back_was_never_there)
 static int make_stale_seal(struct store_tx *tx, void *arg)
 {
     struct step *t = arg;
-    struct snapshot *other = snapshot_empty(&r->context, 1);
+    struct snapshot *other = snapshot_empty(r->context, 1);
     struct segment_builder *b = segment_builder_new(DIM, 0, retriever_analyzers(r), NULL);
     struct saved_view view = {segment_finish(b), NULL};
-    struct snapshot *base = snapshot_of_views(&r->context, 1, &view, 1);
+    struct snapshot *base = snapshot_of_views(r->context, 1, &view, 1);
     struct seal seal = {base, 0, NULL};
     int rc;
 
