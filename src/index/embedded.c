@@ -144,14 +144,13 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_destroy(&monotonic);
     TRY(analyzers_new(&r->analyzers, &o->words));
     r->context = mem_calloc(1, sizeof *r->context);
-    *r->context =
-        (struct index_context){.store = o->store,
-                               .analyzers = r->analyzers,
-                               .fingerprint = o->fingerprint,
-                               .dim = o->dim,
-                               .k1 = o->k1,
-                               .b = o->b,
-                               .writer_merge_max = o->index_dir ? SEAL_CHUNKS : SIZE_MAX};
+    *r->context = (struct index_context){.store = o->store,
+                                         .analyzers = r->analyzers,
+                                         .fingerprint = o->fingerprint,
+                                         .dim = o->dim,
+                                         .k1 = o->k1,
+                                         .b = o->b,
+                                         .writer_merge_max = o->index_dir ? SEAL_CHUNKS : SIZE_MAX};
     if (r->index_dir) {
         TRY(file_make_dirs(r->index_dir));
         r->sealer = sealer_new(r);

@@ -28,9 +28,10 @@ struct retriever {
 
     pthread_mutex_t mu;       /* guards the fields below */
     pthread_cond_t published; /* told of every new state */
-    struct index_context *context; /* of the present model; it and the older ones stay until the end */
-    struct map *collections;  /* "tenant\0name" -> struct snapshot *, the current one */
-    struct map *coming;       /* likewise, built but not yet committed; borrowed, 0: will be gone */
+    struct index_context
+        *context;            /* of the present model; it and the older ones stay until the end */
+    struct map *collections; /* "tenant\0name" -> struct snapshot *, the current one */
+    struct map *coming;      /* likewise, built but not yet committed; borrowed, 0: will be gone */
     document_gone_fn gone;
     void *gone_arg;
 };

@@ -149,7 +149,8 @@ static int write_manifest(struct pass *p, struct arena *mem)
 {
     struct manifest *m = &p->manifest;
 
-    *m = (struct manifest){.recipe = index_recipe(p->s->r, p->base->context), .epoch = snapshot_epoch(p->base)};
+    *m = (struct manifest){.recipe = index_recipe(p->s->r, p->base->context),
+                           .epoch = snapshot_epoch(p->base)};
     m->views = ARENA_ARRAY(mem, struct manifest_view, p->from + 1);
     for (size_t i = 0; i < p->from; i++) {
         const struct view *v = &p->base->views[i];

@@ -54,8 +54,8 @@ struct upsert_job {
 
     const struct index_context *context; /* of the model that the vectors are of */
     struct segment *segment;             /* built before the transaction */
-    size_t *last;            /* [n] which of the documents with this key is the last */
-    uint32_t *place;         /* [n] a document's place in the segment, NO_PLACE: it has none */
+    size_t *last;                        /* [n] which of the documents with this key is the last */
+    uint32_t *place; /* [n] a document's place in the segment, NO_PLACE: it has none */
 
     struct change change; /* made in the transaction; epoch 0: nothing was written */
     struct str *keys;     /* [n] of the documents that were written */

@@ -153,10 +153,10 @@ struct upsert_result {
 };
 
 /* Writes whole documents, durable and visible when it returns. ERR_GONE, and nothing is written,
- * when the vectors are not of the model in force (retriever_switch): embed again. Documents are independent: results
- * [n] says of each what became of it; refused are a clash of roots or chunk ids, a limit, a vector
- * of another dimension or not finite. Of a key that comes twice the last is written and its result
- * stands for both. Returns ERR_OK when at least the transaction stands. */
+ * when the vectors are not of the model in force (retriever_switch): embed again. Documents are
+ * independent: results [n] says of each what became of it; refused are a clash of roots or chunk
+ * ids, a limit, a vector of another dimension or not finite. Of a key that comes twice the last is
+ * written and its result stands for both. Returns ERR_OK when at least the transaction stands. */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
                      struct upsert *docs, size_t n, struct arena *mem,
                      struct upsert_result *results);
@@ -173,9 +173,9 @@ int retriever_drop_collection(struct retriever *r, const char *tenant, const cha
  *
  *   rounds       embed_missing, then states of all collections under the new model beside the
  *                current ones; again for what came meanwhile, until a round is short
- *   transaction  what came since the last round: embed_changed, states caught up, every epoch moved,
- *                the store's model is `model`
- *   published    switched(), then all new states at once; questions under way keep theirs
+ *   transaction  what came since the last round: embed_changed, states caught up, every epoch
+ * moved, the store's model is `model` published    switched(), then all new states at once;
+ * questions under way keep theirs
  *
  * Nothing is different for anybody before the transaction is durable. Callers see to it that there
  * is one switch at a time. */
