@@ -18,7 +18,9 @@
  * Chunks stay as they are. Those longer than the new model reads are cut by it, until the next
  * ingest of their document, which chunks anew when tokenizer or limit are others.
  *
- * Threads  on the caller's; embedding spreads over the pool, in its bulk lane.
+ * Memory   both encoders and, from the rounds on, both indexes at once; on disk both sets of
+ * vectors, whose room the database uses again afterwards. Threads  on the caller's; embedding
+ * spreads over the pool, in its bulk lane.
  */
 #pragma once
 #include <stdatomic.h>
