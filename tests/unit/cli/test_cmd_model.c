@@ -1,4 +1,5 @@
 #include "support/fake_embed.h"
+#include "support/two_models.h"
 #include "unit/cli/cli_fixture.h"
 #include "unit/embed/tiny_model.h"
 
@@ -145,4 +146,22 @@ Test(cmd_model, info_tells_the_reranker_when_there_is_one)
     expect_run(NULL, line, EXIT_USAGE, "", "BertForSequenceClassification");
     tiny_close(&cross);
     tiny_close(&m);
+}
+
+Test(cmd_model, info_says_when_the_documents_are_of_another_model)
+{
+    struct two_models t;
+    char line[256];
+    json_t *v;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 1);
+    snprintf(line, sizeof line, "model|info|--data|%s|--model|%s", t.w.config.data, t.two.dir);
+    expect_run(NULL, line, EXIT_DONE, "ragd reembed", "");
+    snprintf(line, sizeof line, "model|info|--json|--data|%s|--model|%s", t.w.config.data,
+             t.one.dir);
+    v = run_json(NULL, line, EXIT_DONE);
+    cr_expect(json_is_true(json_object_get(json_object_get(v, "documents"), "same")));
+    json_decref(v);
+    two_models_close(&t);
 }

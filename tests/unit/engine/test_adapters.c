@@ -34,7 +34,8 @@ static int64_t collection_of(struct world *w)
 
 static bool has_one(struct world *w)
 {
-    struct adapter *a = adapters_get(w->engine->adapters, "default", "default");
+    struct adapter *a =
+        adapters_get(w->engine->adapters, "default", "default", w->engine->embedder);
 
     adapter_unref(a);
     return a != NULL;
@@ -66,7 +67,8 @@ Test(adapters, what_was_put_is_in_force_now_and_after_a_restart)
     cr_expect(has_one(&w));
     world_reopen(&w);
     cr_expect(has_one(&w));
-    cr_expect_null(adapters_get(w.engine->adapters, "default", "other"), "its collection's alone");
+    cr_expect_null(adapters_get(w.engine->adapters, "default", "other", w.engine->embedder),
+                   "its collection's alone");
     use(&w, "off");
     cr_expect_not(has_one(&w));
     world_close(&w);
