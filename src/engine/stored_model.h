@@ -20,7 +20,8 @@
 #include "engine/config.h"
 #include "store/store.h"
 
-/* The store's folder in place of a default that nobody chose, if that folder is there. */
+/* The store's folder in place of a default that nobody chose, if that folder is there and any chunk
+ * is embedded with it. */
 void stored_model_settle(struct config *c, const struct store_model *m);
 
 /* The same for what DIR/ragd.db says, whoever owns it; nothing when it says nothing. */
