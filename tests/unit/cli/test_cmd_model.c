@@ -133,7 +133,7 @@ Test(cmd_model, info_tells_the_reranker_when_there_is_one)
 Test(cmd_model, info_says_when_the_documents_are_of_another_model)
 {
     struct two_models t;
-    char line[256];
+    char line[CONFIG_TEXT_MAX + 128];
     json_t *v;
 
     two_models_open(&t);

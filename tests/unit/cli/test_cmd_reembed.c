@@ -49,7 +49,7 @@ Test(cmd_reembed, tells_in_json_what_was_done)
 
 Test(cmd_reembed, changes_a_folder_that_nobody_serves)
 {
-    char line[512];
+    char line[CONFIG_TEXT_MAX + 128];
 
     engine_close(t.w.engine);
     t.w.engine = NULL;
@@ -62,7 +62,7 @@ Test(cmd_reembed, changes_a_folder_that_nobody_serves)
 
 Test(cmd_reembed, a_folder_without_a_model_or_documents_is_named)
 {
-    char line[512];
+    char line[CONFIG_TEXT_MAX + 128];
 
     expect_run(t.w.engine, "reembed|--model|/nowhere", EXIT_FAILED, "",
                "no embedding model in '/nowhere'");
