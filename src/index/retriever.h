@@ -90,7 +90,9 @@ struct upsert {
     const struct chunk_row *chunks;
     const struct vector_row *vectors; /* [n_chunks], same order */
     size_t n_chunks;
-    const struct digest *model; /* the vectors' fingerprint; NULL: whatever is in force */
+    const struct digest *model;    /* the vectors' fingerprint; NULL: whatever is in force */
+    const struct vector_row *next; /* [n_chunks] of a model on its way, only stored; NULL: none */
+    const struct digest *next_model;
 };
 
 struct retriever_options {

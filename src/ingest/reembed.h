@@ -1,10 +1,10 @@
 /* reembed.h - from one embedding model to another, while questions are answered.
  *
- *   embed      every chunk's text under the new model's fingerprint, beside the old vectors
- *   rounds     again what came meanwhile; new states of all collections      index/retriever.h
- *   switch     one transaction: from now on the store is the new model's; then, between two
- *              questions, its embedder and its states are in force           engine/engine.h
- *   drop       the old vectors, slice by slice
+ *   embed      every chunk's text under the new model's fingerprint, beside the old vectors; what
+ * is written meanwhile is embedded with both           ingest/coming.h rounds     again what came
+ * meanwhile; new states of all collections      index/retriever.h switch     one transaction: from
+ * now on the store is the new model's; then, between two questions, its embedder and its states are
+ * in force           engine/engine.h drop       the old vectors, slice by slice
  *
  * Up to the switch nothing is different for anybody, and what was embedded is kept: stopped or
  * killed at any moment the old model stands, and the next run does only what is missing. Stopped
