@@ -163,8 +163,12 @@ struct questions_adapter {
     struct adapter *adapter; /* NULL: none */
     char *path;
     char hex[DIGEST_HEX];
+    char unused[ERR_TEXT_MAX]; /* why the collection's own is not in use; "": it is, or is not there
+                                */
 };
 
+/* That a collection's own does not fit is told, as after a change of the model; one that was asked
+ * for by name must. */
 static int find_adapter(const struct config *c, const struct embedder *e,
                         struct questions_adapter *out)
 {
@@ -178,7 +182,9 @@ static int find_adapter(const struct config *c, const struct embedder *e,
     rc = adapter_open_file(&out->adapter, out->path, e);
     if (rc == ERR_OK)
         digest_hex(adapter_fingerprint(out->adapter), out->hex);
-    return is_auto && rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    else if (is_auto && rc != ERR_NOT_FOUND)
+        snprintf(out->unused, sizeof out->unused, "%s", err_text());
+    return is_auto ? ERR_OK : rc;
 }
 
 static void effect_json(struct jsonw *w, const char *mode, const struct adapter_effect *e)
@@ -212,7 +218,7 @@ static void adapter_text(FILE *out, const struct questions_adapter *a)
     const struct adapter_origin *o = a->adapter ? adapter_origin(a->adapter) : NULL;
 
     if (!o) {
-        fprintf(out, "adapter         none\n");
+        fprintf(out, "adapter         none%s%s\n", *a->unused ? ": " : "", a->unused);
         return;
     }
     fprintf(out,

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "engine/adapters.h"
 #include "engine/embedding.h"
 #include "engine/engine.h"
 #include "engine/stored_model.h"
@@ -167,7 +168,7 @@ static void print_text(const struct job *j)
 }
 
 /* What is configured may still be the old one, and the next start would refuse it. */
-static void remind(const struct job *j, const struct config *configured)
+static void remind_of_path(const struct job *j, const struct config *configured)
 {
     const char *path = embedder_info(j->next)->model_dir;
     char *was, *is;
@@ -181,6 +182,26 @@ static void remind(const struct job *j, const struct config *configured)
                 configured->model.path, is);
     free(was);
     free(is);
+}
+
+/* The same of an adapter that is named; a collection's own is no error. */
+static void remind_of_adapter(const struct job *j, const struct config *configured)
+{
+    const char *setting = configured->model.adapter;
+    struct adapter *a = NULL;
+
+    if (strcmp(setting, "auto") == 0 || strcmp(setting, "off") == 0)
+        return;
+    if (adapter_open_file(&a, setting, j->next) < 0)
+        fprintf(j->call->err, "ragd: model.adapter: %s; set it to 'auto' before the next start\n",
+                err_text());
+    adapter_unref(a);
+}
+
+static void remind(const struct job *j, const struct config *configured)
+{
+    remind_of_path(j, configured);
+    remind_of_adapter(j, configured);
 }
 
 static void remind_here(const struct job *j)

@@ -181,6 +181,27 @@ struct digest engine_fingerprint(struct engine *e)
     return fingerprint;
 }
 
+void engine_set_coming(struct engine *e, struct embedder *next)
+{
+    struct embedder *old;
+
+    pthread_mutex_lock(&e->model_mu);
+    old = e->coming;
+    e->coming = next ? embedder_ref(next) : NULL;
+    pthread_mutex_unlock(&e->model_mu);
+    embedder_close(old);
+}
+
+struct embedder *engine_coming(struct engine *e)
+{
+    struct embedder *coming;
+
+    pthread_mutex_lock(&e->model_mu);
+    coming = e->coming ? embedder_ref(e->coming) : NULL;
+    pthread_mutex_unlock(&e->model_mu);
+    return coming;
+}
+
 void engine_take_model(struct engine *e, struct embedder *next)
 {
     struct embedder *old;

@@ -8,7 +8,7 @@
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
- * reference and keeps it from the first vector to the last thing that is compared with it.
+ *          reference and keeps it from the first vector to the last thing compared with it.
  */
 #pragma once
 #include <pthread.h>
@@ -33,8 +33,9 @@ struct engine {
     struct config config;
     struct folder_lock *lock;
     struct store *store;
-    pthread_mutex_t model_mu;  /* guards the field below once the engine is open */
+    pthread_mutex_t model_mu;  /* guards the fields below once the engine is open */
     struct embedder *embedder; /* in force; see engine_embedder */
+    struct embedder *coming;   /* see engine_set_coming; guarded too */
     atomic_bool reembedding;   /* one at a time */
     struct reranker *reranker; /* NULL: none is configured */
     struct pool *pool;         /* compute workers: embed, search, answer */
@@ -60,6 +61,11 @@ struct embedder *engine_embedder(struct engine *e);
 
 /* Its fingerprint alone. */
 struct digest engine_fingerprint(struct engine *e);
+
+/* From now on documents are embedded with `next` too (NULL: no more), so that it need not catch up
+ * with them; a reference is taken. engine_coming gives one, or NULL. */
+void engine_set_coming(struct engine *e, struct embedder *next);
+struct embedder *engine_coming(struct engine *e);
 
 /* From now on `next` is in force; a reference is taken. Static encoders of the old one are gone,
  * and fitted anew where somebody fits them. For retriever_switch's `switched`. */

@@ -25,7 +25,7 @@ static bool is_open_choice(const struct config *c)
 
 void stored_model_settle(struct config *c, const struct store_model *m)
 {
-    if (!is_open_choice(c) || !*m->path)
+    if (!is_open_choice(c) || !*m->path || !m->in_use)
         return;
     if (strlen(m->path) < sizeof c->model.path && is_there(m->path))
         snprintf(c->model.path, sizeof c->model.path, "%s", m->path);

@@ -4,10 +4,11 @@
  *   nothing, or it is     the configured model is the store's from now on
  *     without chunks
  *   the configured one    all is well
- *   another, and nobody   model.path is the folder that the store names (after `ragd reembed
- * --model set model.path        M` nothing else has to be told) another               ERR_ARGUMENT:
- * both names, and that `ragd reembed` changes over. It is not done unasked, and a question is never
- * compared with another's vectors
+ *   another, and nobody   model.path is the folder that the store names: after
+ *     set model.path      `ragd reembed --model M` nothing else has to be told
+ *   another               ERR_ARGUMENT: both names, and that `ragd reembed` changes over
+ *
+ * It is not done unasked, and a question is never compared with another's vectors.
  *
  * Two models are the same when their fingerprints are, wherever they lie and whatever the
  * precision.
@@ -20,7 +21,8 @@
 #include "engine/config.h"
 #include "store/store.h"
 
-/* The store's folder in place of a default that nobody chose, if that folder is there. */
+/* The store's folder in place of a default that nobody chose, if that folder is there and any chunk
+ * is embedded with it. */
 void stored_model_settle(struct config *c, const struct store_model *m);
 
 /* The same for what DIR/ragd.db says, whoever owns it; nothing when it says nothing. */

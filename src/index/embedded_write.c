@@ -191,6 +191,8 @@ static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t coll
             continue;
         TRY(rc);
         TRY(store_tx_put_vectors(tx, &j->context->fingerprint, u->vectors, u->n_chunks));
+        if (u->next)
+            TRY(store_tx_put_vectors(tx, u->next_model, u->next, u->n_chunks));
         ++*n_put;
     }
     rc = ERR_OK;

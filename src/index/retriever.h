@@ -128,7 +128,9 @@ struct upsert {
     const struct chunk_row *chunks;
     const struct vector_row *vectors; /* [n_chunks], same order */
     size_t n_chunks;
-    const struct digest *model; /* the vectors' fingerprint; NULL: whatever is in force */
+    const struct digest *model;    /* the vectors' fingerprint; NULL: whatever is in force */
+    const struct vector_row *next; /* [n_chunks] of a model on its way, only stored; NULL: none */
+    const struct digest *next_model;
 };
 
 struct retriever_options {
@@ -220,8 +222,8 @@ int retriever_drop_collection(struct retriever *r, const char *tenant, const cha
  *   rounds       embed_missing, then states of all collections under the new model beside the
  *                current ones; again for what came meanwhile, until a round is short
  *   transaction  what came since the last round: embed_changed, states caught up, every epoch
- * moved, the store's model is `model` published    switched(), then all new states at once;
- * questions under way keep theirs
+ *                moved, the store's model is `model`
+ *   published    switched(), then all new states at once; questions under way keep theirs
  *
  * Nothing is different for anybody before the transaction is durable. Callers see to it that there
  * is one switch at a time. */

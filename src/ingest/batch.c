@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "ingest/coming.h"
 #include "ingest/embed_rows.h"
 #include "ingest/prepare.h"
 #include "ingest/report.h"
@@ -277,9 +278,13 @@ static int write_documents(struct batch *b, size_t n)
         struct ready *d = b->docs[i];
 
         d->row.ingested_ms = clock_wall_ms();
-        ups[i] =
-            (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks + d->n_summaries, &model};
+        ups[i] = (struct upsert){.document = d->row,
+                                 .chunks = d->chunks,
+                                 .vectors = d->vectors,
+                                 .n_chunks = d->n_chunks + d->n_summaries,
+                                 .model = &model};
     }
+    coming_vectors(run->e, b->docs, ups, n, b->scratch);
     rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, n, b->scratch,
                           results);
     for (size_t i = 0; i < n && rc == ERR_OK; i++)

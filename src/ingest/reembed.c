@@ -290,6 +290,21 @@ out:
 
 /* ---- the whole ---- */
 
+static int change_over(struct reembed *r, const struct store_model *model)
+{
+    int rc = ERR_OK;
+
+    if (r->engine)
+        engine_set_coming(r->engine, r->next);
+    TRY(embed_missing(r));
+    TRY(switch_now(r, model));
+    r->report->switched = true;
+out:
+    if (r->engine)
+        engine_set_coming(r->engine, NULL);
+    return rc;
+}
+
 static int run(struct reembed *r)
 {
     int rc = ERR_OK;
@@ -301,11 +316,8 @@ static int run(struct reembed *r)
     *r->report = (struct reembed_report){0};
     r->fingerprint = embedder_fingerprint(r->next);
     TRY(look(r, &model, mem, &complete));
-    if (!complete) {
-        TRY(embed_missing(r));
-        TRY(switch_now(r, &model));
-        r->report->switched = true;
-    }
+    if (!complete)
+        TRY(change_over(r, &model));
     TRY(drop_old(r));
 out:
     r->report->seconds = clock_ms_since(since) / 1000;

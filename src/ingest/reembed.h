@@ -1,9 +1,10 @@
 /* reembed.h - from one embedding model to another, while questions are answered.
  *
- *   embed      every chunk's text under the new model's fingerprint, beside the old vectors
- *   rounds     again what came meanwhile; new states of all collections      index/retriever.h
+ *   embed      every chunk's text, summaries too, under the new model's fingerprint, beside the
+ *              old vectors; what is written meanwhile with both          ingest/coming.h
+ *   rounds     again what came meanwhile; new states of all collections  index/retriever.h
  *   switch     one transaction: from now on the store is the new model's; then, between two
- *              questions, its embedder and its states are in force           engine/engine.h
+ *              questions, its embedder and its states are in force       engine/engine.h
  *   drop       the old vectors, slice by slice
  *
  * Up to the switch nothing is different for anybody, and what was embedded is kept: stopped or
@@ -15,12 +16,13 @@
  * The last of what came meanwhile is embedded inside the transaction, LAST_CHUNKS at most, and
  * keeps writers waiting for so long; questions never wait.
  *
- * Chunks stay as they are. Those longer than the new model reads are cut by it, until the next
- * ingest of their document, which chunks anew when tokenizer or limit are others.
+ * Chunks stay as they are, and so do summaries, whose sentences the model of their ingest chose.
+ * Chunks longer than the new model reads are cut by it, until the next ingest of their document,
+ * which chunks anew when tokenizer or limit are others.
  *
  * Memory   both encoders and, from the rounds on, both indexes at once; on disk both sets of
- * vectors, whose room the database uses again afterwards. Threads  on the caller's; embedding
- * spreads over the pool, in its bulk lane.
+ *          vectors, whose room the database uses again afterwards.
+ * Threads  on the caller's; embedding spreads over the pool, in its bulk lane.
  */
 #pragma once
 #include <stdatomic.h>

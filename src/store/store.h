@@ -169,6 +169,7 @@ struct store_model {
     struct digest fingerprint;
     const char *name; /* for whoever reads a message */
     const char *path; /* its folder, absolute; "" when a server embeds */
+    bool in_use;      /* told when it is found: there are chunks */
 };
 int store_find_model(struct store_reader *r, struct arena *mem,
                      struct store_model *out); /* ERR_NOT_FOUND: nobody said yet */

@@ -46,7 +46,8 @@ static int read_model(struct db *db, struct arena *mem, struct store_model *out)
 
     TRY(db_stmt(db,
                 "SELECT value, (SELECT value FROM meta WHERE key = 'model_name'),"
-                " (SELECT value FROM meta WHERE key = 'model_path')"
+                " (SELECT value FROM meta WHERE key = 'model_path'),"
+                " EXISTS (SELECT 1 FROM chunks)"
                 " FROM meta WHERE key = 'model'",
                 &st));
     TRY(rc = db_step(db, st));
@@ -61,6 +62,7 @@ static int read_model(struct db *db, struct arena *mem, struct store_model *out)
     }
     m.name = db_str(st, 1, mem).p;
     m.path = db_str(st, 2, mem).p;
+    m.in_use = sqlite3_column_int(st, 3) != 0;
     *out = m;
 out:
     db_reset(st);

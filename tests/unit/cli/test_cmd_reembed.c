@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/file.h"
 #include "support/two_models.h"
 #include "unit/cli/cli_fixture.h"
 
@@ -36,6 +37,27 @@ Test(cmd_reembed, a_server_changes_over_and_says_what_to_set)
     expect_run(t.w.engine, "check", EXIT_DONE, "all is right", "");
 }
 
+Test(cmd_reembed, says_that_an_adapter_of_the_old_model_is_of_no_use)
+{
+    struct adapter_origin origin = {.model = embedder_fingerprint(t.w.engine->embedder)};
+    size_t dim = embedder_info(t.w.engine->embedder)->dim;
+    float *weights = mem_calloc(dim * dim, sizeof *weights);
+    struct adapter *a = adapter_new(&origin, weights, dim);
+    struct buf bytes;
+    char path[128];
+
+    buf_init(&bytes);
+    adapter_write(a, &bytes);
+    snprintf(path, sizeof path, "%s/kept.bin", t.w.dir);
+    cr_assert_eq(file_write_atomic(path, bytes.p, bytes.n), ERR_OK);
+    snprintf(t.w.config.model.adapter, sizeof t.w.config.model.adapter, "%s", path);
+    world_reopen(&t.w);
+    expect_run(t.w.engine, words(""), EXIT_DONE, "12 passages embedded", "model.adapter");
+    buf_done(&bytes);
+    adapter_unref(a);
+    mem_free(weights);
+}
+
 Test(cmd_reembed, tells_in_json_what_was_done)
 {
     json_t *v = run_json(t.w.engine, words("|--json"), EXIT_DONE);
@@ -49,7 +71,7 @@ Test(cmd_reembed, tells_in_json_what_was_done)
 
 Test(cmd_reembed, changes_a_folder_that_nobody_serves)
 {
-    char line[512];
+    char line[CONFIG_TEXT_MAX + 128];
 
     engine_close(t.w.engine);
     t.w.engine = NULL;
@@ -62,7 +84,7 @@ Test(cmd_reembed, changes_a_folder_that_nobody_serves)
 
 Test(cmd_reembed, a_folder_without_a_model_or_documents_is_named)
 {
-    char line[512];
+    char line[CONFIG_TEXT_MAX + 128];
 
     expect_run(t.w.engine, "reembed|--model|/nowhere", EXIT_FAILED, "",
                "no embedding model in '/nowhere'");

@@ -64,9 +64,15 @@ Test(stored_model, the_same_model_elsewhere_is_the_same_model)
 Test(stored_model, the_folders_own_model_stands_in_for_a_default_nobody_chose)
 {
     struct two_models t;
-    struct config chosen, open;
+    struct config chosen, open, empty;
 
     two_models_open(&t);
+    config_defaults(&empty);
+    snprintf(empty.data, sizeof empty.data, "%s", t.w.config.data);
+    open = empty;
+    stored_model_settle_folder(&empty);
+    cr_expect_str_eq(empty.model.path, open.model.path, "not where nothing is embedded");
+    two_models_put(&t, 0, 1);
     config_defaults(&open);
     snprintf(open.data, sizeof open.data, "%s", t.w.config.data);
     chosen = open;
@@ -84,7 +90,7 @@ Test(stored_model, the_folders_own_model_stands_in_for_a_default_nobody_chose)
 Test(stored_model, a_path_that_is_gone_does_not_stand_in)
 {
     struct config c, before;
-    struct store_model m = {.name = "x", .path = "/nowhere/at/all"};
+    struct store_model m = {.name = "x", .path = "/nowhere/at/all", .in_use = true};
 
     config_defaults(&c);
     before = c;

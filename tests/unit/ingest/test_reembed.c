@@ -4,16 +4,21 @@
 
 static const char question[] = "abc bcd";
 
-static int model_that_answers(struct two_models *t)
+static int model_that_answers_to(struct two_models *t, const char *request)
 {
     struct world_reply reply;
     int model;
 
-    world_ask(&t->w, "{\"question\":\"abc bcd\",\"mode\":\"vector\",\"k\":1}", &reply);
+    world_ask(&t->w, request, &reply);
     cr_expect_eq(reply.ans.degraded, 0);
     model = reply.ans.cache == CACHE_HIT ? -1 : model_of_first_hit(t, &reply.ans, question);
     world_forget(&reply);
     return model;
+}
+
+static int model_that_answers(struct two_models *t)
+{
+    return model_that_answers_to(t, "{\"question\":\"abc bcd\",\"mode\":\"vector\",\"k\":1}");
 }
 
 Test(reembed, answers_are_of_the_new_model_and_old_vectors_are_gone)
@@ -157,5 +162,27 @@ Test(reembed, a_folder_that_nobody_serves_is_changed_without_its_old_model)
     cr_assert_eq(config_set(&t.w.config, "model.path", t.two.dir, "test"), ERR_OK);
     world_reopen(&t.w);
     cr_expect_eq(model_that_answers(&t), 2);
+    two_models_close(&t);
+}
+
+Test(reembed, summaries_change_over_with_the_chunks)
+{
+    static const char among_summaries[] = "{\"question\":\"abc bcd\",\"mode\":\"vector\",\"k\":1,"
+                                          "\"filter\":{\"_kind\":\"summary\"}}";
+    struct two_models t;
+    struct reembed_report r;
+    char *text = long_text();
+
+    two_models_open(&t);
+    world_put(&t.w, "long", text, NULL);
+    cr_expect_eq(model_that_answers_to(&t, among_summaries), 1);
+    cr_assert_eq(change_to(&t, &t.two, &r), ERR_OK, "%s", err_text());
+    cr_expect_eq(count_missing(&t, &t.two), 0);
+    cr_expect_eq(model_that_answers_to(&t, among_summaries), 2);
+    cr_expect_eq(model_that_answers(&t), 2);
+    cr_assert_eq(config_set(&t.w.config, "model.path", t.two.dir, "test"), ERR_OK);
+    world_reopen(&t.w);
+    cr_expect_eq(model_that_answers_to(&t, among_summaries), 2, "as loaded");
+    mem_free(text);
     two_models_close(&t);
 }

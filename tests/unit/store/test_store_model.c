@@ -40,6 +40,7 @@ Test(store_model, a_new_store_is_of_none_until_somebody_says)
     cr_expect(digest_eq(&found.fingerprint, &fix_model));
     cr_expect_str_eq(found.name, "small");
     cr_expect_str_eq(found.path, "/models/small");
+    cr_expect(!found.in_use);
     m.name = "large";
     m.fingerprint = other;
     MUST(store_write(f.store, set_in, NULL, &m));
@@ -52,6 +53,7 @@ Test(store_model, is_read_without_opening_the_store)
 {
     struct store_model m = {.fingerprint = fix_model, .name = "small", .path = ""};
     struct store_model found;
+    struct fix_document d = fix_document(&f, "a", 1, 1, 0);
 
     cr_expect_eq(store_model_of("/nowhere", f.mem, &found), ERR_NOT_FOUND);
     cr_expect_eq(store_model_of(f.dir, f.mem, &found), ERR_NOT_FOUND, "it does not say yet");
@@ -62,6 +64,9 @@ Test(store_model, is_read_without_opening_the_store)
     MUST(store_model_of(f.dir, f.mem, &found));
     cr_expect_str_eq(found.path, "");
     fix_open(&f);
+    MUST(fix_put(&f, &d));
+    MUST(store_model_of(f.dir, f.mem, &found));
+    cr_expect(found.in_use);
 }
 
 Test(store_model, a_damaged_row_is_an_error)
