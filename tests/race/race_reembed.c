@@ -1,4 +1,5 @@
-/* The embedding model changes back and forth while questions are asked and documents come and go.
+/* The embedding model changes back and forth while questions are asked and documents, some with a
+ * summary, come and go. The first model has an adapter.
  *
  * A plain main, for ThreadSanitizer. Exit 0: every question was answered, every document written,
  * and in the end every chunk has a vector of the last model.
@@ -26,18 +27,31 @@ static void die(const char *what)
     exit(1);
 }
 
+/* One in ten is long enough for a summary. */
+static void write_text(struct buf *b, int i)
+{
+    if (i % 10)
+        buf_addf(b, "a%c b%c. c%c d.", 'a' + i % 26, 'a' + i % 25, 'a' + i % 24);
+    for (int s = 0; i % 10 == 0 && s < 15; s++)
+        buf_addf(b, "Abc%c bcda ca%cab dec%c aba%cd bcab deb%ca abcab. ", 'a' + s, 'a' + i % 26,
+                 'a' + (s + i) % 7, 'a' + s % 5, 'b' + s % 3);
+}
+
 static void put(struct engine *e, int i)
 {
-    char id[16], text[64];
-    struct ingest_document doc = {.id = {id, 0}, .text = {text, 0}};
+    char id[16];
+    struct buf text;
+    struct ingest_document doc = {.id = {id, 0}};
     struct ingest_options o = {.chunk_chars = -1, .chunk_overlap = -1};
     struct ingest_result r = {0};
 
     doc.id.n = (size_t)snprintf(id, sizeof id, "d%d", i % 50);
-    doc.text.n = (size_t)snprintf(text, sizeof text, "a%c b%c. c%c d.", 'a' + i % 26, 'a' + i % 25,
-                                  'a' + i % 24);
+    buf_init(&text);
+    write_text(&text, i);
+    doc.text = buf_view(&text);
     if (ingest_documents(e, &doc, 1, &o, &r) < 0 || r.status == INGEST_REFUSED)
         die(r.reason ? r.reason : "ingest");
+    buf_done(&text);
 }
 
 static void *write_documents(void *arg)
@@ -67,12 +81,30 @@ static void *ask(void *arg)
         trace_start(&ans.trace);
         query_defaults(&q, e);
         q.question = str_of(text);
+        q.mode = i % 3 ? SEARCH_HYBRID : SEARCH_SUMMARY;
         if (query_prepare(&q, ans.mem) < 0 || query_run(e, &q, &ans) < 0)
             die("question");
         answer_done(&ans);
         arena_free(ans.mem);
     }
     return NULL;
+}
+
+/* Turns a question's vector round. */
+static void put_adapter(struct engine *e)
+{
+    size_t dim = embedder_info(e->embedder)->dim;
+    struct adapter_origin origin = {.model = engine_fingerprint(e)};
+    float *weights = mem_calloc(dim * dim, sizeof *weights);
+    struct adapter *a;
+
+    for (size_t i = 0; i < dim; i++)
+        weights[i * dim + i] = -1;
+    a = adapter_new(&origin, weights, dim);
+    if (adapters_put(e->adapters, "default", "default", a) < 0)
+        die("adapter");
+    adapter_unref(a);
+    mem_free(weights);
 }
 
 static void change(struct engine *e, const struct tiny_model *m)
@@ -114,6 +146,8 @@ int main(void)
         models[1].tensors[0].v[i] = -1;
     tiny_write_weights(&models[1], "F32");
     config_defaults(&config);
+    config.chunk.chars = 100;
+    config.chunk.overlap = 0;
     snprintf(config.data, sizeof config.data, "%s/data", dir);
     if (config_set(&config, "model.path", models[0].dir, "race") < 0 ||
         engine_open(&e, &config) < 0)
@@ -121,6 +155,7 @@ int main(void)
     static_encoders_start(e->static_encoders);
     for (int i = 0; i < 20; i++)
         put(e, i);
+    put_adapter(e);
     for (int i = 0; i <= N_ASKERS; i++)
         if (pthread_create(&threads[i], NULL, i ? ask : write_documents, e) != 0)
             die("thread");
