@@ -1,4 +1,4 @@
-#include "index/retriever.h"
+#include "index/search.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,7 +10,6 @@
 #include "index/columns.h"
 #include "index/filter.h"
 #include "index/question_words.h"
-#include "index/search.h"
 #include "index/summaries.h"
 
 /* From so many chunks on a filter's bitmap is kept with its segment. */
