@@ -63,6 +63,11 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
 
 /* ---- opening ---- */
 
+/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
+ * itself at most: 10 ms of its time. */
+#define SEAL_CHUNKS  4096
+#define SEAL_IDLE_MS 1000
+
 struct collection_list {
     struct arena *mem;
     struct collection_row *v;
@@ -123,7 +128,9 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     CHECK(o->dim > 0);
     r->context = (struct index_context){
         .store = o->store, .fingerprint = o->fingerprint, .dim = o->dim, .k1 = o->k1, .b = o->b};
-    r->context.writer_merge_max = o->index_dir ? SEAL_CHUNKS : SIZE_MAX;
+    r->seal_chunks = o->seal_chunks ? o->seal_chunks : SEAL_CHUNKS;
+    r->seal_idle_ms = o->seal_idle_ms ? o->seal_idle_ms : SEAL_IDLE_MS;
+    r->context.writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX;
     r->pool = o->pool;
     r->words = o->words;
     r->index_dir = o->index_dir ? mem_strdup(o->index_dir) : NULL;

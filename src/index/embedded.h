@@ -21,6 +21,8 @@ struct retriever {
     struct word_settings words;
     char *index_dir;       /* NULL: nothing on disk */
     struct sealer *sealer; /* NULL likewise */
+    size_t seal_chunks;    /* as retriever_options says, never 0 */
+    int seal_idle_ms;
 
     pthread_mutex_t mu;       /* guards the fields below */
     pthread_cond_t published; /* told of every new state */
@@ -31,10 +33,6 @@ struct retriever {
 };
 
 #define NAME_BYTES_MAX 64 /* as store.h says */
-
-/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
- * itself at most: 10 ms of its time. */
-#define SEAL_CHUNKS 4096
 
 /* A collection's key in the tables. */
 struct name {
