@@ -124,7 +124,8 @@ TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
 SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
-BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed)
+BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
+             $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
@@ -157,7 +158,7 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T=$(T) test-programs
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
-# Scripts use the program and the C example, one of them the benchmark, so they are built with them.
+# Scripts use the program and the C example, two of them benchmarks, so they are built with them.
 test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
@@ -239,6 +240,39 @@ bench-embed:  ## the encoder beside its peers and this processor's peak (ARGS, R
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
 	@$(PEERS_PYTHON) bench/peers/compare.py $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2) \
 	    $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+.PHONY: bench-graph
+bench-graph:  ## the vector index on one thread (ARGS="BASE.f32 QUERIES.f32 DIM ...")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_graph
+	@build/release/bench/bench_graph $(ARGS)
+
+.PHONY: bench-words
+bench-words:  ## the word index by itself (ARGS="TEXTS QUESTIONS [--gold FILE] [--copies N]")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_words
+	@build/release/bench/bench_words $(ARGS)
+
+SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c rows.c)
+$(B)/bench/bench_scale $(B)/bench/bench_live: $(SHELF_C) $(SHELF_C:.c=.h)
+SEARCH_C := $(addprefix bench/,search_serve.c search_vectors.c search_words.c)
+$(B)/bench/bench_search: $(SEARCH_C) bench/search_serve.h $(SHELF_C) $(SHELF_C:.c=.h)
+$(B)/bench/bench_vectors: bench/rows.c bench/rows.h
+
+# Sentences and their exact neighbours come from ../shared/data; without it that part is skipped.
+BENCH_DATA ?= build/bench-data
+MODEL_DIR := $(if $(RAGD_MODEL_PATH),$(RAGD_MODEL_PATH),models/all-MiniLM-L6-v2)
+.PHONY: bench-data bench-search bench-scale
+bench-data:
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_vectors
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-data $(BENCH_DATA)
+
+SEARCH_PYTHON := $(firstword $(wildcard build/peers-search/bin/python) python3)
+bench-search: bench-data  ## the indexes beside hnswlib, faiss, USearch, bm25s, tantivy (ARGS, REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_search build/release/bench/bench_live
+	@$(SEARCH_PYTHON) bench/peers/compare_search.py $(BENCH_DATA) $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+bench-scale: bench-data  ## a question, an ingest, an opening at 1k to 1M chunks (SIZES="1000 10000")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_scale
+	@build/release/bench/bench_scale --data $(BENCH_DATA) --model $(MODEL_DIR) $(SIZES)
 
 .PHONY: bench-tokenizer
 bench-tokenizer:  ## the tokenizer beside what touching the bytes costs (F="texts")

@@ -10,6 +10,7 @@
  *   runs         3
  *   grow         percent of the vectors that come in a second build upon the first
  *   filters      0: leave them out
+ *   copy         1: into memory on large pages first
  *   file         a path: the graph is mapped from there, or built and put there
  */
 #include <math.h>
@@ -328,6 +329,12 @@ int main(int argc, char **argv)
     if (build_or_map(&b, &file, text(argc, argv, "file"), &p, number(argc, argv, "grow", 0)) < 0) {
         fprintf(stderr, "bench_graph: %s\n", err_text());
         return 1;
+    }
+    if (number(argc, argv, "copy", 0) > 0) {
+        struct hnsw *mapped = b.graph;
+
+        b.graph = hnsw_copy(mapped);
+        hnsw_free(mapped);
     }
     find_truth(&b);
     for (size_t i = 0; i < sizeof efs / sizeof *efs; i++)

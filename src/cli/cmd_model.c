@@ -75,6 +75,46 @@ static void quality_json(struct jsonw *w, const struct embedder_info *m)
     jsonw_close(w, '}');
 }
 
+/* null: none is configured */
+static void reranker_json(struct jsonw *w, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "kind"), jsonw_cstr(w, m->kind);
+    jsonw_key(w, "name"), jsonw_cstr(w, m->name);
+    jsonw_key(w, "url"), jsonw_cstr(w, m->url);
+    jsonw_key(w, "reached"), jsonw_bool(w, m->was_reached);
+    jsonw_key(w, "layers"), jsonw_int(w, (int64_t)m->n_layers);
+    jsonw_key(w, "hidden"), jsonw_int(w, (int64_t)m->hidden);
+    jsonw_key(w, "max_tokens"), jsonw_int(w, (int64_t)m->max_tokens);
+    jsonw_key(w, "precision"), jsonw_cstr(w, m->precision);
+    jsonw_key(w, "weight_bytes"), jsonw_int(w, (int64_t)m->weight_bytes);
+    jsonw_key(w, "memory_bytes"), jsonw_int(w, (int64_t)m->memory_bytes);
+    jsonw_close(w, '}');
+}
+
+static void reranker_text(FILE *out, const struct reranker *r)
+{
+    const struct reranker_info *m = r ? reranker_info(r) : NULL;
+
+    if (!m)
+        fprintf(out, "reranker        none\n");
+    else if (m->url)
+        fprintf(out, "reranker        %s, server %s (%s)%s\n", m->name, m->url, m->kind,
+                m->was_reached ? "" : ", not reached now");
+    else
+        fprintf(out,
+                "reranker        %s: %zu layers, hidden %zu, pairs of %zu tokens, %s, %.1f MB in "
+                "memory\n",
+                m->name, m->n_layers, m->hidden, m->max_tokens, m->precision,
+                (double)m->memory_bytes / 1e6);
+}
+
 /* What the collection's questions go through, if anything. */
 struct questions_adapter {
     struct adapter *adapter; /* NULL: none */
@@ -124,62 +164,24 @@ static void adapter_json(struct jsonw *w, const struct questions_adapter *a)
     jsonw_close(w, '}');
 }
 
-static void adapter_text(FILE *out, const char *label, const struct questions_adapter *a)
+static void adapter_text(FILE *out, const struct questions_adapter *a)
 {
     const struct adapter_origin *o = a->adapter ? adapter_origin(a->adapter) : NULL;
 
     if (!o) {
-        fprintf(out, "%snone\n", label);
+        fprintf(out, "adapter         none\n");
         return;
     }
     fprintf(out,
-            "%s%s, from %u questions: MRR@10 by vectors %.4f, without it %.4f; hybrid %.4f, %.4f\n",
-            label, a->path, o->n_questions, o->vector.mrr_after, o->vector.mrr_before,
-            o->hybrid.mrr_after, o->hybrid.mrr_before);
-}
-
-/* null: none is configured */
-static void reranker_json(struct jsonw *w, const struct reranker *r)
-{
-    const struct reranker_info *m = r ? reranker_info(r) : NULL;
-
-    if (!m) {
-        jsonw_null(w);
-        return;
-    }
-    jsonw_open(w, '{');
-    jsonw_key(w, "kind"), jsonw_cstr(w, m->kind);
-    jsonw_key(w, "name"), jsonw_cstr(w, m->name);
-    jsonw_key(w, "url"), jsonw_cstr(w, m->url);
-    jsonw_key(w, "reached"), jsonw_bool(w, m->was_reached);
-    jsonw_key(w, "layers"), jsonw_int(w, (int64_t)m->n_layers);
-    jsonw_key(w, "hidden"), jsonw_int(w, (int64_t)m->hidden);
-    jsonw_key(w, "max_tokens"), jsonw_int(w, (int64_t)m->max_tokens);
-    jsonw_key(w, "precision"), jsonw_cstr(w, m->precision);
-    jsonw_key(w, "weight_bytes"), jsonw_int(w, (int64_t)m->weight_bytes);
-    jsonw_key(w, "memory_bytes"), jsonw_int(w, (int64_t)m->memory_bytes);
-    jsonw_close(w, '}');
-}
-
-static void reranker_text(FILE *out, const struct reranker *r)
-{
-    const struct reranker_info *m = r ? reranker_info(r) : NULL;
-
-    if (!m)
-        fprintf(out, "reranker        none\n");
-    else if (m->url)
-        fprintf(out, "reranker        %s, server %s (%s)%s\n", m->name, m->url, m->kind,
-                m->was_reached ? "" : ", not reached now");
-    else
-        fprintf(out,
-                "reranker        %s: %zu layers, hidden %zu, pairs of %zu tokens, %s, %.1f MB in "
-                "memory\n",
-                m->name, m->n_layers, m->hidden, m->max_tokens, m->precision,
-                (double)m->memory_bytes / 1e6);
+            "adapter         %s, from %u questions: MRR@10 by vectors %.4f, without it %.4f; "
+            "hybrid %.4f, %.4f\n",
+            a->path, o->n_questions, o->vector.mrr_after, o->vector.mrr_before, o->hybrid.mrr_after,
+            o->hybrid.mrr_before);
 }
 
 static void info_json(FILE *out, const struct embedder_info *m, const struct reranker *reranker,
-                      const char *level, const char *fingerprint, const struct questions_adapter *a)
+                      const struct questions_adapter *adapter, const char *level,
+                      const char *fingerprint)
 {
     struct buf b;
     struct jsonw w = jsonw_to(&b);
@@ -209,7 +211,7 @@ static void info_json(FILE *out, const struct embedder_info *m, const struct rer
     jsonw_key(&w, "pack"), pack_json(&w, m);
     jsonw_key(&w, "quality"), quality_json(&w, m);
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
-    jsonw_key(&w, "adapter"), adapter_json(&w, a);
+    jsonw_key(&w, "adapter"), adapter_json(&w, adapter);
     jsonw_key(&w, "reranker"), reranker_json(&w, reranker);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
@@ -229,7 +231,7 @@ static void prefix_text(FILE *out, const char *what, const char *prefix)
 }
 
 static void info_text(FILE *out, const struct embedder_info *m, const char *level,
-                      const char *fingerprint, const struct questions_adapter *a)
+                      const char *fingerprint)
 {
     fprintf(out, "model           %s\n", m->name);
     fprintf(out, "path            %s\n", m->model_dir);
@@ -253,11 +255,9 @@ static void info_text(FILE *out, const struct embedder_info *m, const char *leve
     fprintf(out, "weights         %.1f MB on disk, %.1f MB in memory\n",
             (double)m->weight_bytes / 1e6, (double)m->memory_bytes / 1e6);
     fprintf(out, "fingerprint     %s\n", fingerprint);
-    adapter_text(out, "adapter         ", a);
 }
 
-static void info_of_server(FILE *out, const struct embedder_info *m, const char *fingerprint,
-                           const struct questions_adapter *a)
+static void info_of_server(FILE *out, const struct embedder_info *m, const char *fingerprint)
 {
     fprintf(out, "model        %s\n", m->name);
     fprintf(out, "server       %s (%s)%s\n", m->url, m->kind,
@@ -265,7 +265,6 @@ static void info_of_server(FILE *out, const struct embedder_info *m, const char 
     fprintf(out, "vectors      %zu dimensions\n", m->dim);
     fprintf(out, "longest text %zu tokens\n", m->max_tokens);
     fprintf(out, "fingerprint  %s\n", fingerprint);
-    adapter_text(out, "adapter      ", a);
 }
 
 static int info(const struct command_call *call, const struct model_options *o)
@@ -287,17 +286,19 @@ static int info(const struct command_call *call, const struct model_options *o)
     digest_hex(&fingerprint, hex);
     TRY(find_adapter(c, e, &adapter));
     if (o->common.json)
-        info_json(call->out, embedder_info(e), r, simd_level_name(level), hex, &adapter);
+        info_json(call->out, embedder_info(e), r, &adapter, simd_level_name(level), hex);
     else if (embedder_info(e)->url)
-        info_of_server(call->out, embedder_info(e), hex, &adapter);
+        info_of_server(call->out, embedder_info(e), hex);
     else
-        info_text(call->out, embedder_info(e), simd_level_name(level), hex, &adapter);
-    if (!o->common.json)
+        info_text(call->out, embedder_info(e), simd_level_name(level), hex);
+    if (!o->common.json) {
+        adapter_text(call->out, &adapter);
         reranker_text(call->out, r);
+    }
 out:
-    reranker_close(r);
     adapter_unref(adapter.adapter);
     mem_free(adapter.path);
+    reranker_close(r);
     embedder_close(e);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }

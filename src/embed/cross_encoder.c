@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "embed/precision.h"
 #include "simd/simd.h"
 
 /* As embedder.c: pairs encoded together keep their rows in the second-level cache. */
@@ -18,7 +17,6 @@
 /* Pairs tokenized and scored together: bounds the memory of their tokens. */
 #define WINDOW_PAIRS 256
 
-#define FRAME_TOKENS       3 /* [CLS], [SEP], [SEP] */
 #define DEFAULT_MAX_TOKENS 512
 #define MEAN_OVER          8 /* batches, in the running mean of what a token takes */
 
@@ -97,26 +95,6 @@ static struct digest fingerprint_of(const struct cross_encoder *c)
     return digester_finish(d);
 }
 
-/* The first of the precisions whose quality will do. That is measured on the row of [CLS], which
- * is all that the score is made of. */
-static int open_model(struct cross_encoder *c, const struct cross_options *o,
-                      const struct bert_config *config, const struct model_files *files)
-{
-    int rc = ERR_OK, n;
-    struct model_folder folder = {o->model_dir, c->name, o->pack, config, files};
-    enum precision candidates[N_PRECISIONS];
-
-    TRY(n = precision_candidates(o->precision, c->kernels->level, candidates));
-    for (int i = 0; i < n; i++) {
-        model_close(&c->model);
-        TRY(model_open(&c->model, &folder, candidates[i]));
-        if (precision_is_good(candidates[i], &c->model.facts.quality))
-            break;
-    }
-out:
-    return rc;
-}
-
 static int choose_limit(struct cross_encoder *c, const struct cross_options *o,
                         const struct model_files *files)
 {
@@ -128,7 +106,7 @@ static int choose_limit(struct cross_encoder *c, const struct cross_options *o,
         return FAIL(ERR_LIMIT, "model '%s' takes %zu tokens of a pair, not %zu", o->model_dir, own,
                     o->max_tokens);
     c->max_tokens = o->max_tokens ? o->max_tokens : own;
-    if (c->max_tokens <= FRAME_TOKENS)
+    if (c->max_tokens <= CROSS_FRAME)
         return FAIL(ERR_FORMAT, "model '%s': %zu tokens leave no room for a pair", o->model_dir,
                     c->max_tokens);
     c->batch_tokens = c->max_tokens > BATCH_TOKENS ? c->max_tokens : BATCH_TOKENS;
@@ -150,14 +128,16 @@ int cross_open(struct cross_encoder **out, const struct cross_options *o)
     struct cross_encoder *c = mem_calloc(1, sizeof *c);
     struct bert_config config;
     struct model_files files = {0};
+    struct model_folder folder = {
+        .dir = o->model_dir, .packs = o->pack, .config = &config, .files = &files};
 
     pthread_mutex_init(&c->mu, NULL);
-    c->name = model_name(o->model_dir);
+    folder.name = c->name = model_name(o->model_dir);
     c->kernels = simd_get();
     TRY(bert_config_read_cross(&config, o->model_dir));
     TRY(model_files_read(&files, o->model_dir));
-    files.cls_pooling = true;
-    TRY(open_model(c, o, &config, &files));
+    files.cls_pooling = true; /* the row that the score is made of, and the quality measured on */
+    TRY(model_open_best(&c->model, &folder, o->precision, c->kernels->level));
     TRY(choose_limit(c, o, &files));
     find_frame(c);
     c->fingerprint = fingerprint_of(c);
@@ -205,10 +185,9 @@ struct digest cross_fingerprint(const struct cross_encoder *c)
     return c->fingerprint;
 }
 
-size_t cross_count(const struct cross_encoder *c, struct str question, struct str text)
+size_t cross_count(const struct cross_encoder *c, struct str text)
 {
-    return wordpiece_count(c->model.tokenizer, question) +
-           wordpiece_count(c->model.tokenizer, text) + FRAME_TOKENS;
+    return wordpiece_count(c->model.tokenizer, text);
 }
 
 /* ---- pairs ----
@@ -269,7 +248,7 @@ static void make_pair(void *arg, size_t i)
     s->tokens.n = 0;
     wordpiece_encode_all(c->model.tokenizer, w->texts[i], &s->tokens);
     n_text = s->tokens.n;
-    cut(c->max_tokens - FRAME_TOKENS, &n_question, &n_text);
+    cut(c->max_tokens - CROSS_FRAME, &n_question, &n_text);
     ids[n++] = c->cls;
     n += put(ids + n, w->question.v, n_question);
     ids[n++] = c->sep;

@@ -41,8 +41,9 @@ size_t cross_max_tokens(const struct cross_encoder *c);
 /* Weights, tokenizer and limit; not the precision, as embedder_fingerprint. */
 struct digest cross_fingerprint(const struct cross_encoder *c);
 
-/* Tokens of a pair with its frame, before it is cut. */
-size_t cross_count(const struct cross_encoder *c, struct str question, struct str text);
+/* Tokens of a question or text. A pair has those of both and CROSS_FRAME, before it is cut. */
+#define CROSS_FRAME 3 /* [CLS], [SEP], [SEP] */
+size_t cross_count(const struct cross_encoder *c, struct str text);
 
 struct cross_call {
     struct pool *pool; /* takes part; NULL: this thread alone */

@@ -12,7 +12,6 @@
 #include "embed/model.h"
 #include "embed/pace.h"
 #include "embed/pooling.h"
-#include "embed/precision.h"
 #include "embed/remote.h"
 #include "simd/simd.h"
 #include "text/wordpiece.h"
@@ -158,25 +157,6 @@ static char *choose_prefix(const char *given, const char *prompt)
     return mem_strdup(given && *given ? given : prompt ? prompt : "");
 }
 
-/* The first of the precisions whose quality will do; a forced one does whatever it is. */
-static int open_model(struct embedder *e, const struct embedder_options *o,
-                      const struct bert_config *config, const struct model_files *files)
-{
-    int rc = ERR_OK, n;
-    struct model_folder folder = {e->model_dir, e->name, o->pack, config, files};
-    enum precision candidates[N_PRECISIONS];
-
-    TRY(n = precision_candidates(o->precision, e->kernels->level, candidates));
-    for (int i = 0; i < n; i++) {
-        model_close(&e->model);
-        TRY(model_open(&e->model, &folder, candidates[i]));
-        if (precision_is_good(candidates[i], &e->model.facts.quality))
-            break;
-    }
-out:
-    return rc;
-}
-
 static int open_remote(struct embedder **out, const struct remote_options *o)
 {
     int rc = ERR_OK;
@@ -211,17 +191,18 @@ static int open_local(struct embedder **out, const struct embedder_options *o)
     struct embedder *e = mem_calloc(1, sizeof *e);
     struct bert_config config;
     struct model_files files = {0};
+    struct model_folder folder = {.packs = o->pack, .config = &config, .files = &files};
 
     pthread_mutex_init(&e->mu, NULL);
     pace_init(&e->pace);
-    e->model_dir = mem_strdup(o->model_dir);
-    e->name = model_name(o->model_dir);
+    folder.dir = e->model_dir = mem_strdup(o->model_dir);
+    folder.name = e->name = model_name(o->model_dir);
     e->kernels = simd_get();
     TRY(bert_config_read(&config, e->model_dir)); /* first: it tells a model of another class */
     TRY(model_files_read(&files, e->model_dir));
     e->query_prefix = choose_prefix(o->query_prefix, files.query_prompt);
     e->document_prefix = choose_prefix(o->document_prefix, files.document_prompt);
-    TRY(open_model(e, o, &config, &files));
+    TRY(model_open_best(&e->model, &folder, o->precision, e->kernels->level));
     fill_info(e, &files);
     e->fingerprint = fingerprint_of(e);
     *out = e;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "embed/bert_load.h"
+#include "embed/precision.h"
 #include "embed/quality.h"
 
 /* A file's time of change counts in steps of some milliseconds (seconds, on older systems): one
@@ -353,5 +354,24 @@ int model_open(struct model *out, const struct model_folder *folder, enum precis
 out:
     buf_done(&o.weights_path);
     mem_free(o.pack_path);
+    return rc;
+}
+
+int model_open_best(struct model *out, const struct model_folder *folder, const char *wish,
+                    enum simd_level level)
+{
+    int rc = ERR_OK, n;
+    enum precision candidates[N_PRECISIONS];
+    struct model m = {0};
+
+    TRY(n = precision_candidates(wish, level, candidates));
+    for (int i = 0; i < n; i++) {
+        model_close(&m);
+        TRY(model_open(&m, folder, candidates[i]));
+        if (precision_is_good(candidates[i], &m.facts.quality))
+            break;
+    }
+    *out = m;
+out:
     return rc;
 }

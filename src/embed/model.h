@@ -38,6 +38,11 @@ struct model_folder {
 /* Errors name the file and what would be right: those of bert_load, wordpiece_open and
  * quality_measure; ERR_FORMAT when encoder and tokenizer do not belong together. */
 int model_open(struct model *out, const struct model_folder *folder, enum precision precision);
+
+/* The same in the first of the precisions whose quality will do; a wish for one (embed/precision.h)
+ * is fulfilled whatever its quality. */
+int model_open_best(struct model *out, const struct model_folder *folder, const char *wish,
+                    enum simd_level level);
 void model_close(struct model *m);
 
 /* The last part of a folder's path; mem_free it. */

@@ -26,6 +26,7 @@ static void fill_local_info(struct reranker *r)
                                      .name = cross_name(r->cross),
                                      .was_reached = true,
                                      .max_tokens = cross_max_tokens(r->cross),
+                                     .n_frame = CROSS_FRAME,
                                      .n_layers = f->config.n_layers,
                                      .hidden = f->config.hidden,
                                      .precision = precision_name(f->precision),
@@ -91,9 +92,9 @@ bool reranker_remote_stats(const struct reranker *r, struct upstream_stats *out)
     return r->remote != NULL;
 }
 
-size_t reranker_count(const struct reranker *r, struct str question, struct str text)
+size_t reranker_count(const struct reranker *r, struct str text)
 {
-    return r->cross ? cross_count(r->cross, question, text) : 0;
+    return r->cross ? cross_count(r->cross, text) : 0;
 }
 
 /* ---- scores ---- */

@@ -33,6 +33,7 @@ struct reranker_info {
     const char *url;   /* of a server, as it may be shown; NULL of a local one */
     bool was_reached;  /* the server, when we opened; a local one: true */
     size_t max_tokens; /* of a pair; 0 of a server, as all below is 0 or NULL */
+    size_t n_frame;    /* tokens of a pair beside those of question and text */
     size_t n_layers, hidden;
     const char *precision;
     size_t weight_bytes, memory_bytes;
@@ -49,8 +50,8 @@ struct digest reranker_fingerprint(const struct reranker *r);
 /* False for a local one. */
 bool reranker_remote_stats(const struct reranker *r, struct upstream_stats *out);
 
-/* Tokens of a pair with its frame before it is cut; 0 when a server counts them. */
-size_t reranker_count(const struct reranker *r, struct str question, struct str text);
+/* Tokens of a question or text; 0 when a server counts them. */
+size_t reranker_count(const struct reranker *r, struct str text);
 
 struct rerank_call {
     struct pool *pool; /* idle workers take part; NULL: this thread alone */

@@ -24,7 +24,7 @@
  * exactly what may be among the best. Cells are numbered by what they bring at CELL_K1, CELL_B and
  * the segment's own average length.
  *
- * Memory   4 bytes a word and 5 a posting, some 32 a term and 12 a chunk.
+ * Memory   4 bytes a word and 5 a posting, some 32 a term and 16 a chunk.
  * Threads  the builder is confined, the finished index immutable.
  */
 #pragma once
@@ -47,20 +47,27 @@ struct bm25_cell {
     uint32_t length; /* the smallest */
 };
 
+/* The words of a chunk; together, since scoring reads all of it. */
+struct bm25_text {
+    uint64_t start;  /* of its sequence */
+    uint32_t n;      /* items of it: words, repeated ones too, and breaks */
+    uint32_t length; /* words alone */
+};
+
 struct bm25 {
     uint32_t n_chunks;
     uint32_t n_terms;
-    uint64_t n_words;         /* sum of length */
-    struct dict *terms;       /* 0..n_terms-1 */
-    uint32_t *length;         /* [n_chunks] words, repeated ones too, breaks not */
-    uint64_t *sequence_start; /* [n_chunks + 1] into sequences */
-    uint32_t *sequences;      /* by chunk: its terms in order, and breaks */
-    uint64_t *list_start;     /* [n_terms + 1] into slots and codes */
-    uint32_t *slots;          /* by term, ascending */
-    uint8_t *codes;           /* beside slots */
-    uint8_t *highest;         /* [n_terms] largest code of the list */
-    struct bm25_cell *cells;  /* [BM25_CELLS] */
-    bool mapped;              /* the arrays belong to a file */
+    uint64_t n_words;        /* sum of length */
+    struct dict *terms;      /* 0..n_terms-1 */
+    struct bm25_text *texts; /* [n_chunks] */
+    uint64_t n_sequences;    /* items of all sequences */
+    uint32_t *sequences;     /* by chunk: its terms in order, and breaks */
+    uint64_t *list_start;    /* [n_terms + 1] into slots and codes */
+    uint32_t *slots;         /* by term, ascending */
+    uint8_t *codes;          /* beside slots */
+    uint8_t *highest;        /* [n_terms] largest code of the list */
+    struct bm25_cell *cells; /* [BM25_CELLS] */
+    bool mapped;             /* the arrays belong to a file */
 };
 
 /* ---- building (bm25_build.c) ---- */
@@ -101,11 +108,11 @@ static inline uint32_t bm25_df(const struct bm25 *b, uint32_t term)
 /* The chunk's terms in order, repeated ones too, and breaks. */
 static inline const uint32_t *bm25_sequence(const struct bm25 *b, uint32_t slot, size_t *n)
 {
-    *n = (size_t)(b->sequence_start[slot + 1] - b->sequence_start[slot]);
-    return b->sequences + b->sequence_start[slot];
+    *n = b->texts[slot].n;
+    return b->sequences + b->texts[slot].start;
 }
 
-/* Writes the chunk's distinct terms, ascending, to out [length[slot]]; returns how many. */
+/* Writes the chunk's distinct terms, ascending, to out [texts[slot].length]; returns how many. */
 size_t bm25_distinct(const struct bm25 *b, uint32_t slot, uint32_t *out);
 
 /* ---- scoring (bm25_score.c) ---- */
@@ -128,17 +135,16 @@ struct bm25_query {
 /* The chunks of one segment that may answer. */
 struct bm25_chunks {
     const uint64_t *allowed;  /* bitmap; NULL: all */
+    size_t n_allowed;         /* bits set in it; about is enough */
     const uint64_t *dead;     /* bitmap of those that may not; NULL: none */
     const uint64_t *chunk_id; /* [n_chunks] */
     uint32_t view;            /* for struct candidate */
 };
 
-/* The score of one chunk, 0 when it has none of the words: sums in double, in the query's order. */
-float bm25_score(const struct bm25 *b, const struct bm25_query *q, uint32_t slot);
-
-/* Offers every chunk that has a word of the question to `best`: the reference. */
+/* Scores every chunk and offers those that have a word of the question to `best`: the reference. A
+ * score is summed in double, in the query's order. */
 void bm25_search_all(const struct bm25 *b, const struct bm25_query *q,
-                     const struct bm25_chunks *chunks, struct topk *best);
+                     const struct bm25_chunks *chunks, struct arena *mem, struct topk *best);
 
 /* ---- searching (bm25_search.c) ---- */
 

@@ -12,10 +12,10 @@
 
 struct bm25_builder {
     struct dict *terms;
-    uint32_t *sequences; /* end to end */
-    uint64_t *start;     /* [n_chunks + 1] */
+    uint32_t *sequences;     /* end to end */
+    struct bm25_text *texts; /* [n_chunks] */
     size_t n, n_chunks;
-    size_t cap_sequences, cap_start;
+    size_t cap_sequences, cap_texts;
 };
 
 struct bm25_builder *bm25_builder_new(void)
@@ -23,8 +23,6 @@ struct bm25_builder *bm25_builder_new(void)
     struct bm25_builder *b = mem_calloc(1, sizeof *b);
 
     b->terms = dict_new();
-    b->start = mem_grow(b->start, &b->cap_start, 1, sizeof *b->start);
-    b->start[0] = 0;
     return b;
 }
 
@@ -32,7 +30,7 @@ static void builder_free(struct bm25_builder *b)
 {
     dict_free(b->terms);
     mem_free(b->sequences);
-    mem_free(b->start);
+    mem_free(b->texts);
     mem_free(b);
 }
 
@@ -54,13 +52,17 @@ static void add_word(void *arg, struct str word, uint32_t from, uint32_t to)
 void bm25_add_chunk(struct bm25_builder *b, struct word_analyzer *a, const struct str *fields,
                     size_t n_fields)
 {
+    size_t start = b->n;
+
     for (size_t i = 0; i < n_fields; i++) {
         if (i > 0)
             add_term(b, BM25_BREAK);
         words_each(a, fields[i], add_word, b);
     }
-    b->start = mem_grow(b->start, &b->cap_start, b->n_chunks + 2, sizeof *b->start);
-    b->start[++b->n_chunks] = b->n;
+    CHECK(b->n - start < INT32_MAX);
+    b->texts = mem_grow(b->texts, &b->cap_texts, b->n_chunks + 1, sizeof *b->texts);
+    b->texts[b->n_chunks++] = (struct bm25_text){start, (uint32_t)(b->n - start),
+                                                 (uint32_t)(b->n - start - (n_fields - 1))};
 }
 
 /* ---- from parts to sequences ---- */
@@ -70,42 +72,37 @@ void bm25_add_chunk(struct bm25_builder *b, struct word_analyzer *a, const struc
 /* What is joined: a builder's chunks, or the living ones of an index. */
 struct part {
     const struct dict *terms;
-    const uint64_t *start;
+    const struct bm25_text *texts;
     const uint32_t *sequences;
     size_t n_chunks;
     const uint64_t *dead;
 };
 
-static void measure_part(const struct part *p, size_t *n_chunks, size_t *n_terms)
+static void measure_part(const struct part *p, size_t *n_chunks, size_t *n_items)
 {
     for (size_t i = 0; i < p->n_chunks; i++)
         if (!p->dead || !bitmap_get(p->dead, i)) {
             ++*n_chunks;
-            *n_terms += p->start[i + 1] - p->start[i];
+            *n_items += p->texts[i].n;
         }
 }
 
 /* Terms are numbered as they come: those that stand in no living chunk get no number. */
 static void copy_chunk(struct bm25 *out, const struct part *p, size_t i, uint32_t *moved)
 {
-    uint64_t at = out->sequence_start[out->n_chunks];
-    uint32_t length = 0;
+    struct bm25_text text = p->texts[i];
+    const uint32_t *from = p->sequences + text.start;
+    uint32_t *to = out->sequences + out->n_sequences;
 
-    for (uint64_t from = p->start[i]; from < p->start[i + 1]; from++) {
-        uint32_t term = p->sequences[from];
-
-        if (term == BM25_BREAK) {
-            out->sequences[at++] = BM25_BREAK;
-            continue;
-        }
-        if (moved[term] == GONE)
-            moved[term] = dict_add(out->terms, dict_at(p->terms, term), NULL);
-        out->sequences[at++] = moved[term];
-        length++;
+    for (uint32_t k = 0; k < text.n; k++) {
+        if (from[k] != BM25_BREAK && moved[from[k]] == GONE)
+            moved[from[k]] = dict_add(out->terms, dict_at(p->terms, from[k]), NULL);
+        to[k] = from[k] == BM25_BREAK ? BM25_BREAK : moved[from[k]];
     }
-    out->length[out->n_chunks] = length;
-    out->n_words += length;
-    out->sequence_start[++out->n_chunks] = at;
+    text.start = out->n_sequences;
+    out->texts[out->n_chunks++] = text;
+    out->n_sequences += text.n;
+    out->n_words += text.length;
 }
 
 static void copy_part(struct bm25 *out, const struct part *p)
@@ -123,15 +120,14 @@ static void copy_part(struct bm25 *out, const struct part *p)
 static struct bm25 *join(const struct part *parts, size_t n)
 {
     struct bm25 *out = mem_calloc(1, sizeof *out);
-    size_t n_chunks = 0, n_terms = 0;
+    size_t n_chunks = 0, n_items = 0;
 
     for (size_t i = 0; i < n; i++)
-        measure_part(&parts[i], &n_chunks, &n_terms);
-    CHECK(n_chunks < UINT32_MAX);
+        measure_part(&parts[i], &n_chunks, &n_items);
+    CHECK(n_chunks < UINT32_MAX - UINT16_MAX); /* a block of slots more can be counted */
     out->terms = dict_new();
-    out->length = mem_alloc(n_chunks * sizeof *out->length);
-    out->sequence_start = mem_calloc(n_chunks + 1, sizeof *out->sequence_start);
-    out->sequences = mem_alloc(n_terms * sizeof *out->sequences);
+    out->texts = mem_alloc(n_chunks * sizeof *out->texts);
+    out->sequences = mem_alloc(n_items * sizeof *out->sequences);
     for (size_t i = 0; i < n; i++)
         copy_part(out, &parts[i]);
     out->n_terms = dict_count(out->terms);
@@ -147,7 +143,7 @@ struct bm25 *bm25_finish(struct bm25_builder *const *builders, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct bm25_builder *b = builders[i];
 
-        parts[i] = (struct part){b->terms, b->start, b->sequences, b->n_chunks, NULL};
+        parts[i] = (struct part){b->terms, b->texts, b->sequences, b->n_chunks, NULL};
     }
     out = join(parts, n);
     mem_free(parts);
@@ -164,7 +160,7 @@ struct bm25 *bm25_merge(const struct bm25 *const *indexes, const uint64_t *const
     for (size_t i = 0; i < n; i++) {
         const struct bm25 *b = indexes[i];
 
-        parts[i] = (struct part){b->terms, b->sequence_start, b->sequences, b->n_chunks, dead[i]};
+        parts[i] = (struct part){b->terms, b->texts, b->sequences, b->n_chunks, dead[i]};
     }
     out = join(parts, n);
     mem_free(parts);
@@ -179,8 +175,7 @@ void bm25_free(struct bm25 *b)
         return;
     dict_free(b->terms);
     if (!b->mapped) {
-        mem_free(b->length);
-        mem_free(b->sequence_start);
+        mem_free(b->texts);
         mem_free(b->sequences);
         mem_free(b->list_start);
         mem_free(b->slots);
@@ -195,9 +190,8 @@ size_t bm25_bytes(const struct bm25 *b)
 {
     if (b->mapped)
         return sizeof *b + dict_bytes(b->terms);
-    return sizeof *b + dict_bytes(b->terms) +
-           b->n_chunks * (sizeof *b->length + sizeof *b->sequence_start) +
-           b->sequence_start[b->n_chunks] * sizeof *b->sequences +
+    return sizeof *b + dict_bytes(b->terms) + b->n_chunks * sizeof *b->texts +
+           b->n_sequences * sizeof *b->sequences +
            b->list_start[b->n_terms] * (sizeof *b->slots + sizeof *b->codes) +
            b->n_terms * (sizeof *b->list_start + sizeof *b->highest) +
            BM25_CELLS * sizeof *b->cells;

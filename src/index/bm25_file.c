@@ -7,32 +7,32 @@
 
 /* Behind the prefix, numbers as in struct bm25:
  *
- *   head            4 u64             layout (1), n_chunks, n_terms, n_words
- *   length          u32 [n_chunks]
- *   sequence_start  u64 [n_chunks + 1]
- *   sequences       u32 [sequence_start[n_chunks]]
- *   list_start      u64 [n_terms + 1]
- *   slots           u32 [list_start[n_terms]]
- *   codes           u8  [list_start[n_terms]]
- *   highest         u8  [n_terms]
- *   cells           (u32 tf, u32 length) [BM25_CELLS]
- *   terms.*         the words (index/dict.h)
+ *   head        6 u64   layout (1), n_chunks, n_terms, n_words, n_sequences, number of postings p
+ *   texts       (u64 start, u32 n, u32 length) [n_chunks]
+ *   sequences   u32 [n_sequences]
+ *   list_start  u64 [n_terms + 1]
+ *   slots       u32 [p]
+ *   codes       u8  [p]
+ *   highest     u8  [n_terms]
+ *   cells       (u32 tf, u32 length) [BM25_CELLS]
+ *   terms.*     the words (index/dict.h)
  */
 #define LAYOUT 1
+#define N_HEAD 6
 
 void bm25_save(const struct bm25 *b, struct sections_writer *w, const char *prefix)
 {
-    const uint64_t head[] = {LAYOUT, b->n_chunks, b->n_terms, b->n_words};
-    size_t n_sequences = b->sequence_start[b->n_chunks], n_postings = b->list_start[b->n_terms];
+    size_t n_postings = b->list_start[b->n_terms];
+    const uint64_t head[] = {LAYOUT,     b->n_chunks,    b->n_terms,
+                             b->n_words, b->n_sequences, n_postings};
     const struct {
         const char *name;
         const void *p;
         size_t n, item_bytes;
     } parts[] = {
-        {"head", head, 4, sizeof *head},
-        {"length", b->length, b->n_chunks, sizeof *b->length},
-        {"sequence_start", b->sequence_start, b->n_chunks + (size_t)1, sizeof *b->sequence_start},
-        {"sequences", b->sequences, n_sequences, sizeof *b->sequences},
+        {"head", head, N_HEAD, sizeof *head},
+        {"texts", b->texts, b->n_chunks, sizeof *b->texts},
+        {"sequences", b->sequences, b->n_sequences, sizeof *b->sequences},
         {"list_start", b->list_start, b->n_terms + (size_t)1, sizeof *b->list_start},
         {"slots", b->slots, n_postings, sizeof *b->slots},
         {"codes", b->codes, n_postings, 1},
@@ -61,21 +61,20 @@ static bool map_arrays(struct bm25 *b, const struct sections *s, const char *pre
 {
     uint64_t *head;
 
-    if (!find(&head, s, prefix, "head", 4, sizeof *head) || head[0] != LAYOUT ||
+    if (!find(&head, s, prefix, "head", N_HEAD, sizeof *head) || head[0] != LAYOUT ||
         head[1] >= UINT32_MAX || head[2] >= UINT32_MAX)
         return false;
     b->n_chunks = (uint32_t)head[1];
     b->n_terms = (uint32_t)head[2];
     b->n_words = head[3];
-    return find(&b->length, s, prefix, "length", b->n_chunks, sizeof *b->length) &&
-           find(&b->sequence_start, s, prefix, "sequence_start", b->n_chunks + (size_t)1,
-                sizeof *b->sequence_start) &&
-           find(&b->sequences, s, prefix, "sequences", b->sequence_start[b->n_chunks],
-                sizeof *b->sequences) &&
+    b->n_sequences = head[4];
+    return find(&b->texts, s, prefix, "texts", b->n_chunks, sizeof *b->texts) &&
+           find(&b->sequences, s, prefix, "sequences", b->n_sequences, sizeof *b->sequences) &&
            find(&b->list_start, s, prefix, "list_start", b->n_terms + (size_t)1,
                 sizeof *b->list_start) &&
-           find(&b->slots, s, prefix, "slots", b->list_start[b->n_terms], sizeof *b->slots) &&
-           find(&b->codes, s, prefix, "codes", b->list_start[b->n_terms], 1) &&
+           b->list_start[b->n_terms] == head[5] &&
+           find(&b->slots, s, prefix, "slots", head[5], sizeof *b->slots) &&
+           find(&b->codes, s, prefix, "codes", head[5], 1) &&
            find(&b->highest, s, prefix, "highest", b->n_terms, 1) &&
            find(&b->cells, s, prefix, "cells", BM25_CELLS, sizeof *b->cells);
 }

@@ -12,8 +12,8 @@ static void count_lists(struct bm25 *b)
     uint64_t *n = b->list_start + 1;
 
     for (uint32_t slot = 0; slot < b->n_chunks; slot++)
-        for (uint64_t i = b->sequence_start[slot]; i < b->sequence_start[slot + 1]; i++) {
-            uint32_t term = b->sequences[i];
+        for (uint32_t i = 0; i < b->texts[slot].n; i++) {
+            uint32_t term = b->sequences[b->texts[slot].start + i];
 
             if (term != BM25_BREAK && last[term] != slot + 1) {
                 last[term] = slot + 1;
@@ -32,8 +32,8 @@ static uint32_t *fill_lists(struct bm25 *b)
     uint64_t *end = mem_dup(b->list_start, (b->n_terms + (size_t)1) * sizeof *end);
 
     for (uint32_t slot = 0; slot < b->n_chunks; slot++)
-        for (uint64_t i = b->sequence_start[slot]; i < b->sequence_start[slot + 1]; i++) {
-            uint32_t term = b->sequences[i];
+        for (uint32_t i = 0; i < b->texts[slot].n; i++) {
+            uint32_t term = b->sequences[b->texts[slot].start + i];
             uint64_t at;
 
             if (term == BM25_BREAK)
@@ -76,7 +76,7 @@ static void lengths(const struct bm25 *b, struct raster *r)
     r->shortest = LENGTH_MAX;
     r->longest = 0;
     for (uint32_t i = 0; i < b->n_chunks; i++) {
-        uint32_t length = b->length[i] < LENGTH_MAX ? b->length[i] : LENGTH_MAX;
+        uint32_t length = b->texts[i].length < LENGTH_MAX ? b->texts[i].length : LENGTH_MAX;
 
         if (length && length < r->shortest)
             r->shortest = length;
@@ -130,7 +130,7 @@ static void code_lists(struct bm25 *b, const struct raster *r, const uint32_t *t
     uint64_t n = b->list_start[b->n_terms];
 
     for (uint64_t p = 0; p < n; p++) {
-        uint32_t length = b->length[b->slots[p]];
+        uint32_t length = b->texts[b->slots[p]].length;
 
         b->codes[p] = raster_code(r, tf[p], length);
         put_in_cell(&b->cells[b->codes[p]], tf[p], length);

@@ -26,3 +26,20 @@ static inline bool bm25_may_answer(const struct bm25_chunks *c, uint32_t slot)
 {
     return (!c->allowed || bitmap_get(c->allowed, slot)) && !(c->dead && bitmap_get(c->dead, slot));
 }
+
+/* The words of a question that this segment has, in the question's order. */
+struct bm25_scorer {
+    const struct bm25 *b;
+    struct bm25_curve curve;
+    void (*count_each)(const uint32_t *v, size_t n, const uint32_t *x, uint32_t *times);
+    size_t n;
+    uint32_t *terms; /* [n, rounded up to SIMD_EACH] */
+    double *weights; /* [n] */
+};
+
+/* Room for it is in `mem`. */
+struct bm25_scorer bm25_scorer_of(const struct bm25 *b, const struct bm25_query *q,
+                                  struct arena *mem);
+
+/* bm25_score with what does not change from chunk to chunk made ready. */
+float bm25_score_of(const struct bm25_scorer *s, uint32_t slot);

@@ -6,6 +6,11 @@
  * year's: their meaning and nearly all their words are alike, and the figure is the answer. Words
  * are asked for only where the vectors agree.
  *
+ * Both limits were chosen by looking at pairs of 8,551 chunks of filings and rules. Above them are
+ * some 740 pairs: notices, audit opinions, accounting policies told again the next year. Below, at
+ * 0.7 of the words, the first pairs say different things (which expense rose); and of the pairs
+ * with a cosine over 0.98 a fifth differs in figures.
+ *
  * A passage is compared with those that are shown, not with their duplicates, so a chain of small
  * changes does not swallow what is at its other end.
  *
@@ -20,7 +25,7 @@
 #include "base/str.h"
 
 #define COLLAPSE_COSINE 0.95
-#define COLLAPSE_WORDS  0.9
+#define COLLAPSE_WORDS  0.8
 
 /* The distinct words of candidate i as collapse_word gives them, ascending. */
 typedef const uint64_t *(*collapse_words_fn)(void *arg, size_t i, size_t *n);

@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -18,54 +17,65 @@ struct columns_builder {
 
 /* ---- values as bytes ---- */
 
+#define TYPE_AT sizeof(uint32_t)
+
 static struct value decode(struct str bytes)
 {
-    struct value v = {.type = (enum value_type)bytes.p[0]};
+    struct value v = {.type = (enum value_type)bytes.p[TYPE_AT]};
 
     if (v.type == VALUE_STRING)
-        v.s = str_sub(bytes, 1, bytes.n);
+        v.s = str_sub(bytes, TYPE_AT + 1, bytes.n);
     else if (v.type == VALUE_BOOL)
-        v.b = bytes.p[1];
+        v.b = bytes.p[TYPE_AT + 1];
     else
-        memcpy(&v.number, bytes.p + 1, sizeof v.number);
+        memcpy(&v.number, bytes.p + TYPE_AT + 1, sizeof v.number);
     return v;
 }
 
-static uint32_t intern(struct column *c, const struct value *v)
+/* The place among the column's values of the one in c->key, behind the column's number. */
+static uint32_t intern_key(struct columns *c, uint32_t i_column)
 {
-    char small[1 + sizeof v->number] = {(char)v->type};
-    struct buf b;
+    struct column *column = &c->v[i_column];
+    bool added;
     uint32_t id;
 
-    if (v->type != VALUE_STRING) {
-        size_t n = v->type == VALUE_BOOL ? 1 : sizeof v->number;
+    memcpy(c->key.p, &i_column, sizeof i_column);
+    id = dict_add(c->values, buf_view(&c->key), &added);
+    if (!added)
+        return c->place[id];
+    c->place = mem_grow(c->place, &c->cap_place, id + (size_t)1, sizeof *c->place);
+    column->values =
+        mem_grow(column->values, &column->cap_values, column->n_values + 1, sizeof *column->values);
+    column->values[column->n_values] = id;
+    return c->place[id] = (uint32_t)column->n_values++;
+}
 
-        if (v->type == VALUE_BOOL)
-            small[1] = v->b;
-        else
-            memcpy(small + 1, &v->number, sizeof v->number);
-        return dict_add(c->values, (struct str){small, 1 + n}, NULL);
-    }
-    buf_init(&b);
-    buf_add_char(&b, VALUE_STRING);
-    buf_add_view(&b, v->s);
-    id = dict_add(c->values, buf_view(&b), NULL);
-    buf_done(&b);
-    return id;
+static uint32_t intern(struct columns *c, uint32_t i_column, const struct value *v)
+{
+    buf_clear(&c->key);
+    buf_add(&c->key, &i_column, sizeof i_column);
+    buf_add_char(&c->key, (char)v->type);
+    if (v->type == VALUE_STRING)
+        buf_add_view(&c->key, v->s);
+    else if (v->type == VALUE_BOOL)
+        buf_add_char(&c->key, v->b);
+    else
+        buf_add(&c->key, &v->number, sizeof v->number);
+    return intern_key(c, i_column);
 }
 
 /* ---- building ---- */
 
-static struct column *column_named(struct columns *c, struct str name, bool by_chunk)
+static uint32_t column_named(struct columns *c, struct str name, bool by_chunk)
 {
     bool added;
     uint32_t i = dict_add(c->names, name, &added);
 
     if (added) {
         c->v = mem_grow(c->v, &c->cap_columns, i + (size_t)1, sizeof *c->v);
-        c->v[i] = (struct column){.by_chunk = by_chunk, .values = dict_new()};
+        c->v[i] = (struct column){.by_chunk = by_chunk};
     }
-    return &c->v[i];
+    return i;
 }
 
 static void add_entry(struct column *c, uint32_t row, uint32_t value)
@@ -76,9 +86,9 @@ static void add_entry(struct column *c, uint32_t row, uint32_t value)
 
 static void add_value(struct columns *c, struct str name, bool by_chunk, const struct value *v)
 {
-    struct column *column = column_named(c, name, by_chunk);
+    uint32_t i = column_named(c, name, by_chunk);
 
-    add_entry(column, (uint32_t)(by_chunk ? c->n_chunks : c->n_documents) - 1, intern(column, v));
+    add_entry(&c->v[i], (uint32_t)(by_chunk ? c->n_chunks : c->n_documents) - 1, intern(c, i, v));
 }
 
 static void lay_out(struct columns_builder *b, const json_t *v);
@@ -124,11 +134,28 @@ static void lay_out(struct columns_builder *b, const json_t *v)
         add_value(&b->c, buf_view(&b->name), false, &value);
 }
 
+static void columns_init(struct columns *c)
+{
+    c->names = dict_new();
+    c->values = dict_new();
+    buf_init(&c->key);
+}
+
+/* Gives back what only growing needs. */
+static void grown(struct columns *c)
+{
+    if (!c->first_chunk)
+        c->first_chunk = mem_calloc(1, sizeof *c->first_chunk);
+    mem_free(c->place);
+    c->place = NULL;
+    buf_done(&c->key);
+}
+
 struct columns_builder *columns_builder_new(void)
 {
     struct columns_builder *b = mem_calloc(1, sizeof *b);
 
-    b->c.names = dict_new();
+    columns_init(&b->c);
     buf_init(&b->name);
     return b;
 }
@@ -164,20 +191,11 @@ void columns_add_chunk(struct columns_builder *b, const struct chunk_row *chunk)
                   &(struct value){.type = VALUE_NUMBER, .number = chunk->page});
 }
 
-static struct columns *no_columns(void)
-{
-    struct columns *c = mem_calloc(1, sizeof *c);
-
-    c->names = dict_new();
-    return c;
-}
-
 struct columns *columns_finish(struct columns_builder *b)
 {
     struct columns *c = mem_dup(&b->c, sizeof b->c);
 
-    if (!c->first_chunk)
-        c->first_chunk = mem_calloc(1, sizeof *c->first_chunk);
+    grown(c);
     buf_done(&b->name);
     mem_free(b);
     return c;
@@ -187,25 +205,27 @@ void columns_free(struct columns *c)
 {
     if (!c)
         return;
-    for (uint32_t i = 0; c->v && i < dict_count(c->names); i++) {
-        dict_free(c->v[i].values);
-        if (!c->mapped)
+    if (!c->mapped) {
+        for (uint32_t i = 0; i < dict_count(c->names); i++) {
+            mem_free(c->v[i].values);
             mem_free(c->v[i].entries);
+        }
+        mem_free(c->first_chunk);
     }
     mem_free(c->v);
     dict_free(c->names);
-    if (!c->mapped)
-        mem_free(c->first_chunk);
+    dict_free(c->values);
     mem_free(c);
 }
 
 size_t columns_bytes(const struct columns *c)
 {
-    size_t bytes = sizeof *c + dict_bytes(c->names) + c->cap_first * sizeof *c->first_chunk +
-                   c->cap_columns * sizeof *c->v; /* of a mapped one only what is on the heap */
+    size_t bytes = sizeof *c + dict_bytes(c->names) + dict_bytes(c->values) +
+                   c->cap_first * sizeof *c->first_chunk + c->cap_columns * sizeof *c->v;
 
     for (uint32_t i = 0; i < dict_count(c->names); i++)
-        bytes += dict_bytes(c->v[i].values) + c->v[i].cap * sizeof *c->v[i].entries;
+        bytes +=
+            c->v[i].cap_values * sizeof *c->v[i].values + c->v[i].cap * sizeof *c->v[i].entries;
     return bytes;
 }
 
@@ -223,24 +243,27 @@ static uint32_t *move_rows(const uint64_t *dead, size_t n, size_t *next)
     return to;
 }
 
-static void merge_column(struct columns *out, struct str name, const struct column *in,
+static void merge_column(struct columns *out, const struct columns *in, uint32_t i_in,
                          const uint32_t *row_to)
 {
-    uint32_t n_values = dict_count(in->values);
-    uint32_t *value_to = mem_alloc(n_values * sizeof *value_to);
-    struct column *c = NULL;
+    const struct column *column = &in->v[i_in];
+    uint32_t *value_to = mem_alloc(column->n_values * sizeof *value_to);
+    uint32_t i_out = GONE;
 
-    memset(value_to, 0xff, n_values * sizeof *value_to); /* GONE */
-    for (size_t i = 0; i < in->n; i++) {
-        struct entry e = in->entries[i];
+    memset(value_to, 0xff, column->n_values * sizeof *value_to); /* GONE */
+    for (size_t i = 0; i < column->n; i++) {
+        struct entry e = column->entries[i];
 
         if (row_to[e.row] == GONE)
             continue;
-        if (!c)
-            c = column_named(out, name, in->by_chunk);
-        if (value_to[e.value] == GONE)
-            value_to[e.value] = dict_add(c->values, dict_at(in->values, e.value), NULL);
-        add_entry(c, row_to[e.row], value_to[e.value]);
+        if (i_out == GONE)
+            i_out = column_named(out, dict_at(in->names, i_in), column->by_chunk);
+        if (value_to[e.value] == GONE) {
+            buf_clear(&out->key);
+            buf_add_view(&out->key, dict_at(in->values, column->values[e.value]));
+            value_to[e.value] = intern_key(out, i_out);
+        }
+        add_entry(&out->v[i_out], row_to[e.row], value_to[e.value]);
     }
     mem_free(value_to);
 }
@@ -264,18 +287,19 @@ static void merge_part(struct columns *out, const struct columns_part *part)
             out->first_chunk[to] + in->first_chunk[d + 1] - in->first_chunk[d];
     }
     for (uint32_t i = 0; i < dict_count(in->names); i++)
-        merge_column(out, dict_at(in->names, i), &in->v[i],
-                     in->v[i].by_chunk ? chunk_to : document_to);
+        merge_column(out, in, i, in->v[i].by_chunk ? chunk_to : document_to);
     mem_free(document_to);
     mem_free(chunk_to);
 }
 
 struct columns *columns_merge(const struct columns_part *parts, size_t n)
 {
-    struct columns *out = no_columns();
+    struct columns *out = mem_calloc(1, sizeof *out);
 
+    columns_init(out);
     for (size_t i = 0; i < n; i++)
         merge_part(out, &parts[i]);
+    grown(out);
     return out;
 }
 
@@ -308,9 +332,9 @@ static void compare(const struct columns *c, const struct filter *f, struct aren
     if (!dict_find(c->names, f->field, &i))
         return;
     column = &c->v[i];
-    passes = ARENA_ARRAY(mem, bool, dict_count(column->values));
-    for (i = 0; i < dict_count(column->values); i++) {
-        struct value v = decode(dict_at(column->values, i));
+    passes = ARENA_ARRAY(mem, bool, column->n_values);
+    for (i = 0; i < column->n_values; i++) {
+        struct value v = decode(dict_at(c->values, column->values[i]));
 
         passes[i] = f->op == FILTER_EXISTS || filter_value_passes(f, &v);
     }

@@ -1,71 +1,81 @@
-#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "index/columns_parts.h"
 #include "index/section_name.h"
 
-/* ---- saving ---- */
+/* The layout is in columns.h. */
+#define LAYOUT 1
+#define N_HEAD 6
 
-static struct section_name column_name(const char *prefix, uint32_t i, const char *what)
+/* Where a column's entries and values begin. */
+struct column_start {
+    uint64_t entry, value, by_chunk;
+};
+
+static struct column_start *starts_of(const struct columns *c, uint32_t n)
 {
-    struct section_name out;
-    int n = snprintf(out.s, sizeof out.s, "%s%u.%s", prefix, i, what);
+    struct column_start *starts = mem_calloc(n + (size_t)1, sizeof *starts);
 
-    CHECK(n >= 0 && n <= SECTION_NAME_MAX);
-    return out;
-}
-
-static void save_column(const struct column *c, struct sections_writer *w, const char *prefix,
-                        uint32_t i)
-{
-    uint8_t by_chunk = c->by_chunk;
-
-    sections_add(w, column_name(prefix, i, "entries").s, c->entries, c->n, sizeof *c->entries);
-    sections_add(w, column_name(prefix, i, "by_chunk").s, &by_chunk, 1, 1);
-    dict_save(c->values, w, column_name(prefix, i, "values.").s);
+    for (uint32_t i = 0; i < n; i++) {
+        starts[i].by_chunk = c->v[i].by_chunk;
+        starts[i + 1].entry = starts[i].entry + c->v[i].n;
+        starts[i + 1].value = starts[i].value + c->v[i].n_values;
+    }
+    return starts;
 }
 
 void columns_save(const struct columns *c, struct sections_writer *w, const char *prefix)
 {
-    uint64_t head[2] = {c->n_documents, c->n_chunks};
+    uint32_t n = dict_count(c->names);
+    struct column_start *starts = starts_of(c, n);
+    const uint64_t head[N_HEAD] = {LAYOUT, c->n_documents,  c->n_chunks,
+                                   n,      starts[n].entry, starts[n].value};
 
-    sections_add(w, section_name(prefix, "head").s, head, 2, sizeof *head);
-    sections_add(w, section_name(prefix, "first_chunk").s, c->first_chunk,
-                 c->first_chunk ? c->n_documents + 1 : 0, sizeof *c->first_chunk);
+    sections_add(w, section_name(prefix, "head").s, head, N_HEAD, sizeof *head);
+    sections_add(w, section_name(prefix, "first_chunk").s, c->first_chunk, c->n_documents + 1,
+                 sizeof *c->first_chunk);
+    sections_add(w, section_name(prefix, "starts").s, starts, n + (size_t)1, sizeof *starts);
+    sections_begin(w, section_name(prefix, "entries").s);
+    for (uint32_t i = 0; i < n; i++)
+        sections_put(w, c->v[i].entries, c->v[i].n * sizeof *c->v[i].entries);
+    sections_end(w);
+    sections_begin(w, section_name(prefix, "value_ids").s);
+    for (uint32_t i = 0; i < n; i++)
+        sections_put(w, c->v[i].values, c->v[i].n_values * sizeof *c->v[i].values);
+    sections_end(w);
     dict_save(c->names, w, section_name(prefix, "names.").s);
-    for (uint32_t i = 0; i < dict_count(c->names); i++)
-        save_column(&c->v[i], w, prefix, i);
+    dict_save(c->values, w, section_name(prefix, "values.").s);
+    mem_free(starts);
 }
 
-/* ---- mapping ---- */
-
-static int map_column(struct column *c, const struct sections *s, const char *prefix, uint32_t i)
+static bool map_arrays(struct columns *c, const struct sections *s, const char *prefix)
 {
-    size_t n_by_chunk = 0;
-    const uint8_t *by_chunk = sections_get(s, column_name(prefix, i, "by_chunk").s, 1, &n_by_chunk);
+    size_t n[5] = {0}, n_columns = dict_count(c->names);
+    const uint64_t *head = sections_get(s, section_name(prefix, "head").s, sizeof *head, &n[0]);
+    const uint32_t *first = sections_get(s, section_name(prefix, "first_chunk").s, 4, &n[1]);
+    const struct column_start *starts =
+        sections_get(s, section_name(prefix, "starts").s, sizeof *starts, &n[2]);
     const struct entry *entries =
-        sections_get(s, column_name(prefix, i, "entries").s, sizeof *entries, &c->n);
+        sections_get(s, section_name(prefix, "entries").s, sizeof *entries, &n[3]);
+    const uint32_t *values = sections_get(s, section_name(prefix, "value_ids").s, 4, &n[4]);
 
-    if (!by_chunk || n_by_chunk != 1 || !entries)
-        return FAIL(ERR_FORMAT, "column %u is missing or of the wrong size", i);
-    c->by_chunk = *by_chunk;
-    c->entries = (struct entry *)(uintptr_t)entries;
-    return dict_map(&c->values, s, column_name(prefix, i, "values.").s);
-}
-
-static int map_head(struct columns *c, const struct sections *s, const char *prefix)
-{
-    size_t n_head = 0, n_first = 0;
-    const uint64_t *head = sections_get(s, section_name(prefix, "head").s, sizeof *head, &n_head);
-    const uint32_t *first =
-        sections_get(s, section_name(prefix, "first_chunk").s, sizeof *first, &n_first);
-
-    if (!head || n_head != 2 || !first || (n_first != head[0] + 1 && (n_first || head[0])))
-        return FAIL(ERR_FORMAT, "columns are missing or of the wrong size");
-    c->n_documents = head[0];
-    c->n_chunks = head[1];
+    if (!head || !first || !starts || !entries || !values || n[0] != N_HEAD || head[0] != LAYOUT ||
+        n[1] != head[1] + 1 || head[3] != n_columns || n[2] != n_columns + 1 || n[3] != head[4] ||
+        n[4] != head[5] || n[4] != dict_count(c->values))
+        return false;
+    c->n_documents = head[1];
+    c->n_chunks = head[2];
     c->first_chunk = (uint32_t *)(uintptr_t)first;
-    return ERR_OK;
+    c->v = mem_alloc(n_columns * sizeof *c->v);
+    for (size_t i = 0; i < n_columns; i++)
+        c->v[i] = (struct column){
+            .by_chunk = starts[i].by_chunk,
+            .entries = (struct entry *)(uintptr_t)(entries + starts[i].entry),
+            .values = (uint32_t *)(uintptr_t)(values + starts[i].value),
+            .n = starts[i + 1].entry - starts[i].entry,
+            .n_values = starts[i + 1].value - starts[i].value,
+        };
+    return true;
 }
 
 int columns_map(struct columns **out, const struct sections *s, const char *prefix)
@@ -74,11 +84,12 @@ int columns_map(struct columns **out, const struct sections *s, const char *pref
     struct columns *c = mem_calloc(1, sizeof *c);
 
     c->mapped = true;
-    TRY(map_head(c, s, prefix));
     TRY(dict_map(&c->names, s, section_name(prefix, "names.").s));
-    c->v = mem_calloc(dict_count(c->names), sizeof *c->v);
-    for (uint32_t i = 0; i < dict_count(c->names); i++)
-        TRY(map_column(&c->v[i], s, prefix, i));
+    TRY(dict_map(&c->values, s, section_name(prefix, "values.").s));
+    if (!map_arrays(c, s, prefix)) {
+        rc = FAIL(ERR_FORMAT, "the columns '%s' are not whole", prefix);
+        goto out;
+    }
     *out = c;
     c = NULL; /* handed over */
 out:

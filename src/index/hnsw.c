@@ -1,5 +1,7 @@
 #include "index/hnsw.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "index/hnsw_parts.h"
 
@@ -34,7 +36,7 @@ static size_t whole_lines(size_t n_bytes)
 
 void hnsw_allocate(struct hnsw *h, const struct hnsw_sizes *s)
 {
-    size_t codes = whole_lines(s->n * s->n_bytes), lists[HNSW_LEVELS];
+    size_t codes = whole_lines(s->n * s->n_bytes), lists[HNSW_LEVELS] = {0};
     size_t slot_of = whole_lines(s->n * 4), node_of = whole_lines(s->n_slots * 4);
     size_t total = codes + slot_of + node_of + 64;
     char *p;
@@ -55,6 +57,29 @@ void hnsw_allocate(struct hnsw *h, const struct hnsw_sizes *s)
     h->n_slots = s->n_slots;
     h->n_bytes = s->n_bytes;
     h->n_levels = s->n_levels;
+}
+
+struct hnsw *hnsw_copy(const struct hnsw *h)
+{
+    struct hnsw_sizes sizes = {
+        .n = h->n, .n_slots = h->n_slots, .n_bytes = h->n_bytes, .n_levels = h->n_levels};
+    struct hnsw *to = hnsw_new();
+
+    for (size_t l = 0; l < h->n_levels; l++) {
+        sizes.count[l] = h->level[l].n;
+        sizes.degree[l] = h->level[l].degree;
+    }
+    hnsw_allocate(to, &sizes);
+    to->dim = h->dim;
+    to->cut = h->cut;
+    memcpy(to->curve, h->curve, sizeof to->curve);
+    memcpy((uint8_t *)to->codes, h->codes, h->n * h->n_bytes);
+    memcpy((uint32_t *)to->slot_of, h->slot_of, h->n * 4);
+    memcpy((uint32_t *)to->node_of, h->node_of, h->n_slots * 4);
+    for (size_t l = 0; l < h->n_levels; l++)
+        memcpy((uint32_t *)to->level[l].links, h->level[l].links,
+               h->level[l].n * h->level[l].degree * 4);
+    return to;
 }
 
 /* The list is not part of what the graph says, hence the cast from const. */

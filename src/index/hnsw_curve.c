@@ -8,9 +8,10 @@
 #define CURVE_QUESTIONS 200
 #define CURVE_K         10
 
-/* A question is a vector of the graph moved by this much: as far from its nearest as a sentence
- * that was held out is from its own. */
-#define CURVE_AWAY 0.7f
+/* A question is a vector of the graph moved by this much. With 40,000 and 100,000 sentences 0.7
+ * foretold a recall of 0.94 and 0.96 at ef 10 where questions have 0.92 and 0.86, sentences that
+ * were held out 0.92; 1.4 foretells 0.89 and 0.90, and is within 0.005 from ef 56 on. */
+#define CURVE_AWAY 1.5f
 
 static const uint32_t curve_ef[HNSW_CURVE] = {10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448};
 
@@ -53,7 +54,7 @@ static size_t count_found(const struct vector_hit *got, size_t n_got, const stru
 static void measure_one(struct hnsw *h, const struct hnsw_query *question, size_t *found,
                         size_t *wanted)
 {
-    struct vector_hit want[CURVE_K], got[CURVE_K];
+    struct vector_hit want[CURVE_K] = {{0}}, got[CURVE_K] = {{0}};
     struct hnsw_query q = *question;
     size_t n = hnsw_scan(h, &q, want, NULL);
 

@@ -8,10 +8,9 @@
 #include "index/hnsw_parts.h"
 #include "simd/simd.h"
 
-/* The walk ranks by codes; what is this far below the k-th exact cosine would have to be wrong by
- * as much to matter. 40 candidates rescored whatever they are gave the same recall for twice the
- * reads. */
-#define WALK_SIGMAS 3.0f
+/* The walk ranks by codes: what is this far below the k-th exact cosine would have to be wrong by
+ * as much to matter. 12 vectors are read for the ten best, not a fixed 40. */
+#define WALK_SIGMAS 5.0f
 
 /* Allowed codes read at a time by a scan. */
 #define SCAN_GROUP 64
@@ -49,18 +48,16 @@ static void descend(const struct search *s, struct walk *w)
     walk_seed(w, node, score);
 }
 
-/* In place: nodes become slots. */
-static size_t beam_hits(const struct search *s, struct walk_entry *beam, size_t n,
-                        struct vector_hit *out)
+static size_t best_of(const struct search *s, struct walk *w, const struct walk_entry *found,
+                      size_t n, struct vector_hit *out)
 {
     struct rescore r = {s->q->vector, s->q->vectors, s->h->dim, s->codes.unit,
                         WALK_SIGMAS * s->codes.error};
-    struct code_candidate *candidates = (struct code_candidate *)beam;
 
     for (size_t i = 0; i < n; i++)
-        candidates[i] =
-            (struct code_candidate){beam[i].score, s->h->slot_of[beam[i].node & WALK_NODE]};
-    return rescore_best(&r, candidates, n, s->q->k, out, s->stats ? &s->stats->rescored : NULL);
+        w->slots[i] =
+            (struct code_candidate){found[i].score, s->h->slot_of[found[i].node & WALK_NODE]};
+    return rescore_best(&r, w->slots, n, s->q->k, out, s->stats ? &s->stats->rescored : NULL);
 }
 
 static void count(struct hnsw_stats *stats, const struct walk *w)
@@ -92,7 +89,7 @@ static size_t search_filtered(const struct search *s, struct walk *w, size_t ef,
     descend(s, w);
     found = walk_run_filtered(w, &g, &s->codes, ef, &f);
     count(s->stats, w);
-    return found ? beam_hits(s, w->kept, w->n_kept, out) : scan_allowed(s, out);
+    return found ? best_of(s, w, w->kept, w->n_kept, out) : scan_allowed(s, out);
 }
 
 static size_t search_all(const struct search *s, struct walk *w, size_t ef, struct vector_hit *out)
@@ -103,7 +100,7 @@ static size_t search_all(const struct search *s, struct walk *w, size_t ef, stru
     descend(s, w);
     walk_run(w, &g, &s->codes, ef);
     count(s->stats, w);
-    return beam_hits(s, w->beam, w->n, out);
+    return best_of(s, w, w->beam, w->n, out);
 }
 
 size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,

@@ -26,6 +26,7 @@ void walk_free(struct walk *w)
         return;
     mem_free(w->beam);
     mem_free(w->kept);
+    mem_free(w->slots);
     mem_free(w->seen);
     mem_free(w);
 }
@@ -44,6 +45,7 @@ void walk_start(struct walk *w, size_t ef)
         w->cap = ef;
         w->beam = mem_realloc(w->beam, (ef + 1) * sizeof *w->beam);
         w->kept = mem_realloc(w->kept, (ef + 1) * sizeof *w->kept);
+        w->slots = mem_realloc(w->slots, (ef + 1) * sizeof *w->slots);
     }
     w->n = w->n_kept = 0;
     w->visited = w->hops = 0;

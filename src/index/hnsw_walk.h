@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "index/codes.h"
+#include "index/rescore.h"
 
 struct walk_graph {
     const uint8_t *codes;  /* [n, n_bytes] */
@@ -31,7 +31,8 @@ struct walk {
     size_t n, cap;
     struct walk_entry *kept; /* [cap + 1] the allowed ones of a filtered walk */
     size_t n_kept;
-    uint8_t *seen; /* [n_nodes] == epoch: met in this walk */
+    struct code_candidate *slots; /* [cap + 1] for whoever turns nodes into slots */
+    uint8_t *seen;                /* [n_nodes] == epoch: met in this walk */
     size_t n_nodes;
     uint8_t epoch;
     size_t visited, hops; /* since walk_start */

@@ -7,7 +7,9 @@
  *          hit is the most relevant one whatever lambda is.
  * Scale    relevance is the share of the best candidate's score, below 0 counts as 0: next to a
  *          cosine it means the same whether the scores are cosines, BM25 or fused ones.
- * Cost     k * n dot products: 6 us for 5 of 100 candidates of 384 dimensions.
+ * Effect   on pages of filings among ten hits: 0.9 changes nothing, 0.7 finds 0.295 of them instead
+ *          of 0.318, 0.5 finds 0.273, in more documents. It is for variety, not for finding more.
+ * Cost     k * n dot products: 13 us for 5 of 100 candidates of 384 dimensions (AVX2).
  * Threads  free of state.
  */
 #pragma once

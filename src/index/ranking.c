@@ -108,19 +108,22 @@ static void reorder(struct pool *p, const uint32_t *order, size_t n)
     p->n = n;
 }
 
-/* Terms are numbered by segment, so they are compared as words. */
+/* The words of the text alone: a title names the year of a report, and the same notice in two
+ * reports is the same. Terms are numbered by segment, so they are compared as words. */
 static const uint64_t *words_of(void *arg, size_t i, size_t *n)
 {
     const struct pool *p = arg;
     const struct candidate *c = &p->v[i].at;
     const struct bm25 *b = p->snap->views[c->view].segment->words;
-    uint32_t *terms = arena_alloc(p->mem, b->length[c->slot] * sizeof *terms);
-    size_t n_terms = bm25_distinct(b, c->slot, terms);
+    size_t n_terms, text;
+    const uint32_t *terms = bm25_sequence(b, c->slot, &n_terms);
     uint64_t *words = arena_alloc(p->mem, n_terms * sizeof *words);
 
-    for (size_t w = 0; w < n_terms; w++)
-        words[w] = collapse_word(dict_at(b->terms, terms[w]));
-    *n = collapse_sort(words, n_terms);
+    for (text = n_terms; text > 0 && terms[text - 1] != BM25_BREAK;)
+        text--;
+    for (size_t t = text; t < n_terms; t++)
+        words[t - text] = collapse_word(dict_at(b->terms, terms[t]));
+    *n = collapse_sort(words, n_terms - text);
     return words;
 }
 

@@ -54,6 +54,7 @@ enum search_rerank { RERANK_OFF, RERANK_LEXICAL, RERANK_MODEL };
 struct search_spec {
     struct str text;     /* the question; words */
     const float *vector; /* [dim], or NULL in keyword and summary mode: by words */
+    const float *plain;  /* [dim]: what a hit's vector_score is the cosine to; NULL: `vector` */
     enum search_mode mode;
     enum search_fusion fusion;
     enum search_rerank rerank;   /* OFF or LEXICAL */
@@ -91,7 +92,8 @@ struct hit {
     uint64_t document_id; /* equal for chunks of one document */
     uint64_t version;     /* of the document; snapshot_fetch gives no other */
     double score;         /* the list is sorted by it, best first (MMR aside); ties by chunk id */
-    float vector_score;   /* cosine; NAN in a search by words, or when the chunk has no vector */
+    float vector_score;   /* cosine to spec.plain; NAN in a search by words, or when the chunk has
+                             no vector */
     float keyword_score;  /* BM25; NAN when the chunk was not in that list */
     uint32_t duplicates;  /* near-duplicates that it stands for */
     float rerank_score;   /* where it is there, it comes before `score`; NAN: not reranked */

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/columns.h"
 #include "index/filter.h"
@@ -212,7 +211,8 @@ static void search_words(struct search *s)
     topk_init(&s->words, s->n_candidates, s->mem);
     for (uint32_t i = 0; i < snap->n_views; i++) {
         const struct segment *seg = snap->views[i].segment;
-        struct bm25_chunks chunks = {s->allowed[i].bits, NULL, seg->chunk_id, i};
+        const struct allowed *a = &s->allowed[i];
+        struct bm25_chunks chunks = {a->bits, a->n, NULL, seg->chunk_id, i};
 
         query.terms = q->terms + i * q->n;
         bm25_search(seg->words, &query, &chunks, s->mem, &s->words);
@@ -255,7 +255,8 @@ static size_t as_fused(const struct topk *list, bool by_vector, struct arena *me
     return list->n;
 }
 
-/* The cosine of a chunk that only its words brought; NAN when it has no vector. */
+/* The cosine of a chunk that only its words brought, or that was found by another vector; NAN when
+ * it has none. */
 static float cosine_of(const struct snapshot *snap, const struct search_spec *spec,
                        const struct candidate *c)
 {
@@ -264,7 +265,7 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
 
     if (seg->no_vector && bitmap_get(seg->no_vector, c->slot))
         return NAN;
-    return flat_score(&flat, spec->vector, c->slot);
+    return flat_score(&flat, spec->plain ? spec->plain : spec->vector, c->slot);
 }
 
 static size_t fuse(struct search *s, struct fused **out)
@@ -310,7 +311,7 @@ void search_hits(const struct snapshot *snap, const struct search_spec *spec,
     out->v = ARENA_ARRAY(mem, struct hit, out->n);
     for (size_t i = 0; i < out->n; i++) {
         out->v[i] = hit_of(snap, &f.v[i]);
-        if (spec->mode == SEARCH_HYBRID && isnan(f.v[i].vector_score))
+        if (spec->mode != SEARCH_KEYWORD && (spec->plain || isnan(f.v[i].vector_score)))
             out->v[i].vector_score = cosine_of(snap, spec, &f.v[i].at);
     }
 }

@@ -52,12 +52,12 @@ static struct dead *dead_copy(const struct segment *s, const struct dead *old)
 
 static void bury_chunk(const struct bm25 *words, struct dead *d, uint32_t slot)
 {
-    uint32_t *terms = mem_alloc(words->length[slot] * sizeof *terms);
+    uint32_t *terms = mem_alloc(words->texts[slot].length * sizeof *terms);
     size_t n = bm25_distinct(words, slot, terms);
 
     bitmap_set(d->chunks, slot);
     d->n_chunks++;
-    d->n_words += words->length[slot];
+    d->n_words += words->texts[slot].length;
     for (size_t i = 0; i < n; i++)
         d->df[terms[i]]++;
     mem_free(terms);

@@ -233,7 +233,7 @@ static void share_vectors(struct batch *b, struct ready *d)
 static int summarize(struct batch *b, struct store_reader *reader, struct ready *d)
 {
     size_t dim = embedder_info(b->run->e->embedder)->dim;
-    struct str text = summary_of(d->chunks, d->vectors, d->n_chunks, dim, d->mem);
+    struct str text = summary_of(d->row.title, d->chunks, d->vectors, d->n_chunks, dim, d->mem);
 
     if (text.n == 0)
         return ERR_OK;

@@ -150,26 +150,30 @@ static void choose(struct sentences *all, struct arena *mem)
     }
 }
 
-static struct str join_chosen(const struct sentences *all, struct arena *mem)
+static struct str join_chosen(struct str title, const struct sentences *all, struct arena *mem)
 {
     struct buf b;
     struct str text;
+    bool first = true;
 
     buf_init(&b);
     for (size_t i = 0; i < all->n; i++) {
         if (!all->v[i].chosen)
             continue;
-        if (b.n)
+        if (first && title.n)
+            buf_addf(&b, "%.*s: ", STR_ARGS(title));
+        if (!first)
             buf_add_char(&b, ' ');
         buf_add_view(&b, all->v[i].text);
+        first = false;
     }
     text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
     buf_done(&b);
     return text;
 }
 
-struct str summary_of(const struct chunk_row *chunks, const struct vector_row *vectors, size_t n,
-                      size_t dim, struct arena *mem)
+struct str summary_of(struct str title, const struct chunk_row *chunks,
+                      const struct vector_row *vectors, size_t n, size_t dim, struct arena *mem)
 {
     struct sentences all = {.dim = dim};
     struct str text;
@@ -180,7 +184,7 @@ struct str summary_of(const struct chunk_row *chunks, const struct vector_row *v
         add_chunk(&all, &chunks[i], &vectors[i], i ? chunks[i - 1].end : 0);
     find_central(&all, mem);
     choose(&all, mem);
-    text = join_chosen(&all, mem);
+    text = join_chosen(title, &all, mem);
     mem_free(all.v);
     return text;
 }

@@ -93,9 +93,10 @@ static bool look_up(struct run *r)
     return found.state == ANSWERS_HIT;
 }
 
-/* The index is searched with what the adapter makes of the question. Sentences are compared with
- * the plain vector, which is also what is remembered: the answerer's weights are fitted to the
- * model's own cosines. */
+/* The index is searched with what the adapter makes of the question. Passages and sentences are
+ * judged by the plain vector, which is also what is remembered: the answerer's weights are fitted
+ * to the model's own cosines. With the adapter's, which are lower, it refused 14 of 212 questions
+ * of tatqa-dev that it answers without. */
 static void adapt(struct run *r)
 {
     r->adapter = adapters_get(r->e->adapters, r->q->tenant, r->q->collection);
@@ -163,6 +164,7 @@ static int find_passages_once(struct run *r)
     struct search_spec spec = {
         .text = r->q->question,
         .vector = r->adapted,
+        .plain = r->adapter ? r->vector : NULL,
         .mode = mode_of(r),
         .fusion = r->q->fusion,
         .rerank = r->q->rerank == RERANK_LEXICAL ? RERANK_LEXICAL : RERANK_OFF,

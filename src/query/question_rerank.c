@@ -90,6 +90,7 @@ static void reorder(struct answer *ans, const struct ranked *order, size_t n)
     for (size_t i = 0; i < n; i++) {
         hits[i] = ans->hits.v[order[i].i];
         passages[i] = ans->passages[order[i].i];
+        passages[i].source = (uint32_t)i;
         hits[i].rerank_score = passages[i].hit.rerank_score = order[i].score;
     }
     ans->hits.v = hits;

@@ -167,8 +167,7 @@ static void write_plan(struct jsonw *w, const struct query *q, const struct hits
     jsonw_cstr(w, search_plan_name(p->by_vector)); /* NULL: null */
     write_count(w, "candidates_visited", p->n_visited);
     write_count(w, "allowed", hits->n_allowed);
-    jsonw_key(w, "ef");
-    jsonw_int(w, q->ef);
+    write_place(w, "ef", p->ef > 0, (int64_t)p->ef);
     jsonw_key(w, "recall_target");
     jsonw_real(w, q->recall_target > 0 ? q->recall_target : NAN);
     write_place(w, "documents", q->mode == SEARCH_SUMMARY, (int64_t)p->n_documents);

@@ -18,6 +18,7 @@ struct reading {
     struct arena *mem;
     const char *texts_key; /* "texts", "documents" */
     bool truncate;
+    size_t n_question; /* tokens of the question and the frame */
 
     const char *param, *code; /* of the failure, when the ERR_* does not say enough */
     int status;
@@ -118,6 +119,7 @@ static int read_question(struct reading *g, const json_t *tree)
         return FAIL(ERR_ARGUMENT, "'query' is required: a string that is not empty");
     }
     g->out->question = copy(g, v);
+    g->n_question = reranker_count(g->r, v) + g->info->n_frame;
     return ERR_OK;
 }
 
@@ -138,7 +140,7 @@ static int read_text(struct reading *g, const json_t *v, size_t i)
 /* What the pair will be when it is read. */
 static int count_tokens(struct reading *g, size_t i)
 {
-    size_t n = reranker_count(g->r, g->out->question, g->out->texts[i]);
+    size_t n = g->n_question + reranker_count(g->r, g->out->texts[i]);
 
     if (n > g->info->max_tokens && !g->truncate)
         return FAIL(too_much(g, "context_length_exceeded"),

@@ -30,6 +30,7 @@ void handle_readyz(struct request *r)
 void handle_version(struct request *r)
 {
     const struct embedder_info *model = embedder_info(r->loop->service->engine->embedder);
+    const struct reranker *reranker = r->loop->service->engine->reranker;
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
@@ -40,6 +41,7 @@ void handle_version(struct request *r)
     jsonw_key(&w, "model"), jsonw_cstr(&w, model->name);
     jsonw_key(&w, "precision"), jsonw_cstr(&w, model->precision);
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)model->dim);
+    jsonw_key(&w, "reranker"), jsonw_cstr(&w, reranker ? reranker_info(reranker)->name : NULL);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }

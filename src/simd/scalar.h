@@ -40,6 +40,12 @@ void gelu_scalar(float *x, size_t n);
 void add_norm_scalar(float *x, const float *residual, size_t n_rows, size_t dim, const float *gamma,
                      const float *beta, float epsilon);
 
+/* sums.c */
+size_t count_reaching_scalar(const int16_t *sums, size_t n, int16_t least);
+size_t take_reaching_scalar(int16_t *sums, size_t n, int16_t least, uint32_t *out);
+void count_each_scalar(const uint32_t *v, size_t n, const uint32_t *x, uint32_t *times);
+void to_units_scalar(const float *x, float a, int16_t *out, size_t n);
+
 /* attention.c */
 void attention_scalar(const float *qkv, float *out, size_t t, const struct heads *heads,
                       float *scratch);

@@ -26,6 +26,10 @@ static const struct simd simd_scalar = {
     .product = product_scalar,
     .gelu = gelu_scalar,
     .add_norm = add_norm_scalar,
+    .count_reaching = count_reaching_scalar,
+    .take_reaching = take_reaching_scalar,
+    .count_each = count_each_scalar,
+    .to_units = to_units_scalar,
     .attention = attention_scalar,
 };
 

@@ -1,11 +1,11 @@
 /* simd.h - one table of kernels, filled at start for this processor.
  *
- * The plain C versions (dot.c, code_rows.c, product.c, rows.c, attention.c) are the reference for
- * ever. The faster ones are written once, over the small vector vocabulary of vec.h and
- * vec_small.h, in vec_dot.h, vec_codes.h, vec_product.h, vec_rows.h and vec_attention.h; the files
- * kernels_*.c build them, one a level, and are the only ones with those instructions. Kernels take
- * pointers and sizes; what has a shape of its own, packed weights and prepared rows, comes as the
- * structs of matrix.h.
+ * The plain C versions (dot.c, code_rows.c, product.c, rows.c, sums.c, attention.c) are the
+ * reference for ever. The faster ones are written once, over the small vector vocabulary of vec.h
+ * and vec_small.h, in vec_dot.h, vec_codes.h, vec_product.h, vec_rows.h, vec_sums.h and
+ * vec_attention.h; the files kernels_*.c build them, one a level, and are the only ones with those
+ * instructions. Kernels take pointers and sizes; what has a shape of its own, packed weights and
+ * prepared rows, comes as the structs of matrix.h.
  *
  * Levels agree to rounding: each sums in its own order. Within a level a row's result does not
  * depend on the rows beside it, bit for bit: a text has one vector, whatever batch it came in.
@@ -33,6 +33,9 @@ struct heads {
 
 /* Columns of the narrow tables of gather and scatter. */
 #define SIMD_COLUMNS 32
+
+#define SIMD_SUMS 256
+#define SIMD_EACH 8
 
 struct simd {
     enum simd_level level;
@@ -100,6 +103,19 @@ struct simd {
     /* x[r] = norm(x[r] + residual[r]) * gamma + beta for rows of length dim */
     void (*add_norm)(float *x, const float *residual, size_t n_rows, size_t dim, const float *gamma,
                      const float *beta, float epsilon);
+
+    /* For the word index; every level gives the same. Sums [n], n a multiple of SIMD_SUMS and at
+     * most 65536, `least` at least 1:
+     *   count_reaching  how many are at least `least`
+     *   take_reaching   the same, and out [n] has them in order as sum << 16 | place; sums are zero
+     *                   afterwards
+     *   count_each      times[j] = how often x[j] stands in v; x and times are [SIMD_EACH]
+     *   to_units        out[i] = a * x[i] without its fraction, plus 1; both at least 0, and what
+     *                   comes out at most INT16_MAX */
+    size_t (*count_reaching)(const int16_t *sums, size_t n, int16_t least);
+    size_t (*take_reaching)(int16_t *sums, size_t n, int16_t least, uint32_t *out);
+    void (*count_each)(const uint32_t *v, size_t n, const uint32_t *x, uint32_t *times);
+    void (*to_units)(const float *x, float a, int16_t *out, size_t n);
 
     /* Attention of one sequence for some of its heads: qkv [t, 3*n*dim] (q already scaled), out
      * [t, n*dim]; scratch as simd_attention_scratch says. */

@@ -6,6 +6,7 @@
 #include "simd/vec_dot.h"
 #include "simd/vec_product.h"
 #include "simd/vec_rows.h"
+#include "simd/vec_sums.h"
 
 #define VEC_TABLE(l)                                                                               \
     {                                                                                              \
@@ -14,5 +15,7 @@
         .codes_rows = vec_codes_rows, .codes_gather = vec_codes_gather, .add = vec_add,            \
         .add_scaled = vec_add_scaled, .gather = vec_gather, .scatter = vec_scatter,                \
         .prepare = vec_prepare, .product = vec_product, .gelu = vec_gelu,                          \
-        .add_norm = vec_add_norm, .attention = vec_attention,                                      \
+        .add_norm = vec_add_norm, .count_reaching = vec_count_reaching,                            \
+        .take_reaching = vec_take_reaching, .count_each = vec_count_each,                          \
+        .to_units = vec_to_units, .attention = vec_attention,                                      \
     }

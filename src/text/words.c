@@ -5,7 +5,6 @@
 #include <utf8proc.h>
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -40,22 +39,22 @@ bool word_is_stop(struct str word)
 
 /* ---- the analyzer ---- */
 
-/* Stems seen lately, found by the hash of the word: text repeats itself, and stemming costs ten
- * times a look-up. A new word simply takes the place of the old one. */
-#define CACHE_SLOTS    8192u
-#define CACHE_WORD_MAX 27
+/* What became of words seen lately, stop words too, found by their bytes: text repeats itself, and
+ * stemming costs ten times a look-up. A new word simply takes the place of the old one. */
+#define CACHE_BITS     13
+#define CACHE_WORD_MAX 24
 
 struct cached {
-    uint8_t n_word, n_stem; /* n_word 0: free */
-    char word[CACHE_WORD_MAX];
+    uint64_t word[CACHE_WORD_MAX / 8]; /* zeros behind it; no word has zeros */
     char stem[CACHE_WORD_MAX];
+    uint8_t n_stem; /* 0: a stop word */
 };
 
 struct word_analyzer {
     bool drop_stop_words;
     bool strip_accents;
     struct sb_stemmer *stemmer; /* NULL: no stemming */
-    struct cached *cache;       /* [CACHE_SLOTS] */
+    struct cached *cache;       /* [1 << CACHE_BITS] */
 };
 
 int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
@@ -75,8 +74,7 @@ int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
     a->drop_stop_words = s->drop_stop_words;
     a->strip_accents = strcmp(s->language, "english") == 0;
     a->stemmer = stemmer;
-    if (stemmer)
-        a->cache = mem_calloc(CACHE_SLOTS, sizeof *a->cache);
+    a->cache = mem_calloc((size_t)1 << CACHE_BITS, sizeof *a->cache);
     *out = a;
     return ERR_OK;
 }
@@ -91,27 +89,49 @@ void word_analyzer_free(struct word_analyzer *a)
     mem_free(a);
 }
 
-static struct str stem(struct word_analyzer *a, struct str word)
+/* Nothing for a stop word. */
+static struct str stem(const struct word_analyzer *a, struct str word)
 {
-    struct cached *c = NULL;
     struct str out;
 
-    if (word.n <= CACHE_WORD_MAX) {
-        c = &a->cache[hash64(word.p, word.n) % CACHE_SLOTS];
-        if (c->n_word == word.n && memcmp(c->word, word.p, word.n) == 0)
-            return (struct str){c->stem, c->n_stem};
-    }
+    if (a->drop_stop_words && word_is_stop(word))
+        return (struct str){word.p, 0};
+    if (!a->stemmer)
+        return word;
     out.p = (const char *)sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.p, (int)word.n);
     if (!out.p) /* out of memory inside: the word as it is */
         return word;
     out.n = (size_t)sb_stemmer_length(a->stemmer);
-    if (c && out.n <= CACHE_WORD_MAX) {
-        c->n_word = (uint8_t)word.n;
-        c->n_stem = (uint8_t)out.n;
-        memcpy(c->word, word.p, word.n);
-        memcpy(c->stem, out.p, out.n);
-    }
     return out;
+}
+
+static struct cached *cache_place(const struct word_analyzer *a, const uint64_t *word)
+{
+    uint64_t h = word[0] * 0x9e3779b97f4a7c15u ^ word[1] * 0xc2b2ae3d27d4eb4fu ^
+                 word[2] * 0x165667b19e3779f9u;
+
+    h ^= h >> 29;
+    return &a->cache[h * 0x9e3779b97f4a7c15u >> (64 - CACHE_BITS)];
+}
+
+/* `word` has at most CACHE_WORD_MAX bytes and zeros behind them up to there. */
+static struct str stem_cached(const struct word_analyzer *a, struct str word)
+{
+    uint64_t bytes[CACHE_WORD_MAX / 8];
+    struct cached *c;
+    struct str out;
+
+    memcpy(bytes, word.p, sizeof bytes);
+    c = cache_place(a, bytes);
+    if (c->word[0] == bytes[0] && c->word[1] == bytes[1] && c->word[2] == bytes[2])
+        return (struct str){c->stem, c->n_stem};
+    out = stem(a, word);
+    if (out.n > CACHE_WORD_MAX)
+        return out;
+    memcpy(c->word, bytes, sizeof bytes);
+    memcpy(c->stem, out.p, out.n);
+    c->n_stem = (uint8_t)out.n;
+    return (struct str){c->stem, c->n_stem};
 }
 
 /* ---- finding runs ---- */
@@ -125,6 +145,20 @@ static bool is_letter(unsigned char c)
 {
     return (c | 32) >= 'a' && (c | 32) <= 'z';
 }
+
+/* ASCII letters and digits as they are in a word, lower case; 0 for other bytes. */
+#define SMALL(c, u) [c] = c, [u] = c
+static const char folded_byte[256] = {
+    ['0'] = '0',     ['1'] = '1',     ['2'] = '2',     ['3'] = '3',     ['4'] = '4',
+    ['5'] = '5',     ['6'] = '6',     ['7'] = '7',     ['8'] = '8',     ['9'] = '9',
+    SMALL('a', 'A'), SMALL('b', 'B'), SMALL('c', 'C'), SMALL('d', 'D'), SMALL('e', 'E'),
+    SMALL('f', 'F'), SMALL('g', 'G'), SMALL('h', 'H'), SMALL('i', 'I'), SMALL('j', 'J'),
+    SMALL('k', 'K'), SMALL('l', 'L'), SMALL('m', 'M'), SMALL('n', 'N'), SMALL('o', 'O'),
+    SMALL('p', 'P'), SMALL('q', 'Q'), SMALL('r', 'R'), SMALL('s', 'S'), SMALL('t', 'T'),
+    SMALL('u', 'U'), SMALL('v', 'V'), SMALL('w', 'W'), SMALL('x', 'X'), SMALL('y', 'Y'),
+    SMALL('z', 'Z'),
+};
+#undef SMALL
 
 static bool in_word(uint32_t cp)
 {
@@ -194,7 +228,7 @@ static size_t run_end(struct str s, size_t i, bool *plain)
         uint32_t cp;
         size_t len;
 
-        if (is_letter(c) || is_digit(c) || (i > start && joins(s, i))) {
+        if (folded_byte[c] || (i > start && joins(s, i))) {
             i++;
             continue;
         }
@@ -238,17 +272,18 @@ static void emit(const struct sink *to, struct str run)
     char bytes[WORD_MAX + 4];
     struct str word = {bytes, 0};
 
+    memset(bytes, 0, CACHE_WORD_MAX);
     for (size_t i = 0; i < run.n && word.n < sizeof bytes; i++) {
-        unsigned char c = (unsigned char)run.p[i];
+        char c = run.p[i], small = folded_byte[(unsigned char)c];
 
         if (c != ',')
-            bytes[word.n++] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
+            bytes[word.n++] = small ? small : c;
     }
     if (word.n > WORD_MAX)
         word.n = utf8_floor(bytes, word.n, WORD_MAX);
-    if (to->a->drop_stop_words && word_is_stop(word))
-        return;
-    to->fn(to->arg, to->a->stemmer ? stem(to->a, word) : word, to->start, to->end);
+    word = word.n > 0 && word.n <= CACHE_WORD_MAX ? stem_cached(to->a, word) : stem(to->a, word);
+    if (word.n)
+        to->fn(to->arg, word, to->start, to->end);
 }
 
 /* A run that is not all ASCII. Folding may take it apart ("½" is 1 and 2), so the result is read
@@ -286,6 +321,9 @@ void words_each(struct word_analyzer *a, struct str text, word_fn fn, void *arg)
 
         if (end == i) {
             i += (unsigned char)text.p[i] < 0x80 ? 1 : utf8_decode(text.p + i, text.n - i, &cp);
+            while (i < text.n && (unsigned char)text.p[i] < 0x80 &&
+                   !folded_byte[(unsigned char)text.p[i]])
+                i++;
             continue;
         }
         to.start = (uint32_t)i;

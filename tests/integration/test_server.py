@@ -297,7 +297,8 @@ def stage_timings_add_up(s):
 def questions_that_are_refused_say_why(s):
     for body, word in (({}, "question"), ({"question": ""}, "question"), ({"question": 1}, "string"),
                        ({"question": "x", "k": 0}, "k"), ({"question": "x", "tempo": 1}, "tempo"),
-                       ({"question": "x", "rerank": "model"}, "not available"),
+                       ({"question": "x", "rerank": "model"}, "rerank.model"),
+                       ({"question": "x", "mmr": 0.5}, "not available"),
                        ({"question": "x", "answer": "chat"}, "language model"), ([], "object")):
         status, headers, reply = s.ask("POST", "/query", body)
         assert status == 400 and word in reply["detail"], (body, reply)

@@ -12,7 +12,7 @@ from figures import Figures, options, tell
 
 K = 5
 FOUND, SAID_SO = 29, 2  # of 33 and 3
-MODES = ("hybrid", "vector", "keyword")
+MODES = ("hybrid", "vector", "keyword", "summary")
 
 
 def folded(text):

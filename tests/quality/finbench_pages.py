@@ -10,7 +10,7 @@ import service
 from figures import Figures, options, tell
 
 K = 10
-MODES = ("hybrid", "vector", "keyword")
+MODES = ("hybrid", "vector", "keyword", "summary")
 BARS = {"all filings": 0.40, "the right filing": 0.55}  # hybrid
 
 

@@ -16,8 +16,8 @@ from figures import Figures, options, tell
 
 MODES = "vector,hybrid"
 STATIC = "vector-static,hybrid-static"
-# Of MRR@10 by vectors; cfr-dev has one question a document, so the two cuts are alike.
-BARS = {("tatqa-dev", "document"): 0.03, ("tatqa-dev", "question"): 0.04}
+# Of MRR@10 by vectors. cfr-dev has one question a document: there is one way to cut it.
+BARS = {("tatqa-dev", "document"): 0.03, ("tatqa-dev", "question"): 0.04, ("cfr-dev", "document"): 0.0}
 
 
 def judged(name):
@@ -91,7 +91,9 @@ def one_set(name):
     data = service.one_chunk_a_record(name)
     out = Figures(name, "ragd tune --pairs HALF && ragd eval --modes %s --questions queries.jsonl --qrels OTHER" % MODES)
     one_cut(name, data, "document", MODES + "," + STATIC, out)
-    one_cut(name, data, "question", MODES, out)
+    rows = judged(name)
+    if len({d for _, _, d in rows}) < len(rows):
+        one_cut(name, data, "question", MODES, out)
     shuffled(name, data, out)
     return out
 

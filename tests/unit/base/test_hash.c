@@ -49,4 +49,11 @@ Test(hash, the_seeded_one_is_the_same_within_a_process)
 {
     cr_expect_eq(hash64("abc", 3), hash64("abc", 3));
     cr_expect_neq(hash64("abc", 3), hash64("abd", 3));
+    cr_expect_eq(hash64("abc", 3), hash64_with(hash_seed(), "abc", 3));
+}
+
+Test(hash, one_of_a_given_seed_never_changes)
+{
+    cr_expect_eq(hash64_with(0, "", 0), hash64_stable("", 0));
+    cr_expect_neq(hash64_with(1, "abc", 3), hash64_with(2, "abc", 3));
 }

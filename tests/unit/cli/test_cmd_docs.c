@@ -36,6 +36,7 @@ Test(cmd_docs, show_tells_one_with_its_text)
 
     cr_expect_not_null(strstr(json_string_value(json_object_get(v, "text")), "30 days"));
     cr_expect_eq(json_array_size(json_object_get(v, "parts")), 1);
+    cr_expect_str_eq(json_string_value(json_object_get(v, "summary")), "", "it is short");
     json_decref(v);
     expect_run(f.e, "docs|show|capital.md", EXIT_DONE, "bytes 0-", "");
     expect_run(f.e, "docs|show|--text|capital.md", EXIT_DONE, "4.5 percent", "");

@@ -48,6 +48,9 @@ Test(cmd_eval, measures_are_those_of_the_definition)
     cr_expect_float_eq(measure(v, "mrr@10"), 1, 1e-6);
     cr_expect_float_eq(measure(v, "ndcg@10"), (1 + 2 / (2 + 1 / 1.584962500721156)) / 2, 1e-5);
     json_decref(v);
+    v = run_json(f.e, eval_words("|--json|--modes|summary", line), EXIT_DONE);
+    cr_expect_float_eq(measure(v, "mrr@10"), 1, 1e-6, "short documents count by their chunks");
+    json_decref(v);
 }
 
 Test(cmd_eval, questions_that_were_not_asked_count_as_zero)

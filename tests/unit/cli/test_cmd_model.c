@@ -104,6 +104,24 @@ Test(cmd_model, info_of_a_server_tells_where_and_which)
     expect_run(NULL, "model|info", EXIT_FAILED, "", url);
 }
 
+Test(cmd_model, info_tells_of_the_adapter_or_why_it_cannot_be)
+{
+    struct tiny_model m;
+    char line[256], path[160];
+
+    tiny_open(&m);
+    snprintf(line, sizeof line, "model|info|--model|%s", m.dir);
+    expect_run(NULL, line, EXIT_DONE, "adapter         none\n", "");
+    tiny_write_text(&m, "kept.bin", "no adapter");
+    snprintf(path, sizeof path, "%s/kept.bin", m.dir);
+    setenv("RAGD_MODEL_ADAPTER", path, 1);
+    expect_run(NULL, line, EXIT_FAILED, "", "kept.bin");
+    setenv("RAGD_MODEL_ADAPTER", "off", 1);
+    expect_run(NULL, line, EXIT_DONE, "adapter         none\n", "");
+    unsetenv("RAGD_MODEL_ADAPTER");
+    tiny_close(&m);
+}
+
 Test(cmd_model, info_tells_the_reranker_when_there_is_one)
 {
     struct tiny_model m, cross;
@@ -126,23 +144,5 @@ Test(cmd_model, info_tells_the_reranker_when_there_is_one)
     setenv("RAGD_RERANK_MODEL", m.dir, 1);
     expect_run(NULL, line, EXIT_USAGE, "", "BertForSequenceClassification");
     tiny_close(&cross);
-    tiny_close(&m);
-}
-
-Test(cmd_model, info_tells_of_the_adapter_or_why_it_cannot_be)
-{
-    struct tiny_model m;
-    char line[256], path[160];
-
-    tiny_open(&m);
-    snprintf(line, sizeof line, "model|info|--model|%s", m.dir);
-    expect_run(NULL, line, EXIT_DONE, "adapter         none\n", "");
-    tiny_write_text(&m, "kept.bin", "no adapter");
-    snprintf(path, sizeof path, "%s/kept.bin", m.dir);
-    setenv("RAGD_MODEL_ADAPTER", path, 1);
-    expect_run(NULL, line, EXIT_FAILED, "", "kept.bin");
-    setenv("RAGD_MODEL_ADAPTER", "off", 1);
-    expect_run(NULL, line, EXIT_DONE, "adapter         none\n", "");
-    unsetenv("RAGD_MODEL_ADAPTER");
     tiny_close(&m);
 }

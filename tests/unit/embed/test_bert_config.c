@@ -232,3 +232,50 @@ Test(bert_config, refuses_files_that_are_no_configuration)
     cr_expect_eq(bert_config_read(&c, "/nowhere"), ERR_NOT_FOUND);
     tiny_close(&m);
 }
+
+/* ---- of a cross-encoder ---- */
+
+#define CROSS(more) BERT(",\"architectures\":[\"BertForSequenceClassification\"]" more)
+
+static int read_cross(const char *text, struct bert_config *c)
+{
+    struct tiny_model m;
+    int rc;
+
+    tiny_open(&m);
+    tiny_write_text(&m, "config.json", text);
+    rc = bert_config_read_cross(c, m.dir);
+    tiny_close(&m);
+    return rc;
+}
+
+Test(bert_config, a_cross_encoder_has_one_label_by_its_names_or_by_number)
+{
+    struct bert_config c = {0};
+
+    cr_assert_eq(read_cross(CROSS(",\"id2label\":{\"0\":\"LABEL_0\"}"), &c), ERR_OK, "%s",
+                 err_text());
+    cr_expect_eq(c.n_labels, 1);
+    cr_expect_eq(c.hidden, 24);
+    cr_expect_eq(read_cross(CROSS(",\"num_labels\":1"), &c), ERR_OK, "%s", err_text());
+    cr_expect_eq(read_cross(CROSS(",\"num_labels\":3"), &c), ERR_UNSUPPORTED);
+    cr_expect(strstr(err_text(), "3 labels"), "%s", err_text());
+    cr_expect_eq(read_cross(CROSS(""), &c), ERR_UNSUPPORTED);
+    cr_expect(strstr(err_text(), "2 labels"), "the reference's default: %s", err_text());
+    cr_expect_eq(read_cross(CROSS(",\"id2label\":{\"0\":\"no\",\"1\":\"yes\"}"), &c),
+                 ERR_UNSUPPORTED);
+}
+
+Test(bert_config, an_encoder_is_no_cross_encoder_and_has_no_labels)
+{
+    struct tiny_model m;
+    struct bert_config c = {0};
+
+    cr_expect_eq(read_cross(BERT(""), &c), ERR_UNSUPPORTED);
+    cr_expect(strstr(err_text(), "BertForSequenceClassification"), "%s", err_text());
+    tiny_open(&m);
+    tiny_write_text(&m, "config.json", CROSS(",\"num_labels\":1"));
+    cr_assert_eq(bert_config_read(&c, m.dir), ERR_OK, "%s", err_text());
+    cr_expect_eq(c.n_labels, 0);
+    tiny_close(&m);
+}

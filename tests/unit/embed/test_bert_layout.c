@@ -75,3 +75,31 @@ Test(bert_layout, a_smaller_precision_needs_less)
     cr_expect(hot[PRECISION_F32] > hot[PRECISION_BF16] &&
               hot[PRECISION_BF16] > hot[PRECISION_INT8]);
 }
+
+Test(bert_layout, a_cross_encoders_head_follows_the_layers_in_f32)
+{
+    for (int p = 0; p < N_PRECISIONS; p++) {
+        struct bert_config cross = config;
+        struct bert_layout l, plain;
+        size_t cold_bytes, hot_bytes;
+        char *cold, *hot;
+        const char *end;
+
+        cross.n_labels = 1;
+        bert_layout_bytes(&cross, (enum precision)p, &cold_bytes, &hot_bytes);
+        cold = mem_alloc_aligned(cold_bytes);
+        hot = mem_alloc_aligned(hot_bytes);
+        bert_lay_out(&l, &cross, (enum precision)p, cold, hot);
+        bert_lay_out(&plain, &config, (enum precision)p, cold, hot);
+        cr_expect_null(plain.second);
+        cr_expect_eq(l.cold_bytes, plain.cold_bytes);
+        cr_expect_eq(l.pooler.precision, PRECISION_F32);
+        end = expect_next(hot + plain.hot_bytes, l.second, 24 * sizeof(float));
+        end = expect_matrix(end, &l.pooler);
+        end = expect_next(end, l.classifier, 24 * sizeof(float));
+        end = expect_next(end, l.classifier_bias, sizeof(float));
+        cr_expect_eq(end - hot, (ptrdiff_t)hot_bytes);
+        mem_free(cold);
+        mem_free(hot);
+    }
+}

@@ -25,6 +25,7 @@ static struct pack_facts some_facts(void)
                    .vocab_size = 60,
                    .n_positions = 64,
                    .n_types = 2,
+                   .n_labels = 1,
                    .epsilon = 1e-12f},
         .quality = {64, 0.99f, 0.98f},
         .source = {.size = 1, .changed_ns = 2, .inode = 3, .weights = {{4}}, .small_files = {{5}}},
@@ -82,6 +83,7 @@ Test(pack, gives_back_what_was_written)
     cr_expect_eq(memcmp(&p.facts.source, &want.source, sizeof want.source), 0);
     cr_expect_eq(p.facts.precision, PRECISION_INT8);
     cr_expect(p.facts.config.hidden == 24 && p.facts.config.n_types == 2);
+    cr_expect_eq(p.facts.config.n_labels, 1);
     cr_expect(p.facts.config.epsilon == 1e-12f && p.facts.quality.smallest == 0.98f);
     cr_expect(all(p.cold, COLD, 'c') && all(p.hot, HOT, 'h'));
     cr_assert_eq(p.tokenizer.n, TOKENIZER);

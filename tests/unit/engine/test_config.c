@@ -42,6 +42,7 @@ Test(config, defaults_are_those_of_the_contract)
     cr_expect_eq(c.chunk.overlap, 150);
     cr_expect_eq(c.retrieve.k, 5);
     cr_expect_str_eq(c.retrieve.mode, "hybrid");
+    cr_expect(c.ingest.summaries);
     cr_expect_float_eq(c.retrieve.k1, 1.2, 1e-12);
     cr_expect_eq(c.cache.bytes, 256 << 20);
     cr_expect_eq(c.limits.body_bytes, 1 << 20);

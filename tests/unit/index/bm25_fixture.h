@@ -86,7 +86,7 @@ static inline void expect_equal(const struct bm25 *a, const struct bm25 *b)
         size_t n, n_other;
         const uint32_t *v = bm25_sequence(a, i, &n), *w = bm25_sequence(b, i, &n_other);
 
-        cr_assert_eq(a->length[i], b->length[i]);
+        cr_assert_eq(a->texts[i].length, b->texts[i].length);
         cr_assert_eq(n, n_other);
         for (size_t k = 0; k < n; k++)
             cr_assert(v[k] == BM25_BREAK

@@ -48,7 +48,7 @@ Test(bm25_build, breaks_stand_between_fields_and_count_as_no_word)
     v = bm25_sequence(idx, 0, &n);
     cr_assert_eq(n, 5);
     cr_expect_arr_eq(v, want, sizeof want);
-    cr_expect_eq(idx->length[0], 3);
+    cr_expect_eq(idx->texts[0].length, 3);
     cr_expect_eq(bm25_df(idx, 0), 1);
     bm25_free(idx);
     word_analyzer_free(a);

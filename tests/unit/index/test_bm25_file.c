@@ -103,8 +103,8 @@ Test(bm25_file, refuses_what_is_not_whole)
     sections_close(s);
     w = sections_create(path);
     dict_save(made->terms, w, "words.terms.");
-    sections_add(w, "words.head", (uint64_t[]){1, made->n_chunks, made->n_terms, 5}, 4, 8);
-    sections_add(w, "words.length", made->length, made->n_chunks - (size_t)1, 4);
+    sections_add(w, "words.head", (uint64_t[]){1, made->n_chunks, made->n_terms, 5, 6, 7}, 6, 8);
+    sections_add(w, "words.texts", made->texts, made->n_chunks - (size_t)1, 16);
     cr_assert_eq(sections_commit(w), ERR_OK);
     cr_assert_eq(sections_open(&s, path), ERR_OK);
     cr_expect_eq(bm25_map(&mapped, s, "words."), ERR_FORMAT);

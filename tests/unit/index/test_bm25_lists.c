@@ -10,7 +10,7 @@ static void expect_bounds(const struct bm25 *b)
             const struct bm25_cell *c = &b->cells[b->codes[p]];
 
             cr_assert_geq(c->tf, tf_in(b, b->slots[p], t));
-            cr_assert_leq(c->length, b->length[b->slots[p]]);
+            cr_assert_leq(c->length, b->texts[b->slots[p]].length);
             cr_assert_leq(b->codes[p], b->highest[t]);
         }
 }

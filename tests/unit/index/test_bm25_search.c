@@ -128,9 +128,10 @@ static void fill_before(struct topk *a, struct topk *b, uint32_t n)
 static void compare(const struct world *w, struct arena *mem, unsigned case_number)
 {
     struct question question;
-    uint64_t *allowed = random_bits(w->b->n_chunks, pick(4) ? 0 : 1 + pick(20));
+    uint64_t *allowed = random_bits(w->b->n_chunks, pick(4) ? 0 : 1 + pick(pick(3) ? 20 : 1000));
+    size_t n_allowed = allowed ? bitmap_count(allowed, w->b->n_chunks) : 0;
     uint64_t *dead = random_bits(w->b->n_chunks, pick(4) ? 0 : 1 + pick(20));
-    struct bm25_chunks chunks = {allowed, dead, w->ids, 3};
+    struct bm25_chunks chunks = {allowed, n_allowed, dead, w->ids, 3};
     struct topk want, got;
     size_t k = 1 + pick(pick(10) ? 12 : 120);
 
@@ -139,7 +140,7 @@ static void compare(const struct world *w, struct arena *mem, unsigned case_numb
     topk_init(&got, k, mem);
     if (pick(3) == 0)
         fill_before(&want, &got, 1 + pick(20));
-    bm25_search_all(w->b, &question.q, &chunks, &want);
+    bm25_search_all(w->b, &question.q, &chunks, mem, &want);
     bm25_search(w->b, &question.q, &chunks, mem, &got);
     topk_sort(&want);
     topk_sort(&got);

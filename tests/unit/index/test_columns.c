@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -147,6 +148,7 @@ struct world {
     json_t *metadata[N_DOCUMENTS];
     char key[N_DOCUMENTS][8], title[N_DOCUMENTS][8];
     bool dead[N_DOCUMENTS];
+    struct sections *file;
     unsigned n_chunks[N_DOCUMENTS];
     struct columns *columns;
 };
@@ -170,12 +172,32 @@ static struct columns *build(struct world *w, struct buf *texts, size_t from, si
     return columns_finish(b);
 }
 
-/* Two sets of columns, some documents dead, merged. */
+/* The same columns, in place in a file whose name is gone. */
+static struct columns *through_file(struct columns *made, struct sections **s)
+{
+    char path[] = "/tmp/test_columns_XXXXXX";
+    int fd = mkstemp(path);
+    struct sections_writer *w = sections_create(path);
+    struct columns *mapped = NULL;
+
+    cr_assert_geq(fd, 0);
+    close(fd);
+    columns_save(made, w, "columns.");
+    cr_assert_eq(sections_commit(w), ERR_OK, "%s", err_text());
+    cr_assert_eq(sections_open(s, path), ERR_OK, "%s", err_text());
+    cr_assert_eq(columns_map(&mapped, *s, "columns."), ERR_OK, "%s", err_text());
+    columns_free(made);
+    unlink(path);
+    return mapped;
+}
+
+/* Two sets of columns, some documents dead, merged; one of them and the result come from files. */
 static void make_world(struct world *w)
 {
     struct buf texts[N_DOCUMENTS];
     uint64_t dead_documents[2] = {0}, dead_chunks[2][2] = {{0}};
     struct columns *halves[2];
+    struct sections *half_file = NULL;
     size_t at[2] = {0};
 
     for (size_t i = 0; i < N_DOCUMENTS; i++) {
@@ -197,12 +219,15 @@ static void make_world(struct world *w)
     }
     halves[0] = build(w, texts, 0, N_DOCUMENTS / 2);
     halves[1] = build(w, texts, N_DOCUMENTS / 2, N_DOCUMENTS);
+    halves[0] = through_file(halves[0], &half_file);
     w->columns =
         columns_merge((struct columns_part[]){{halves[0], dead_chunks[0], &dead_documents[0]},
                                               {halves[1], dead_chunks[1], &dead_documents[1]}},
                       2);
     columns_free(halves[0]);
     columns_free(halves[1]);
+    sections_close(half_file);
+    w->columns = through_file(w->columns, &w->file);
     for (size_t i = 0; i < N_DOCUMENTS; i++)
         buf_done(&texts[i]);
 }
@@ -254,6 +279,7 @@ Test(columns, agree_with_the_plain_truth)
             n_operations += N_DOCUMENTS;
         }
         columns_free(w.columns);
+        sections_close(w.file);
         for (size_t i = 0; i < N_DOCUMENTS; i++)
             json_decref(w.metadata[i]);
     }

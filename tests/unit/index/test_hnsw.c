@@ -45,6 +45,31 @@ Test(hnsw, knows_its_size)
     hnsw_free(NULL);
 }
 
+Test(hnsw, copied_answers_the_same)
+{
+    float *v = vectors_of(0, 800, DIM);
+    struct hnsw_input in = {v, NULL, 800, DIM};
+    struct hnsw *h = build_of(&in, 1), *copy = hnsw_copy(h);
+    struct vector_hit a[30][10], b[30][10];
+
+    for (size_t i = 0; i < 30; i++) {
+        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0};
+
+        cr_assert_eq(hnsw_search(h, &q, a[i], NULL), 10);
+    }
+    cr_expect_eq(hnsw_ef_for(copy, 0.97f), hnsw_ef_for(h, 0.97f));
+    hnsw_free(h);
+    cr_expect_eq(hnsw_check(copy), ERR_OK, "%s", err_text());
+    for (size_t i = 0; i < 30; i++) {
+        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0};
+
+        hnsw_search(copy, &q, b[i], NULL);
+    }
+    cr_expect_eq(memcmp(a, b, sizeof a), 0);
+    hnsw_free(copy);
+    mem_free(v);
+}
+
 struct crowd {
     const struct hnsw *h;
     const float *vectors;

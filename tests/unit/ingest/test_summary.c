@@ -47,7 +47,7 @@ static struct made document(void)
 
 static struct str summary(struct made *m)
 {
-    return summary_of(m->chunks, m->vectors, m->n, DIM, m->mem);
+    return summary_of(STR_LIT(""), m->chunks, m->vectors, m->n, DIM, m->mem);
 }
 
 Test(summary, says_the_central_sentences_in_the_order_of_the_text)
@@ -113,6 +113,18 @@ Test(summary, leaves_out_rows_labels_questions_and_what_breaks_off)
     arena_free(m.mem);
 }
 
+Test(summary, begins_with_the_title_when_there_is_one)
+{
+    struct made m = document();
+    struct str bare = summary(&m);
+    struct str s = summary_of(STR_LIT("12 CFR 3"), m.chunks, m.vectors, m.n, DIM, m.mem);
+
+    cr_assert_eq(s.n, bare.n + 10);
+    cr_expect(str_eq(str_sub(s, 0, 10), STR_LIT("12 CFR 3: ")));
+    cr_expect(str_eq(str_sub(s, 10, s.n), bare));
+    arena_free(m.mem);
+}
+
 Test(summary, a_sentence_that_two_chunks_share_is_taken_once)
 {
     struct made m = document();
@@ -131,7 +143,8 @@ Test(summary, a_short_document_and_one_without_sentence_vectors_have_none)
 {
     struct made m = document();
 
-    cr_expect_eq(summary_of(m.chunks, m.vectors, SUMMARY_CHUNKS_MIN, DIM, m.mem).n, 0);
+    cr_expect_eq(
+        summary_of(STR_LIT("A title"), m.chunks, m.vectors, SUMMARY_CHUNKS_MIN, DIM, m.mem).n, 0);
     for (size_t i = 0; i < m.n; i++)
         m.vectors[i].sentence_vectors = NULL;
     cr_expect_eq(summary(&m).n, 0);

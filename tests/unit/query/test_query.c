@@ -384,6 +384,8 @@ Test(query, an_adapter_turns_the_search_and_makes_another_key)
     cr_expect(str_eq(plain.ans.passages[0].document, STR_LIT("capital")));
     cr_expect_eq(turned.ans.cache, CACHE_MISS);
     cr_expect(str_eq(turned.ans.passages[0].document, STR_LIT("garden")));
+    cr_expect_gt(turned.ans.hits.v[0].vector_score, -0.3f, "judged by the plain vector");
+    cr_expect_float_eq(turned.ans.hits.v[0].score, -turned.ans.hits.v[0].vector_score, 1e-5);
     cr_expect_eq(again.ans.cache, CACHE_HIT, "that of the plain model still stands");
     world_forget(&plain), world_forget(&turned), world_forget(&again);
     adapter_unref(a);

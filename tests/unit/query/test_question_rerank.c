@@ -116,6 +116,8 @@ Test(question_rerank, a_server_puts_more_candidates_than_k_in_order)
         double before = i ? json_number_value(rerank_score(&r, i - 1)) : 1;
 
         cr_expect_leq(json_number_value(rerank_score(&r, i)), before, "%zu", i);
+        cr_expect_eq(json_integer_value(json_object_get(source(&r, i), "n")), i + 1,
+                     "sources are numbered by the order they are shown in");
         cr_expect_float_eq(json_number_value(rerank_score(&r, i)),
                            fake_score("large capital number3 number4 ratio",
                                       json_string_value(json_object_get(source(&r, i), "text"))),

@@ -140,7 +140,7 @@ static struct answer two_hits(struct passage p[4])
     p[0].hit.duplicates = 3;
     ans.n_passages = 4;
     ans.hits.plan = (struct search_plan){
-        .by_vector = PLAN_FLAT, .n_visited = 6, .n_words = 3, .n_words_known = 2};
+        .by_vector = PLAN_GRAPH, .ef = 128, .n_visited = 6, .n_words = 3, .n_words_known = 2};
     trace_start(&ans.trace);
     return ans;
 }
@@ -205,23 +205,24 @@ Test(reply, explains_the_search_when_asked)
 {
     struct passage p[4];
     struct answer ans = two_hits(p);
-    struct query q = {.explain = true, .ef = 128};
+    struct query q = {.explain = true};
     json_t *v = search_reply(&q, &ans);
     const json_t *search = json_object_get(json_object_get(v, "explain"), "search");
 
-    cr_expect_str_eq(json_string_value(json_object_get(search, "plan")), "flat");
+    cr_expect_str_eq(json_string_value(json_object_get(search, "plan")), "graph");
     cr_expect_eq(number(search, "candidates_visited"), 6);
     cr_expect_eq(number(search, "allowed"), 7);
     cr_expect_eq(number(search, "ef"), 128);
     cr_expect(json_is_null(json_object_get(search, "recall_target")));
     cr_expect_eq(number(json_object_get(search, "words"), "known"), 2);
-    cr_expect(strstr(reply_explain_text(&q, &ans), "\"plan\":\"flat\""));
+    cr_expect(strstr(reply_explain_text(&q, &ans), "\"plan\":\"graph\""));
     json_decref(v);
-    ans.hits.plan.by_vector = PLAN_NONE;
+    ans.hits.plan = (struct search_plan){.by_vector = PLAN_NONE};
     q.recall_target = 0.9;
     v = search_reply(&q, &ans);
     search = json_object_get(json_object_get(v, "explain"), "search");
     cr_expect(json_is_null(json_object_get(search, "plan")));
+    cr_expect(json_is_null(json_object_get(search, "ef")));
     cr_expect_float_eq(number(search, "recall_target"), 0.9, 1e-9);
     json_decref(v);
     q.explain = false;

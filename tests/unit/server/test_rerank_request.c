@@ -67,8 +67,9 @@ Test(rerank_request, text_embeddings_inferences_form)
     cr_expect_not(got.raw);
     cr_expect_not(got.return_texts);
     cr_expect_str_eq(got.ignored, "");
-    read_ok("/rerank", "{\"query\":\"a\",\"texts\":[\"c\"],\"raw_scores\":true,\"return_text\":true,"
-                       "\"truncate\":true,\"truncation_direction\":\"Right\",\"top_n\":1}");
+    read_ok("/rerank",
+            "{\"query\":\"a\",\"texts\":[\"c\"],\"raw_scores\":true,\"return_text\":true,"
+            "\"truncate\":true,\"truncation_direction\":\"Right\",\"top_n\":1}");
     cr_expect(got.raw);
     cr_expect(got.return_texts);
     cr_expect_str_eq(got.ignored, "top_n");
@@ -97,7 +98,8 @@ Test(rerank_request, the_models_names_are_known_and_no_others)
 {
     struct buf b = {0};
 
-    buf_addf(&b, "{\"model\":\"%s\",\"query\":\"a\",\"documents\":[\"b\"]}", reranker_info(r)->name);
+    buf_addf(&b, "{\"model\":\"%s\",\"query\":\"a\",\"documents\":[\"b\"]}",
+             reranker_info(r)->name);
     read_ok("/v2/rerank", b.p);
     buf_done(&b);
     expect_refused("/v2/rerank", "{\"model\":\"other\",\"query\":\"a\",\"documents\":[\"b\"]}", 404,
@@ -110,20 +112,21 @@ Test(rerank_request, members_that_are_wrong_are_named)
     expect_refused("/rerank", "{", 400, "format", "-", "request");
     expect_refused("/rerank", "{\"texts\":[\"a\"]}", 400, "argument", "query", "required");
     expect_refused("/rerank", "{\"query\":\"\",\"texts\":[\"a\"]}", 400, "empty", "query", "empty");
-    expect_refused("/rerank", "{\"query\":7,\"texts\":[\"a\"]}", 400, "argument", "query", "string");
+    expect_refused("/rerank", "{\"query\":7,\"texts\":[\"a\"]}", 400, "argument", "query",
+                   "string");
     expect_refused("/rerank", "{\"query\":\"a\"}", 400, "argument", "texts", "list");
     expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[]}", 400, "empty", "texts", "empty");
-    expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[\"a\",{\"text\":\"b\"}]}", 400, "argument",
-                   "texts", "'texts'[1]");
+    expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[\"a\",{\"text\":\"b\"}]}", 400,
+                   "argument", "texts", "'texts'[1]");
     expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[\"b\"],\"documents\":[\"c\"]}", 400,
                    "argument", "-", "both");
-    expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[\"b\"],\"raw_scores\":1}", 400, "argument",
-                   "raw_scores", "true or false");
+    expect_refused("/rerank", "{\"query\":\"a\",\"texts\":[\"b\"],\"raw_scores\":1}", 400,
+                   "argument", "raw_scores", "true or false");
     expect_refused("/rerank",
                    "{\"query\":\"a\",\"texts\":[\"b\"],\"truncation_direction\":\"left\"}", 400,
                    "argument", "truncation_direction", "right");
-    expect_refused("/v1/rerank", "{\"query\":\"a\",\"texts\":[\"b\"]}", 400, "argument", "documents",
-                   "'documents' is required");
+    expect_refused("/v1/rerank", "{\"query\":\"a\",\"texts\":[\"b\"]}", 400, "argument",
+                   "documents", "'documents' is required");
     expect_refused("/v1/rerank", "{\"query\":\"a\",\"documents\":[{\"title\":\"b\"}]}", 400,
                    "argument", "documents", "'text'");
     expect_refused("/v1/rerank", "{\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":0}", 400,

@@ -194,6 +194,68 @@ static inline double gap_codes_fenced(const struct simd *k)
     return 0;
 }
 
+/* What the word index uses must be the same everywhere, so a gap is 1. */
+static inline double gap_sums(const struct simd *k)
+{
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    int16_t sums[2 * SIMD_SUMS], copy[2 * SIMD_SUMS];
+    uint32_t want[2 * SIMD_SUMS], got[2 * SIMD_SUMS], seed = 7;
+    bool same = true;
+
+    for (int rarity = 1; rarity < 2000; rarity = rarity * 3 + 1) {
+        int16_t least = (int16_t)(rarity % 2 ? 1 : INT16_MAX - 20);
+        size_t n;
+
+        for (size_t i = 0; i < 2 * SIMD_SUMS; i++) {
+            int x = (int)lrintf(100000 * fabsf(next_random(&seed)));
+
+            sums[i] = x % rarity ? 0 : (int16_t)(x % 3 ? INT16_MAX - x % 40 : INT16_MIN + x % 40);
+        }
+        memcpy(copy, sums, sizeof sums);
+        n = plain->take_reaching(copy, 2 * SIMD_SUMS, least, want);
+        same &= k->count_reaching(sums, 2 * SIMD_SUMS, least) == n;
+        same &= k->take_reaching(sums, 2 * SIMD_SUMS, least, got) == n;
+        same &= memcmp(got, want, n * sizeof *got) == 0 && memcmp(sums, copy, sizeof sums) == 0;
+    }
+    return !same;
+}
+
+static inline double gap_count_each(const struct simd *k)
+{
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    uint32_t v[100], x[SIMD_EACH], want[SIMD_EACH], got[SIMD_EACH], seed = 8;
+    bool same = true;
+
+    for (size_t i = 0; i < SIMD_EACH; i++)
+        x[i] = i == 3 ? UINT32_MAX : (uint32_t)i;
+    for (size_t n = 0; n < 100; n++) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)lrintf(12 * fabsf(next_random(&seed)));
+        plain->count_each(v, n, x, want);
+        k->count_each(v, n, x, got);
+        same &= memcmp(got, want, sizeof got) == 0;
+    }
+    return !same;
+}
+
+static inline double gap_to_units(const struct simd *k)
+{
+    const struct simd *plain = simd_level(SIMD_SCALAR);
+    int16_t want[300], got[300];
+    float *x = random_floats(300, 9);
+    bool same = true;
+
+    for (size_t i = 0; i < 300; i++)
+        x[i] = fabsf(x[i]);
+    for (size_t n = 0; n < 300; n++) {
+        plain->to_units(x, 9999.5f, want, n);
+        k->to_units(x, 9999.5f, got, n);
+        same &= memcmp(got, want, n * sizeof *got) == 0;
+    }
+    mem_free(x);
+    return !same;
+}
+
 static inline double gap_add(const struct simd *k)
 {
     double worst = 0;
@@ -441,6 +503,9 @@ static const struct kernel_check {
     {"dot", gap_dot, 1e-6},
     {"dot_rows", gap_dot_rows, 1e-6},
     {"dot_rows_i8", gap_dot_rows_i8, 1e-6},
+    {"sums", gap_sums, 0},
+    {"count_each", gap_count_each, 0},
+    {"to_units", gap_to_units, 0},
     {"product in f32", gap_product_f32, 1e-6},
     {"product in bf16", gap_product_bf16, 1e-6},
     {"product in int8", gap_product_int8, 5e-7},
