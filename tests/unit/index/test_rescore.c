@@ -37,7 +37,7 @@ Test(rescore, puts_equal_scores_in_the_order_of_slots)
 
     for (size_t i = 0; i < 6; i++)
         v[i * DIM] = 1;
-    cr_assert_eq(rescore_best(&(struct rescore){query, v, DIM, 1, 1}, c, 4, 3, out, NULL), 3);
+    cr_assert_eq(rescore_best(&(struct rescore){query, v, DIM, 1, 1, NULL}, c, 4, 3, out, NULL), 3);
     cr_expect_eq(out[0].slot, 0);
     cr_expect_eq(out[1].slot, 2);
     cr_expect_eq(out[2].slot, 4);
@@ -68,7 +68,7 @@ Test(rescore, does_not_read_what_is_out_of_reach)
     vector_of(0, DIM, query);
     for (uint32_t i = 0; i < 40; i++)
         c[i] = (struct code_candidate){i < 4 ? 1000 : -1000, i};
-    rescore_best(&(struct rescore){query, v, DIM, 0.001f, 0.01f}, c, 40, 2, out, &n_scored);
+    rescore_best(&(struct rescore){query, v, DIM, 0.001f, 0.01f, NULL}, c, 40, 2, out, &n_scored);
     cr_expect_eq(n_scored, 4);
     mem_free(v);
 }
