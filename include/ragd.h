@@ -54,7 +54,9 @@ const char *ragd_error(void);
 
 /* Opens a data folder, made if it is not there.
  *   data_dir   NULL: as ragd.conf and the environment say, else "./ragd-data"
- *   model_dir  folder of a BERT-class model; NULL: as configured, else models/all-MiniLM-L6-v2 */
+ *   model_dir  folder of a BERT-class model; NULL: as configured, else that of the documents, else
+ *              models/all-MiniLM-L6-v2. Refused when it is not the one that the documents are
+ *              embedded with: `ragd reembed` changes them over */
 int ragd_open(struct ragd **out, const char *data_dir, const char *model_dir);
 void ragd_close(struct ragd *r); /* NULL is fine */
 

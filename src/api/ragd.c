@@ -219,17 +219,23 @@ out:
 
 size_t ragd_dimension(const struct ragd *r)
 {
-    return embedder_info(r->engine->embedder)->dim;
+    struct embedder *model = engine_embedder(r->engine);
+    size_t dim = embedder_info(model)->dim;
+
+    embedder_close(model);
+    return dim;
 }
 
 int ragd_embed(struct ragd *r, const char *text, float *out)
 {
     struct arena *mem = arena_new(0);
+    struct embedder *model = engine_embedder(r->engine);
     float *vector;
-    int rc = embed_query(r->engine->embedder, r->engine->pool, str_of(text), mem, &vector);
+    int rc = embed_query(model, r->engine->pool, str_of(text), mem, &vector);
 
     if (rc >= 0)
-        memcpy(out, vector, ragd_dimension(r) * sizeof *out);
+        memcpy(out, vector, embedder_info(model)->dim * sizeof *out);
+    embedder_close(model);
     arena_free(mem);
     return rc < 0 ? rc : ERR_OK;
 }

@@ -137,6 +137,7 @@ static void facts(struct engine *e, const struct bench_options *o, size_t n_ques
     const struct config *c = &o->common.config;
     enum simd_level level = SIMD_SCALAR;
     struct snapshot *s = NULL;
+    struct embedder *model;
     struct stat st;
 
     buf_addf(out, "ragd         %s\n", RAGD_VERSION);
@@ -146,9 +147,11 @@ static void facts(struct engine *e, const struct bench_options *o, size_t n_ques
              o->url ? o->url : "");
     if (!e)
         return;
+    model = engine_embedder(e);
     if (cpu_chosen_level(&level) == ERR_OK)
-        buf_addf(out, "arithmetic   %s, %s\n", embedder_info(e->embedder)->precision,
+        buf_addf(out, "arithmetic   %s, %s\n", embedder_info(model)->precision,
                  simd_level_name(level));
+    embedder_close(model);
     buf_addf(out, "threads      %d compute\n", pool_threads(e->pool));
     if (retriever_snapshot(e->retriever, c->tenant, c->collection, &s) == ERR_OK)
         buf_addf(out, "data         %zu documents, %zu chunks, %.1f MB on disk\n",

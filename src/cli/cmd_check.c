@@ -77,7 +77,7 @@ static int compare_counts(void *arg, const struct collection_row *row)
 static int check_all(struct engine *e, struct findings *f)
 {
     int rc = ERR_OK;
-    struct digest fingerprint = embedder_fingerprint(e->embedder);
+    struct digest fingerprint = engine_fingerprint(e);
     struct store_reader *reader = NULL;
 
     TRY(store_check(e->store, &fingerprint, on_problem, f));

@@ -16,6 +16,7 @@
 #include "engine/adapters.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
+#include "engine/stored_model.h"
 
 #define DEFAULT_MODEL "models/all-MiniLM-L6-v2"
 
@@ -47,6 +48,48 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* ---- info ---- */
+
+/* What the documents of the data folder are embedded with. */
+struct documents_model {
+    bool says, same;
+    struct store_model model;
+    char hex[DIGEST_HEX];
+};
+
+static void look_at_documents(const char *data, const struct digest *configured, struct arena *mem,
+                              struct documents_model *out)
+{
+    out->says = store_model_of(data, mem, &out->model) == ERR_OK;
+    if (!out->says)
+        return;
+    out->same = digest_eq(&out->model.fingerprint, configured);
+    digest_hex(&out->model.fingerprint, out->hex);
+}
+
+/* null: there are none, or an earlier version embedded them */
+static void documents_json(struct jsonw *w, const struct documents_model *d)
+{
+    if (!d->says) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "name"), jsonw_cstr(w, d->model.name);
+    jsonw_key(w, "path"), jsonw_cstr(w, *d->model.path ? d->model.path : NULL);
+    jsonw_key(w, "fingerprint"), jsonw_cstr(w, d->hex);
+    jsonw_key(w, "same"), jsonw_bool(w, d->same);
+    jsonw_close(w, '}');
+}
+
+/* Only when there is something to do. */
+static void documents_text(FILE *out, const char *data, const struct documents_model *d)
+{
+    if (d->says && !d->same)
+        fprintf(out,
+                "documents       those in '%s' are embedded with another model, '%s' (%s); `ragd "
+                "reembed` changes them over to this one\n",
+                data, d->model.name, *d->model.path ? d->model.path : "a server");
+}
 
 /* null: in memory only */
 static void pack_json(struct jsonw *w, const struct embedder_info *m)
@@ -120,8 +163,12 @@ struct questions_adapter {
     struct adapter *adapter; /* NULL: none */
     char *path;
     char hex[DIGEST_HEX];
+    char unused[ERR_TEXT_MAX]; /* why the collection's own is not in use; "": it is, or is not there
+                                */
 };
 
+/* That a collection's own does not fit is told, as after a change of the model; one that was asked
+ * for by name must. */
 static int find_adapter(const struct config *c, const struct embedder *e,
                         struct questions_adapter *out)
 {
@@ -135,7 +182,9 @@ static int find_adapter(const struct config *c, const struct embedder *e,
     rc = adapter_open_file(&out->adapter, out->path, e);
     if (rc == ERR_OK)
         digest_hex(adapter_fingerprint(out->adapter), out->hex);
-    return is_auto && rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    else if (is_auto && rc != ERR_NOT_FOUND)
+        snprintf(out->unused, sizeof out->unused, "%s", err_text());
+    return is_auto ? ERR_OK : rc;
 }
 
 static void effect_json(struct jsonw *w, const char *mode, const struct adapter_effect *e)
@@ -169,7 +218,7 @@ static void adapter_text(FILE *out, const struct questions_adapter *a)
     const struct adapter_origin *o = a->adapter ? adapter_origin(a->adapter) : NULL;
 
     if (!o) {
-        fprintf(out, "adapter         none\n");
+        fprintf(out, "adapter         none%s%s\n", *a->unused ? ": " : "", a->unused);
         return;
     }
     fprintf(out,
@@ -180,7 +229,8 @@ static void adapter_text(FILE *out, const struct questions_adapter *a)
 }
 
 static void info_json(FILE *out, const struct embedder_info *m, const struct reranker *reranker,
-                      const struct questions_adapter *adapter, const char *level,
+                      const struct questions_adapter *adapter,
+                      const struct documents_model *documents, const char *level,
                       const char *fingerprint)
 {
     struct buf b;
@@ -213,6 +263,7 @@ static void info_json(FILE *out, const struct embedder_info *m, const struct rer
     jsonw_key(&w, "fingerprint"), jsonw_cstr(&w, fingerprint);
     jsonw_key(&w, "adapter"), adapter_json(&w, adapter);
     jsonw_key(&w, "reranker"), reranker_json(&w, reranker);
+    jsonw_key(&w, "documents"), documents_json(&w, documents);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
@@ -267,26 +318,31 @@ static void info_of_server(FILE *out, const struct embedder_info *m, const char 
     fprintf(out, "fingerprint  %s\n", fingerprint);
 }
 
-static int info(const struct command_call *call, const struct model_options *o)
+static int info(const struct command_call *call, struct model_options *o)
 {
     int rc = ERR_OK;
     struct embedder *e = NULL;
     struct reranker *r = NULL;
-    const struct config *c = &o->common.config;
+    struct config *c = &o->common.config;
+    struct arena *mem = arena_new(0);
+    struct documents_model documents = {0};
     struct digest fingerprint;
     struct questions_adapter adapter = {0};
     char hex[DIGEST_HEX];
     enum simd_level level;
 
     TRY(cpu_chosen_level(&level));
-    TRY(command_needs_model(c));
+    stored_model_settle_folder(c);
+    TRY(embedding_model_check(c));
     TRY(embedding_open(&e, c, NULL));
     TRY(reranking_open(&r, c));
     fingerprint = embedder_fingerprint(e);
     digest_hex(&fingerprint, hex);
     TRY(find_adapter(c, e, &adapter));
+    look_at_documents(c->data, &fingerprint, mem, &documents);
     if (o->common.json)
-        info_json(call->out, embedder_info(e), r, &adapter, simd_level_name(level), hex);
+        info_json(call->out, embedder_info(e), r, &adapter, &documents, simd_level_name(level),
+                  hex);
     else if (embedder_info(e)->url)
         info_of_server(call->out, embedder_info(e), hex);
     else
@@ -294,10 +350,12 @@ static int info(const struct command_call *call, const struct model_options *o)
     if (!o->common.json) {
         adapter_text(call->out, &adapter);
         reranker_text(call->out, r);
+        documents_text(call->out, c->data, &documents);
     }
 out:
     adapter_unref(adapter.adapter);
     mem_free(adapter.path);
+    arena_free(mem);
     reranker_close(r);
     embedder_close(e);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/embedding.h"
 #include "engine/engine.h"
+#include "engine/stored_model.h"
 #include "server/command_client.h"
 
 int command_failed(const struct command_call *call, int rc)
@@ -31,7 +32,7 @@ char *command_path(const struct command_call *call, const char *path)
 }
 
 /* A folder without a database has nothing to ask; opening it would make one. */
-static int must_have_data(const char *data)
+int command_needs_data(const char *data)
 {
     struct buf path;
     int rc = ERR_OK;
@@ -45,26 +46,20 @@ static int must_have_data(const char *data)
     return rc;
 }
 
+/* A folder with documents may know where its model lies (engine/stored_model.h). */
 int command_needs_model(const struct config *c)
 {
-    char file[CONFIG_TEXT_MAX + 16];
+    struct config settled = *c;
 
-    if (embedding_is_remote(c))
-        return ERR_OK;
-    snprintf(file, sizeof file, "%s/config.json", c->model.path);
-    if (access(file, R_OK) < 0)
-        return FAIL(ERR_UNAVAILABLE,
-                    "there is no embedding model in '%s'; `ragd model fetch` gets the default one, "
-                    "--model DIR takes another",
-                    c->model.path);
-    return ERR_OK;
+    stored_model_settle_folder(&settled);
+    return embedding_model_check(&settled);
 }
 
 static int run_with_engine(const struct command *cmd, const struct command_call *call,
                            struct common *o)
 {
     struct engine *e = NULL;
-    int rc = cmd->place == PLACE_ENGINE ? must_have_data(o->config.data) : ERR_OK;
+    int rc = cmd->place == PLACE_ENGINE ? command_needs_data(o->config.data) : ERR_OK;
 
     if (rc == ERR_OK)
         rc = command_needs_model(&o->config);
@@ -192,7 +187,7 @@ int command_in_server(struct engine *e, const struct command_call *call)
                 RAGD_VERSION);
         goto out;
     }
-    if (o->n_overrides > 0)
+    if (o->n_overrides > 0 && !cmd->takes_model)
         rc = FAIL(ERR_ARGUMENT, "a server owns '%s' and has its own settings: %s cannot be given",
                   e->config.data, o->overrides[0].option);
     else

@@ -52,14 +52,15 @@ struct command {
     const struct argp *argp; /* its first child is common_argp */
     size_t options_size;
     void (*init)(void *options); /* defaults that are not zero; may be NULL */
+    bool takes_model; /* --model and --precision are what it is about, so a server takes them too */
     int (*run)(struct engine *e, const struct command_call *call, void *options);
     /* Instead of run when the engine does not open, with the reason (borrowed); may be NULL. */
     int (*run_without)(const char *reason, const struct command_call *call, void *options);
 };
 
 extern const struct command cmd_ingest, cmd_query, cmd_search, cmd_serve, cmd_bench, cmd_eval,
-    cmd_tune, cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_config,
-    cmd_help;
+    cmd_tune, cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_reembed,
+    cmd_config, cmd_help;
 
 /* All of them in the order in which help lists them, ended by NULL. */
 extern const struct command *const commands[];
@@ -102,7 +103,11 @@ int command_failed(const struct command_call *call, int rc);
 /* A path of the caller as this process sees it; mem_free it. */
 char *command_path(const struct command_call *call, const char *path);
 
-/* ERR_UNAVAILABLE, telling how to get one, when model.path holds no model and no server embeds. */
+/* ERR_NOT_FOUND when nothing was ever ingested there. */
+int command_needs_data(const char *data);
+
+/* ERR_UNAVAILABLE, telling how to get one, when there is no model: neither in model.path, nor where
+ * the documents' own is, nor with a server. */
 int command_needs_model(const struct config *c);
 
 /* From the words after "ragd" to the exit code. */

@@ -38,6 +38,7 @@ struct scratch {
 };
 
 struct embedder {
+    atomic_int refs;
     struct remote *remote; /* NULL: all is local */
     struct model model;
     const struct simd *kernels;
@@ -163,6 +164,7 @@ static int open_remote(struct embedder **out, const struct remote_options *o)
     struct embedder *e = mem_calloc(1, sizeof *e);
     const struct remote_info *info;
 
+    atomic_init(&e->refs, 1);
     pthread_mutex_init(&e->mu, NULL);
     pace_init(&e->pace);
     TRY(remote_open(&e->remote, o));
@@ -193,6 +195,7 @@ static int open_local(struct embedder **out, const struct embedder_options *o)
     struct model_files files = {0};
     struct model_folder folder = {.packs = o->pack, .config = &config, .files = &files};
 
+    atomic_init(&e->refs, 1);
     pthread_mutex_init(&e->mu, NULL);
     pace_init(&e->pace);
     folder.dir = e->model_dir = mem_strdup(o->model_dir);
@@ -218,9 +221,15 @@ int embedder_open(struct embedder **out, const struct embedder_options *o)
     return o->remote ? open_remote(out, o->remote) : open_local(out, o);
 }
 
+struct embedder *embedder_ref(struct embedder *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    return e;
+}
+
 void embedder_close(struct embedder *e)
 {
-    if (!e)
+    if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) > 1)
         return;
     while (e->idle) {
         struct scratch *next = e->idle->next;

@@ -55,6 +55,9 @@ struct embedder_info {
 };
 
 int embedder_open(struct embedder **out, const struct embedder_options *o);
+
+/* One more user; each calls embedder_close, and the last one's closes it. */
+struct embedder *embedder_ref(struct embedder *e);
 void embedder_close(struct embedder *e);
 
 const struct embedder_info *embedder_info(const struct embedder *e);

@@ -42,27 +42,46 @@ char *adapter_path(const char *data_dir, const char *tenant, const char *collect
     return buf_take(&path);
 }
 
-int adapter_open_file(struct adapter **out, const char *path, const struct embedder *embedder)
+static int read_file(struct adapter **out, const char *path)
 {
     int rc = ERR_OK;
     struct buf bytes;
-    struct adapter *a = NULL;
-    struct digest model = embedder_fingerprint(embedder);
 
     buf_init(&bytes);
     TRY(file_read(path, FILE_BYTES_MAX, &bytes));
-    TRY(adapter_read(&a, buf_view(&bytes), path));
-    if (!digest_eq(&adapter_origin(a)->model, &model) ||
-        adapter_dim(a) != embedder_info(embedder)->dim) {
-        rc = FAIL(ERR_FORMAT, "'%s' was fitted to another model; `ragd tune` fits one to '%s'",
-                  path, embedder_info(embedder)->name);
-        goto out;
-    }
+    TRY(adapter_read(out, buf_view(&bytes), path));
+out:
+    buf_done(&bytes);
+    return rc;
+}
+
+static bool fits(const struct adapter *a, const struct embedder *model)
+{
+    struct digest fingerprint = embedder_fingerprint(model);
+
+    return digest_eq(&adapter_origin(a)->model, &fingerprint) &&
+           adapter_dim(a) == embedder_info(model)->dim;
+}
+
+static int check_fits(const struct adapter *a, const char *path, const struct embedder *model)
+{
+    if (!fits(a, model))
+        return FAIL(ERR_FORMAT, "'%s' was fitted to another model; `ragd tune` fits one to '%s'",
+                    path, embedder_info(model)->name);
+    return ERR_OK;
+}
+
+int adapter_open_file(struct adapter **out, const char *path, const struct embedder *embedder)
+{
+    int rc = ERR_OK;
+    struct adapter *a = NULL;
+
+    TRY(read_file(&a, path));
+    TRY(check_fits(a, path, embedder));
     *out = a;
     a = NULL; /* handed over */
 out:
     adapter_unref(a);
-    buf_done(&bytes);
     return rc;
 }
 
@@ -85,22 +104,33 @@ static void put(struct adapters *s, const char *tenant, const char *collection, 
 
 /* ---- opening ---- */
 
+/* That of another model is told of and kept, should the model become that one. */
+static int load_file(struct adapters *s, const struct collection_row *row, const char *path)
+{
+    int rc = ERR_OK;
+    struct adapter *a = NULL;
+
+    TRY(read_file(&a, path));
+    if (adapter_origin(a)->collection != row->id) {
+        rc = FAIL(ERR_FORMAT, "'%s' was fitted to another collection", path);
+        goto out;
+    }
+    rc = check_fits(a, path, s->o.embedder);
+    put(s, row->tenant, row->name, a);
+    a = NULL; /* handed over */
+out:
+    adapter_unref(a);
+    return rc;
+}
+
 static int load(void *arg, const struct collection_row *row)
 {
     struct adapters *s = arg;
-    struct adapter *a = NULL;
     char *path = adapter_path(s->o.data_dir, row->tenant, row->name);
-    int rc = adapter_open_file(&a, path, s->o.embedder);
+    int rc = load_file(s, row, path);
 
-    if (rc == ERR_OK && adapter_origin(a)->collection != row->id)
-        rc = FAIL(ERR_FORMAT, "'%s' was fitted to another collection", path);
-    if (rc == ERR_OK) {
-        put(s, row->tenant, row->name, a);
-        a = NULL; /* handed over */
-    } else if (rc != ERR_NOT_FOUND) {
+    if (rc < 0 && rc != ERR_NOT_FOUND)
         log_event(LOG_WARN, "adapter", LOG_S("unused", err_text()));
-    }
-    adapter_unref(a);
     mem_free(path);
     return ERR_OK;
 }
@@ -121,6 +151,7 @@ int adapters_open(struct adapters **out, const struct adapters_options *o)
     } else if (strcmp(o->setting, "off") != 0) {
         TRY(adapter_open_file(&s->everywhere, o->setting, o->embedder));
     }
+    s->o.embedder = NULL; /* not ours any more */
     *out = s;
     s = NULL; /* handed over */
 out:
@@ -153,21 +184,33 @@ bool adapters_are_auto(const struct adapters *s)
     return s->is_auto;
 }
 
-struct adapter *adapters_get(struct adapters *s, const char *tenant, const char *collection)
+static struct adapter *find_own(struct adapters *s, const char *tenant, const char *collection)
 {
     struct adapter *found = NULL;
-    struct buf key;
+    struct buf key = key_of(tenant, collection);
     uint64_t value;
 
-    if (!s->is_auto)
-        return s->everywhere ? adapter_ref(s->everywhere) : NULL;
-    key = key_of(tenant, collection);
     pthread_mutex_lock(&s->mu);
     if (map_get(s->own, key.p, key.n, &value) && value)
         found = adapter_ref((struct adapter *)(uintptr_t)value);
     pthread_mutex_unlock(&s->mu);
     buf_done(&key);
     return found;
+}
+
+struct adapter *adapters_get(struct adapters *s, const char *tenant, const char *collection,
+                             const struct embedder *model)
+{
+    struct adapter *found = NULL;
+
+    if (s->is_auto)
+        found = find_own(s, tenant, collection);
+    else if (s->everywhere)
+        found = adapter_ref(s->everywhere);
+    if (!found || fits(found, model))
+        return found;
+    adapter_unref(found);
+    return NULL;
 }
 
 int adapters_put(struct adapters *s, const char *tenant, const char *collection,

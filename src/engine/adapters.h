@@ -8,6 +8,10 @@
  * line in the log and no adapter; of a PATH it is an error, as somebody asked for it by name. All
  * files are read at opening, so that asking is cheap enough for the event loop.
  *
+ * An adapter is of one model for ever: who asks says which model a question is embedded with, and
+ * after a change of the model (ingest/reembed.h) there is none until `ragd tune` has fitted one.
+ * Back under the first model its own is in force again.
+ *
  * An adapter is learnt from what users gave, and cannot be made again from the documents: a copy is
  * what `ragd tune --out` wrote, or the file itself. A backup of the store has none.
  *
@@ -24,17 +28,18 @@ struct adapters;
 
 struct adapters_options {
     struct store *store;
-    const struct embedder *embedder;
+    const struct embedder *embedder; /* in force now: who does not fit it is told of */
     const char *data_dir;
     const char *setting; /* model.adapter */
 };
 
-/* What the options name outlives it. */
+/* What the options name outlives it, but for the embedder, which is looked at here alone. */
 int adapters_open(struct adapters **out, const struct adapters_options *o);
 void adapters_close(struct adapters *s); /* NULL is fine */
 
-/* With a reference (adapter_unref), or NULL. */
-struct adapter *adapters_get(struct adapters *s, const char *tenant, const char *collection);
+/* The one for questions that `model` embeds, with a reference (adapter_unref), or NULL. */
+struct adapter *adapters_get(struct adapters *s, const char *tenant, const char *collection,
+                             const struct embedder *model);
 
 /* Writes the collection's own file; with "auto" it is in force when this returns. */
 int adapters_put(struct adapters *s, const char *tenant, const char *collection,

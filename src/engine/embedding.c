@@ -1,7 +1,9 @@
 #include "engine/embedding.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "store/store.h"
@@ -53,6 +55,21 @@ int embedding_key_check(const struct config *c)
         return FAIL(ERR_UNAVAILABLE,
                     "embed.key_env names the variable '%s', which is not set in the environment",
                     c->embed.key_env);
+    return ERR_OK;
+}
+
+int embedding_model_check(const struct config *c)
+{
+    char file[CONFIG_TEXT_MAX + 16];
+
+    if (embedding_is_remote(c))
+        return ERR_OK;
+    snprintf(file, sizeof file, "%s/config.json", c->model.path);
+    if (access(file, R_OK) < 0)
+        return FAIL(ERR_UNAVAILABLE,
+                    "there is no embedding model in '%s'; `ragd model fetch` gets the default one, "
+                    "--model DIR takes another",
+                    c->model.path);
     return ERR_OK;
 }
 

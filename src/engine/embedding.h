@@ -21,6 +21,9 @@ int embedding_check(const struct config *c);
  * of the process that embeds, so it is no part of what makes a configuration right. */
 int embedding_key_check(const struct config *c);
 
+/* ERR_UNAVAILABLE, telling how to get one, when model.path holds no model and no server embeds. */
+int embedding_model_check(const struct config *c);
+
 /* Opens it. `store` (may be NULL) knows the dimension of vectors that a server made earlier, so
  * that a server that is away keeps nobody from asking by words. ERR_UNAVAILABLE when there is no
  * model, no key, or no server. */

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
+#include "engine/stored_model.h"
 
 static void forget_answers(void *arg, const char *tenant, const char *collection,
                            struct str document)
@@ -21,7 +22,7 @@ static void forget_answers(void *arg, const char *tenant, const char *collection
 /* A worker that waits for another server computes nothing, so there are more of them. */
 #define WORKERS_THAT_WAIT 16
 
-static int workers_of(const struct config *c)
+int engine_workers(const struct config *c)
 {
     int usual = embedding_is_remote(c) || reranking_is_remote(c) ? WORKERS_THAT_WAIT : 1;
 
@@ -30,12 +31,29 @@ static int workers_of(const struct config *c)
     return cpu_count() > usual ? cpu_count() : usual;
 }
 
+static void settle_model(struct engine *e)
+{
+    struct arena *mem = arena_new(0);
+    struct store_reader *reader = store_reader_get(e->store);
+    struct store_model m;
+
+    if (store_find_model(reader, mem, &m) == ERR_OK)
+        stored_model_settle(&e->config, &m);
+    store_reader_put(e->store, reader);
+    arena_free(mem);
+}
+
 static int open_embedder(struct engine *e)
 {
-    int rc = embedding_open(&e->embedder, &e->config, e->store);
+    int rc = ERR_OK;
 
-    if (rc == ERR_OK && !embedder_info(e->embedder)->was_reached)
+    settle_model(e);
+    TRY(embedding_model_check(&e->config));
+    TRY(embedding_open(&e->embedder, &e->config, e->store));
+    if (!embedder_info(e->embedder)->was_reached)
         log_event(LOG_WARN, "embedding_server_away", LOG_S("reason", err_text()));
+    TRY(stored_model_agree(e->store, e->config.data, e->embedder));
+out:
     return rc;
 }
 
@@ -100,6 +118,7 @@ int engine_open(struct engine **out, const struct config *config)
     struct answers_options answers = {(size_t)config->cache.bytes, config->cache.ttl_s * 1000};
     enum simd_level level;
 
+    pthread_mutex_init(&e->model_mu, NULL);
     e->config = *config;
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
@@ -107,7 +126,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
     TRY(open_reranker(e));
-    e->pool = pool_new("compute", workers_of(config), (size_t)config->server.queue);
+    e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
     TRY(open_retriever(e));
     open_static_encoders(e);
     TRY(open_adapters(e));
@@ -137,5 +156,61 @@ void engine_close(struct engine *e)
     embedder_close(e->embedder);
     store_close(e->store);
     folder_lock_release(e->lock);
+    pthread_mutex_destroy(&e->model_mu);
     mem_free(e);
+}
+
+/* ---- the model in force ---- */
+
+struct embedder *engine_embedder(struct engine *e)
+{
+    struct embedder *now;
+
+    pthread_mutex_lock(&e->model_mu);
+    now = embedder_ref(e->embedder);
+    pthread_mutex_unlock(&e->model_mu);
+    return now;
+}
+
+struct digest engine_fingerprint(struct engine *e)
+{
+    struct embedder *now = engine_embedder(e);
+    struct digest fingerprint = embedder_fingerprint(now);
+
+    embedder_close(now);
+    return fingerprint;
+}
+
+void engine_set_coming(struct engine *e, struct embedder *next)
+{
+    struct embedder *old;
+
+    pthread_mutex_lock(&e->model_mu);
+    old = e->coming;
+    e->coming = next ? embedder_ref(next) : NULL;
+    pthread_mutex_unlock(&e->model_mu);
+    embedder_close(old);
+}
+
+struct embedder *engine_coming(struct engine *e)
+{
+    struct embedder *coming;
+
+    pthread_mutex_lock(&e->model_mu);
+    coming = e->coming ? embedder_ref(e->coming) : NULL;
+    pthread_mutex_unlock(&e->model_mu);
+    return coming;
+}
+
+void engine_take_model(struct engine *e, struct embedder *next)
+{
+    struct embedder *old;
+
+    pthread_mutex_lock(&e->model_mu);
+    old = e->embedder;
+    e->embedder = embedder_ref(next);
+    pthread_mutex_unlock(&e->model_mu);
+    static_encoders_take_model(e->static_encoders, next);
+    atomic_store(&e->embed_token_ns, 0); /* not known of this one */
+    embedder_close(old);
 }

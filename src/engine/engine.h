@@ -6,9 +6,12 @@
  *   lock -> store -> embedder, reranker -> pool -> retriever -> static encoders, adapters
  *        -> answers, flights
  *
- * Threads  the struct is immutable once open; its parts say for themselves.
+ * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
+ *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
+ *          reference and keeps it from the first vector to the last thing compared with it.
  */
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +33,10 @@ struct engine {
     struct config config;
     struct folder_lock *lock;
     struct store *store;
-    struct embedder *embedder;
+    pthread_mutex_t model_mu;  /* guards the fields below once the engine is open */
+    struct embedder *embedder; /* in force; see engine_embedder */
+    struct embedder *coming;   /* see engine_set_coming; guarded too */
+    atomic_bool reembedding;   /* one at a time */
     struct reranker *reranker; /* NULL: none is configured */
     struct pool *pool;         /* compute workers: embed, search, answer */
     struct retriever *retriever;
@@ -46,3 +52,21 @@ struct engine {
 /* Opens the data folder named in the configuration. ERR_BUSY when another process owns it. */
 int engine_open(struct engine **out, const struct config *config);
 void engine_close(struct engine *e);
+
+/* How many compute threads a configuration comes to. */
+int engine_workers(const struct config *config);
+
+/* The embedder in force, with a reference: embedder_close gives it back. */
+struct embedder *engine_embedder(struct engine *e);
+
+/* Its fingerprint alone. */
+struct digest engine_fingerprint(struct engine *e);
+
+/* From now on documents are embedded with `next` too (NULL: no more), so that it need not catch up
+ * with them; a reference is taken. engine_coming gives one, or NULL. */
+void engine_set_coming(struct engine *e, struct embedder *next);
+struct embedder *engine_coming(struct engine *e);
+
+/* From now on `next` is in force; a reference is taken. Static encoders of the old one are gone,
+ * and fitted anew where somebody fits them. For retriever_switch's `switched`. */
+void engine_take_model(struct engine *e, struct embedder *next);

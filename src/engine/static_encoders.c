@@ -37,7 +37,8 @@ struct static_encoders {
     pthread_t thread;
     pthread_mutex_t mu; /* guards the fields below */
     pthread_cond_t wake;
-    struct map *entries; /* "tenant\0collection" -> struct entry */
+    struct map *entries;       /* "tenant\0collection" -> struct entry */
+    struct embedder *embedder; /* in force, a reference */
     bool started;
 };
 
@@ -49,6 +50,7 @@ struct static_encoders *static_encoders_new(const struct static_encoders_options
     buf_init(&folder);
     buf_addf(&folder, "%s/index", o->data_dir);
     s->o = *o;
+    s->embedder = embedder_ref(o->embedder);
     s->folder = buf_take(&folder);
     s->entries = map_new();
     pthread_mutex_init(&s->mu, NULL);
@@ -89,6 +91,7 @@ void static_encoders_free(struct static_encoders *s)
     for (size_t at = 0; (e = next_entry(s, &at));)
         entry_free(e);
     map_free(s->entries);
+    embedder_close(s->embedder);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->mu);
     mem_free(s->folder);
@@ -130,17 +133,31 @@ static struct entry *entry_locked(struct static_encoders *s, const char *tenant,
     return (struct entry *)(uintptr_t)*at;
 }
 
-/* The encoder that is now in force (its reference is taken); it has seen n_seen of the new ones. */
-static void put(struct static_encoders *s, struct entry *e, struct static_encoder *encoder,
-                uint64_t n_seen)
+static struct embedder *embedder_now(struct static_encoders *s)
 {
-    struct static_encoder *old;
+    struct embedder *now;
 
     pthread_mutex_lock(&s->mu);
-    old = e->encoder;
-    e->encoder = encoder;
-    e->n_new -= n_seen < e->n_new ? n_seen : e->n_new;
-    e->looked = true;
+    now = embedder_ref(s->embedder);
+    pthread_mutex_unlock(&s->mu);
+    return now;
+}
+
+/* The encoder that is now in force (its reference is taken); it has seen n_seen of the new ones.
+ * Nothing changes when it was fitted to an embedder that is in force no more (`to` NULL: to none).
+ */
+static void put(struct static_encoders *s, struct entry *e, struct static_encoder *encoder,
+                const struct embedder *to, uint64_t n_seen)
+{
+    struct static_encoder *old = encoder;
+
+    pthread_mutex_lock(&s->mu);
+    if (!to || to == s->embedder) {
+        old = e->encoder;
+        e->encoder = encoder;
+        e->n_new -= n_seen < e->n_new ? n_seen : e->n_new;
+        e->looked = true;
+    }
     pthread_mutex_unlock(&s->mu);
     static_encoder_unref(old);
 }
@@ -161,14 +178,14 @@ static int find_row(struct static_encoders *s, const struct entry *e, struct col
 
 /* ---- the file ---- */
 
-static int check_fit(const struct static_encoders *s, const struct entry *e,
+static int check_fit(const struct embedder *embedder, const struct entry *e,
                      const struct collection_row *row, const struct static_encoder *encoder)
 {
-    struct digest fingerprint = embedder_fingerprint(s->o.embedder);
+    struct digest fingerprint = embedder_fingerprint(embedder);
     const struct static_origin *o = static_encoder_origin(encoder);
 
     if (!digest_eq(&o->fingerprint, &fingerprint) ||
-        static_encoder_dim(encoder) != embedder_info(s->o.embedder)->dim)
+        static_encoder_dim(encoder) != embedder_info(embedder)->dim)
         return FAIL(ERR_FORMAT, "'%s' stands in for another model", e->path);
     if (o->collection != row->id || o->epoch > (uint64_t)row->epoch)
         return FAIL(ERR_FORMAT, "'%s' was fitted to another collection", e->path);
@@ -181,14 +198,16 @@ static int read_file(struct static_encoders *s, const struct entry *e,
     int rc = ERR_OK;
     struct buf bytes;
     struct static_encoder *encoder = NULL;
+    struct embedder *embedder = embedder_now(s);
 
     buf_init(&bytes);
     TRY(file_read(e->path, FILE_BYTES_MAX, &bytes));
     TRY(static_encoder_read(&encoder, buf_view(&bytes), e->path));
-    TRY(check_fit(s, e, row, encoder));
+    TRY(check_fit(embedder, e, row, encoder));
     *out = encoder;
     encoder = NULL; /* handed over */
 out:
+    embedder_close(embedder);
     static_encoder_unref(encoder);
     buf_done(&bytes);
     return rc;
@@ -249,6 +268,7 @@ out:
 
 struct collector {
     const struct static_encoders *s;
+    const struct embedder *embedder;
     struct store_reader *reader; /* for vectors, while another walks the chunks */
     struct digest fingerprint;
     struct static_samples *samples;
@@ -287,7 +307,7 @@ static int add_chunk(void *arg, const struct document_row *doc, const struct chu
                      const float *vector, uint32_t dim)
 {
     struct collector *c = arg;
-    const struct embedder_info *info = embedder_info(c->s->o.embedder);
+    const struct embedder_info *info = embedder_info(c->embedder);
     struct vector_row row;
     size_t i, n;
 
@@ -297,8 +317,8 @@ static int add_chunk(void *arg, const struct document_row *doc, const struct chu
     i = c->i++;
     if (i % c->step || !vector || dim != info->dim)
         return ERR_OK;
-    n = wordpiece_encode(embedder_tokenizer(c->s->o.embedder), chunk->text, c->tokens,
-                         info->max_tokens, NULL);
+    n = wordpiece_encode(embedder_tokenizer(c->embedder), chunk->text, c->tokens, info->max_tokens,
+                         NULL);
     static_samples_add(c->samples, c->tokens + 1, n - 2, vector);
     arena_reset(c->mem);
     if (i % c->sentence_step)
@@ -331,17 +351,19 @@ static int collect(struct collector *c, const struct collection_row *row)
     return rc;
 }
 
-static int make(struct static_encoders *s, const struct collection_row *row, struct pool *pool,
-                const atomic_bool *cancel, struct static_encoder **out)
+static int make(struct static_encoders *s, const struct embedder *embedder,
+                const struct collection_row *row, struct pool *pool, const atomic_bool *cancel,
+                struct static_encoder **out)
 {
     int rc = ERR_OK;
-    const struct embedder_info *info = embedder_info(s->o.embedder);
-    struct static_origin origin = {.fingerprint = embedder_fingerprint(s->o.embedder),
+    const struct embedder_info *info = embedder_info(embedder);
+    struct static_origin origin = {.fingerprint = embedder_fingerprint(embedder),
                                    .collection = row->id,
                                    .epoch = (uint64_t)row->epoch,
                                    .n_chunks = (uint64_t)row->n_chunks,
                                    .fitted_ms = clock_wall_ms()};
     struct collector c = {.s = s,
+                          .embedder = embedder,
                           .fingerprint = origin.fingerprint,
                           .samples = static_samples_new(info->vocab_size, info->dim),
                           .tokens = mem_calloc(info->max_tokens, sizeof *c.tokens),
@@ -374,20 +396,22 @@ static int refit(struct static_encoders *s, struct entry *e, const struct collec
     int rc = ERR_OK;
     uint64_t since = clock_ns(), n_seen;
     struct static_encoder *made = NULL;
+    struct embedder *embedder = embedder_now(s);
     struct collection_row after;
 
     pthread_mutex_lock(&s->mu);
     n_seen = e->n_new;
     pthread_mutex_unlock(&s->mu);
-    TRY(make(s, row, pool, cancel, &made));
+    TRY(make(s, embedder, row, pool, cancel, &made));
     log_event(LOG_INFO, "static encoder", LOG_S("collection", e->collection),
               LOG_I("chunks", row->n_chunks), LOG_I("bytes", static_encoder_bytes(made)),
               LOG_MS("ms", clock_ns() - since));
     rc = write_file(s, e, made); /* without the file it still serves this process */
-    put(s, e, made, n_seen);
+    put(s, e, made, embedder, n_seen);
     if (find_row(s, e, &after) < 0 || after.id != row->id) /* dropped meanwhile */
         static_encoders_dropped(s, e->tenant, e->collection);
 out:
+    embedder_close(embedder);
     return rc;
 }
 
@@ -542,10 +566,33 @@ void static_encoders_dropped(struct static_encoders *s, const char *tenant, cons
     pthread_mutex_lock(&s->mu);
     e = entry_locked(s, tenant, collection);
     pthread_mutex_unlock(&s->mu);
-    put(s, e, NULL, UINT64_MAX);
+    put(s, e, NULL, NULL, UINT64_MAX);
     if (unlink(e->path) < 0 && errno != ENOENT)
         log_event(LOG_WARN, "static encoder", LOG_S("path", e->path),
                   LOG_S("failed", strerror(errno)));
+}
+
+static void forget_locked(struct entry *e)
+{
+    static_encoder_unref(e->encoder);
+    e->encoder = NULL;
+    e->looked = true; /* its file is of the old model */
+    e->wanted = true;
+}
+
+void static_encoders_take_model(struct static_encoders *s, struct embedder *next)
+{
+    struct embedder *old;
+    struct entry *e;
+
+    pthread_mutex_lock(&s->mu);
+    old = s->embedder;
+    s->embedder = embedder_ref(next);
+    for (size_t at = 0; (e = next_entry(s, &at));)
+        forget_locked(e);
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->mu);
+    embedder_close(old);
 }
 
 void static_encoders_settle(struct static_encoders *s, const atomic_bool *cancel)

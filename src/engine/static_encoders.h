@@ -36,7 +36,7 @@ struct static_encoders_options {
     bool off; /* nothing is fitted, there never is one, questions always take the encoder */
 };
 
-/* What the options name outlives it. */
+/* What the options name outlives it, but for the embedder, of which a reference is taken. */
 struct static_encoders *static_encoders_new(const struct static_encoders_options *o);
 void static_encoders_free(struct static_encoders *s); /* a running fit is given up */
 
@@ -56,6 +56,9 @@ void static_encoders_changed(struct static_encoders *s, const char *tenant, cons
 
 /* The collection is gone: its encoder and file go too. */
 void static_encoders_dropped(struct static_encoders *s, const char *tenant, const char *collection);
+
+/* Another model is in force: what was fitted to the old one is gone, and a fit is due. */
+void static_encoders_take_model(struct static_encoders *s, struct embedder *next);
 
 /* Fits what is due, here and now; does nothing when a thread does it. A fit that fails is a line in
  * the log: it is a convenience, and the next ingest tries again. */

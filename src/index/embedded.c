@@ -61,6 +61,16 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
     snapshot_unref(old); /* may free a whole index: not under the lock */
 }
 
+const struct index_context *context_now(struct retriever *r)
+{
+    const struct index_context *now;
+
+    pthread_mutex_lock(&r->mu);
+    now = r->context;
+    pthread_mutex_unlock(&r->mu);
+    return now;
+}
+
 /* ---- opening ---- */
 
 /* Chunks and documents on the heap that are worth a file at once; also what the writer merges
@@ -107,13 +117,13 @@ static int load_collections(struct retriever *r)
 {
     int rc = ERR_OK;
     struct collection_list list = {.mem = arena_new(0)};
-    struct store_reader *reader = store_reader_get(r->context.store);
+    struct store_reader *reader = store_reader_get(r->store);
 
     TRY(store_each_collection(reader, note_collection, &list));
     for (size_t i = 0; i < list.n; i++)
         TRY(load_collection(r, reader, &list.v[i]));
 out:
-    store_reader_put(r->context.store, reader);
+    store_reader_put(r->store, reader);
     mem_free(list.v);
     arena_free(list.mem);
     return rc;
@@ -126,11 +136,9 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_t monotonic;
 
     CHECK(o->dim > 0);
-    r->context = (struct index_context){
-        .store = o->store, .fingerprint = o->fingerprint, .dim = o->dim, .k1 = o->k1, .b = o->b};
+    r->store = o->store;
     r->seal_chunks = o->seal_chunks ? o->seal_chunks : SEAL_CHUNKS;
     r->seal_idle_ms = o->seal_idle_ms ? o->seal_idle_ms : SEAL_IDLE_MS;
-    r->context.writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX;
     r->pool = o->pool;
     r->words = o->words;
     r->index_dir = o->index_dir ? mem_strdup(o->index_dir) : NULL;
@@ -141,7 +149,16 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&r->published, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    TRY(analyzers_new(&r->context.analyzers, &o->words));
+    TRY(analyzers_new(&r->analyzers, &o->words));
+    r->context = mem_calloc(1, sizeof *r->context);
+    *r->context =
+        (struct index_context){.store = o->store,
+                               .analyzers = r->analyzers,
+                               .fingerprint = o->fingerprint,
+                               .dim = o->dim,
+                               .k1 = o->k1,
+                               .b = o->b,
+                               .writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX};
     if (r->index_dir) {
         TRY(file_make_dirs(r->index_dir));
         r->sealer = sealer_new(r);
@@ -170,7 +187,13 @@ void retriever_close(struct retriever *r)
     map_free(r->collections);
     CHECK(map_count(r->coming) == 0); /* no write is under way */
     map_free(r->coming);
-    analyzers_free(r->context.analyzers);
+    while (r->context) {
+        struct index_context *older = r->context->older;
+
+        mem_free(r->context);
+        r->context = older;
+    }
+    analyzers_free(r->analyzers);
     mem_free(r->index_dir);
     pthread_mutex_destroy(&r->mu);
     pthread_cond_destroy(&r->published);
@@ -240,7 +263,7 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
 
 struct analyzers *retriever_analyzers(struct retriever *r)
 {
-    return r->context.analyzers;
+    return r->analyzers;
 }
 
 size_t retriever_bytes(struct retriever *r)

@@ -4,10 +4,12 @@
  *   embedded_load.c   a collection from its index files, or from the store
  *   embedded_step.c   from one state to the next
  *   embedded_write.c  upsert, remove, create, drop
+ *   embedded_model.c  all collections at once, to another model
  *   embedded_seal.c   what is new goes into index files
  */
 #pragma once
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "index/retriever.h"
@@ -16,18 +18,22 @@
 struct sealer;
 
 struct retriever {
-    struct index_context context;
+    struct store *store;
+    struct analyzers *analyzers;
     struct pool *pool;
     struct word_settings words;
     char *index_dir;       /* NULL: nothing on disk */
     struct sealer *sealer; /* NULL likewise */
     size_t seal_chunks;    /* as retriever_options says, never 0 */
     int seal_idle_ms;
+    atomic_bool switching; /* to another model: nothing is sealed, so no change is forgotten */
 
     pthread_mutex_t mu;       /* guards the fields below */
     pthread_cond_t published; /* told of every new state */
-    struct map *collections;  /* "tenant\0name" -> struct snapshot *, the current one */
-    struct map *coming;       /* likewise, built but not yet committed; borrowed, 0: will be gone */
+    struct index_context
+        *context;            /* of the present model; it and the older ones stay until the end */
+    struct map *collections; /* "tenant\0name" -> struct snapshot *, the current one */
+    struct map *coming;      /* likewise, built but not yet committed; borrowed, 0: will be gone */
     document_gone_fn gone;
     void *gone_arg;
 };
@@ -43,6 +49,9 @@ struct name {
 /* False: too long, so there is no such collection. */
 bool name_of(struct name *out, const char *tenant, const char *collection);
 
+/* What a state that is made now is made with. */
+const struct index_context *context_now(struct retriever *r);
+
 /* The current state with a reference, or NULL. */
 struct snapshot *collection_current(struct retriever *r, const struct name *name);
 
@@ -57,7 +66,17 @@ int collection_load(struct retriever *r, struct store_reader *reader,
                     const struct collection_row *row, bool *from_files, uint64_t *sealed_epoch);
 
 /* What an index is made with (index/manifest.h). */
-struct digest index_recipe(const struct retriever *r);
+struct digest index_recipe(const struct retriever *r, const struct index_context *context);
+
+/* A state of what the store has now, with the vectors of `context`'s model. */
+int collection_build(struct retriever *r, const struct index_context *context,
+                     struct store_reader *reader, const struct collection_row *row,
+                     struct snapshot **out);
+
+/* `*state` becomes what the store says now: documents that came, changed or went after `since` are
+ * read again. The change log must go back that far. */
+int collection_catch_up(struct retriever *r, struct store_reader *reader,
+                        const struct collection_row *row, uint64_t since, struct snapshot **state);
 
 /* ---- embedded_seal.c ---- */
 

@@ -24,13 +24,13 @@
  * anew. */
 #define RECIPE_VERSION 2
 
-struct digest index_recipe(const struct retriever *r)
+struct digest index_recipe(const struct retriever *r, const struct index_context *context)
 {
     struct digester *d = digester_new();
 
     digester_add_u64(d, RECIPE_VERSION);
-    digester_add(d, r->context.fingerprint.b, sizeof r->context.fingerprint.b);
-    digester_add_u64(d, r->context.dim);
+    digester_add(d, context->fingerprint.b, sizeof context->fingerprint.b);
+    digester_add_u64(d, context->dim);
     digester_add_str(d, r->words.language);
     digester_add_u64(d, r->words.drop_stop_words);
     return digester_finish(d);
@@ -39,7 +39,8 @@ struct digest index_recipe(const struct retriever *r)
 /* ---- from the store ---- */
 
 struct load {
-    struct retriever *r;
+    const struct index_context *context;
+    struct pool *pool;
     struct segment_builder *builder;
     struct segment_builder *summaries; /* NULL: none yet */
     int64_t document;                  /* the one whose chunks come; 0: none yet */
@@ -47,20 +48,22 @@ struct load {
     size_t n_missing;
 };
 
-static struct load load_into(struct retriever *r, size_t chunks_hint)
+static struct load load_into(const struct index_context *context, size_t chunks_hint,
+                             struct pool *pool)
 {
     return (struct load){
-        .r = r,
-        .builder = segment_builder_new(r->context.dim, chunks_hint, r->context.analyzers, r->pool)};
+        .context = context,
+        .pool = pool,
+        .builder = segment_builder_new(context->dim, chunks_hint, context->analyzers, pool)};
 }
 
 static void load_summary(struct load *l, const struct document_row *doc,
                          const struct chunk_row *chunk, const float *vector)
 {
-    const struct index_context *context = &l->r->context;
+    const struct index_context *context = l->context;
 
     if (!l->summaries)
-        l->summaries = segment_builder_new(context->dim, 0, context->analyzers, l->r->pool);
+        l->summaries = segment_builder_new(context->dim, 0, context->analyzers, l->pool);
     segment_add_document(l->summaries, doc);
     segment_add_chunk(l->summaries, chunk, vector);
 }
@@ -75,7 +78,7 @@ static int load_chunk(void *arg, const struct document_row *doc, const struct ch
         l->n_documents++;
     }
     l->document = doc->id;
-    if (dim != l->r->context.dim)
+    if (dim != l->context->dim)
         vector = NULL;
     l->n_missing += !vector;
     if (chunk->kind == CHUNK_SUMMARY)
@@ -121,22 +124,23 @@ static int load_failed(const struct change *c, int rc)
     return rc;
 }
 
-static int load_from_store(struct retriever *r, struct store_reader *reader,
-                           const struct collection_row *row, struct snapshot **out)
+int collection_build(struct retriever *r, const struct index_context *context,
+                     struct store_reader *reader, const struct collection_row *row,
+                     struct snapshot **out)
 {
-    struct load l = load_into(r, (size_t)row->n_chunks);
+    struct load l = load_into(context, (size_t)row->n_chunks, r->pool);
     struct snapshot *empty;
     struct change c;
     int rc;
 
-    rc = store_each_chunk(reader, row->id, &r->context.fingerprint, load_chunk, &l);
+    rc = store_each_chunk(reader, row->id, &context->fingerprint, load_chunk, &l);
     if (rc >= 0 && l.n_documents < row->n_documents)
         rc = store_each_document(reader, row->id, STR_LIT(""), 0, load_empty_document, &l);
     c = load_end(&l, row);
     if (rc < 0)
         return load_failed(&c, rc);
     warn_missing(row, l.n_missing);
-    empty = snapshot_empty(&r->context, (uint64_t)row->epoch);
+    empty = snapshot_empty(context, (uint64_t)row->epoch);
     *out = snapshot_next(empty, &c, NULL);
     snapshot_unref(empty);
     return ERR_OK;
@@ -171,22 +175,21 @@ static int load_document(struct load *l, struct store_reader *reader, int64_t co
     else if (rc == ERR_OK && doc.n_chunks == 0)
         segment_add_document(l->builder, &doc);
     else if (rc == ERR_OK)
-        rc = store_each_chunk_of(reader, &doc, &l->r->context.fingerprint, load_chunk, l);
+        rc = store_each_chunk_of(reader, &doc, &l->context->fingerprint, load_chunk, l);
     arena_free(mem);
     return rc;
 }
 
-/* `*state` becomes what the store says now. */
-static int catch_up(struct retriever *r, struct store_reader *reader,
-                    const struct collection_row *row, struct snapshot **state)
+int collection_catch_up(struct retriever *r, struct store_reader *reader,
+                        const struct collection_row *row, uint64_t since, struct snapshot **state)
 {
     int rc = ERR_OK;
     struct key_list keys = {.mem = arena_new(0)};
-    struct load l = load_into(r, 0);
+    struct load l = load_into((*state)->context, 0, r->pool);
     struct snapshot *next;
     struct change c;
 
-    rc = store_each_change(reader, row->id, (int64_t)snapshot_epoch(*state), note_key, &keys);
+    rc = store_each_change(reader, row->id, (int64_t)since, note_key, &keys);
     for (size_t i = 0; rc >= 0 && i < keys.n; i++)
         rc = load_document(&l, reader, row->id, keys.v[i]);
     c = load_end(&l, row);
@@ -208,14 +211,15 @@ out:
 
 /* ---- from index files ---- */
 
-static int map_view(struct retriever *r, const struct manifest_view *v, struct saved_view *out)
+static int map_view(struct retriever *r, const struct index_context *context,
+                    const struct manifest_view *v, struct saved_view *out)
 {
     struct buf path;
     int rc;
 
     buf_init(&path);
     buf_addf(&path, "%s/%s", r->index_dir, v->file);
-    rc = segment_map(&out->segment, path.p, r->context.dim);
+    rc = segment_map(&out->segment, path.p, context->dim);
     if (rc == ERR_OK && v->dead_documents && v->n_documents < out->segment->n_documents)
         rc = FAIL(ERR_FORMAT, "'%s' has more documents than its manifest says", path.p);
     out->dead_documents = v->dead_documents;
@@ -228,18 +232,19 @@ static int map_views(struct retriever *r, const struct manifest *m, struct arena
                      struct snapshot **out)
 {
     int rc = ERR_OK;
+    const struct index_context *context = context_now(r);
     struct saved_view *views = ARENA_ARRAY(mem, struct saved_view, m->n_views);
     size_t n_chunks = 0;
     struct snapshot *summaries = NULL;
 
     for (size_t i = 0; i < m->n_views; i++)
-        TRY(map_view(r, &m->views[i], &views[i]));
+        TRY(map_view(r, context, &m->views[i], &views[i]));
     while (n_chunks < m->n_views && !m->views[n_chunks].of_summaries)
         n_chunks++;
     if (n_chunks < m->n_views)
         summaries =
-            snapshot_of_views(&r->context, m->epoch, views + n_chunks, m->n_views - n_chunks, NULL);
-    *out = snapshot_of_views(&r->context, m->epoch, views, n_chunks, summaries);
+            snapshot_of_views(context, m->epoch, views + n_chunks, m->n_views - n_chunks, NULL);
+    *out = snapshot_of_views(context, m->epoch, views, n_chunks, summaries);
 out:
     for (size_t i = 0; i < m->n_views; i++)
         segment_unref(views[i].segment);
@@ -250,7 +255,7 @@ static int map_index(struct retriever *r, struct str name, struct arena *mem, st
 {
     int rc = ERR_OK;
     struct manifest m;
-    struct digest recipe = index_recipe(r);
+    struct digest recipe = index_recipe(r, context_now(r));
     const char *path = arena_printf(mem, "%s/%.*s", r->index_dir, STR_ARGS(name));
 
     TRY(manifest_read(path, mem, &m));
@@ -283,7 +288,7 @@ static int load_from_files(struct retriever *r, struct store_reader *reader,
     TRY(map_index(r, name, mem, &state));
     *sealed_epoch = snapshot_epoch(state);
     if (!counts_agree(state, row))
-        TRY(catch_up(r, reader, row, &state));
+        TRY(collection_catch_up(r, reader, row, *sealed_epoch, &state));
     if (!counts_agree(state, row)) {
         rc = FAIL(ERR_FORMAT, "the index has %zu documents and %zu chunks, the store %lld and %lld",
                   snapshot_documents(state), snapshot_chunks(state), (long long)row->n_documents,
@@ -314,7 +319,7 @@ int collection_load(struct retriever *r, struct store_reader *reader,
         log_event(LOG_WARN, "index_rebuilt", LOG_S("tenant", row->tenant),
                   LOG_S("collection", row->name), LOG_S("reason", err_text()));
     if (rc < 0)
-        rc = load_from_store(r, reader, row, &state);
+        rc = collection_build(r, context_now(r), reader, row, &state);
     if (rc < 0)
         return rc;
     CHECK(name_of(&name, row->tenant, row->name));

@@ -151,7 +151,7 @@ static int write_segment(const struct pass *p, struct series *v, struct arena *m
         rc = segment_save(merged, path);
     segment_unref(merged);
     TRY(rc);
-    TRY(segment_map(&v->sealed, path, p->s->r->context.dim));
+    TRY(segment_map(&v->sealed, path, v->base->context->dim));
 out:
     return rc;
 }
@@ -182,7 +182,8 @@ static int write_manifest(struct pass *p, struct arena *mem)
 {
     struct manifest *m = &p->manifest;
 
-    *m = (struct manifest){.recipe = index_recipe(p->s->r), .epoch = snapshot_epoch(p->base)};
+    *m = (struct manifest){.recipe = index_recipe(p->s->r, p->base->context),
+                           .epoch = snapshot_epoch(p->base)};
     m->views = ARENA_ARRAY(mem, struct manifest_view, p->chunks.from + p->summaries.from + 2);
     list_views(m, &p->chunks, false, mem);
     list_views(m, &p->summaries, true, mem);
@@ -199,6 +200,14 @@ static struct change change_of(const struct pass *p, struct seal seal[2])
     return (struct change){.seal = seal};
 }
 
+/* The model changes meanwhile, or has changed. */
+static bool has_left(const struct pass *p)
+{
+    struct retriever *r = p->s->r;
+
+    return atomic_load(&r->switching) || p->base->context != context_now(r);
+}
+
 static int seal_in_tx(struct store_tx *tx, void *arg)
 {
     int rc = ERR_OK;
@@ -209,7 +218,7 @@ static int seal_in_tx(struct store_tx *tx, void *arg)
     struct change c = change_of(p, seal);
 
     TRY(store_find_collection(store_tx_reader(tx), p->tenant, p->collection, mem, &row));
-    if (row.id != p->collection_id) {
+    if (row.id != p->collection_id || has_left(p)) {
         rc = FAIL(ERR_GONE, "collection '%s' was made anew meanwhile", p->collection);
         goto out;
     }
@@ -233,7 +242,7 @@ static void seal_published(void *arg)
 
 static int find_id(struct pass *p, struct arena *mem)
 {
-    struct store *store = p->s->r->context.store;
+    struct store *store = p->s->r->store;
     struct store_reader *reader = store_reader_get(store);
     struct collection_row row;
     int rc = store_find_collection(reader, p->tenant, p->collection, mem, &row);
@@ -264,7 +273,7 @@ static int seal_steps(struct pass *p, struct arena *mem)
         TRY(write_segment(p, &p->summaries, mem));
     TRY(write_manifest(p, mem));
     p->step = step_to(r, p->tenant, p->collection);
-    TRY(store_write(r->context.store, seal_in_tx, seal_published, p));
+    TRY(store_write(r->store, seal_in_tx, seal_published, p));
     manifest_sweep(r->index_dir, p->collection_id, p->manifest_file, &p->manifest);
     map_put(p->s->epochs, p->name.bytes, p->name.n, snapshot_epoch(p->base));
 out:
@@ -364,8 +373,11 @@ static struct name_list all_names(struct retriever *r)
 
 static void seal_due(struct sealer *s, enum when when)
 {
-    struct name_list names = all_names(s->r);
+    struct name_list names;
 
+    if (atomic_load(&s->r->switching))
+        return; /* it wakes us at its end */
+    names = all_names(s->r);
     for (size_t i = 0; i < names.n; i++) {
         struct snapshot *snap = collection_current(s->r, &names.v[i]);
 

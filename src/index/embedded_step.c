@@ -28,7 +28,7 @@ static struct snapshot *newest(struct step *t)
 static struct snapshot *follow(const struct step *t, const struct snapshot *base,
                                const struct change *c, bool *was_there)
 {
-    struct snapshot *empty = snapshot_empty(&t->r->context, 0), *next;
+    struct snapshot *empty = snapshot_empty(context_now(t->r), 0), *next;
 
     if (c->added) /* taken, and needed again should the base not come */
         segment_ref(c->added);
@@ -76,12 +76,30 @@ void step_publish(struct step *t, const struct change *c, bool *was_there)
     struct snapshot *now = collection_current(t->r, &t->name), *next = NULL;
 
     if (c)
-        next = now == t->base ? snapshot_ref(t->next) : follow(t, now, c, was_there);
+        next = now == t->base && t->next->context == context_now(t->r)
+                   ? snapshot_ref(t->next)
+                   : follow(t, now, c, was_there);
     if (next || !c)
         collection_publish(t->r, &t->name, next);
     snapshot_unref(now);
     step_forget(t);
     sealer_wake(t->r->sealer);
+}
+
+void step_replace(struct step *t, struct snapshot *next)
+{
+    CHECK(name_of(&t->name, t->tenant, t->collection));
+    t->next = snapshot_ref(next);
+    t->made = true;
+    pthread_mutex_lock(&t->r->mu);
+    map_put(t->r->coming, t->name.bytes, t->name.n, (uint64_t)(uintptr_t)t->next);
+    pthread_mutex_unlock(&t->r->mu);
+}
+
+void step_publish_replaced(struct step *t)
+{
+    collection_publish(t->r, &t->name, snapshot_ref(t->next));
+    step_forget(t);
 }
 
 void step_done(struct step *t)
@@ -91,4 +109,6 @@ void step_done(struct step *t)
     step_forget(t);
     snapshot_unref(t->base);
     snapshot_unref(t->next);
+    t->base = t->next = NULL;
+    t->made = false;
 }

@@ -33,5 +33,10 @@ int step_make(struct step *t, const struct change *c, bool *was_there);
 /* After the commit. */
 void step_publish(struct step *t, const struct change *c, bool *was_there);
 
+/* The same for a state that follows no other, but is read from the store as it is in this
+ * transaction (a reference is taken): the newest, so that whoever comes behind builds on it. */
+void step_replace(struct step *t, struct snapshot *next);
+void step_publish_replaced(struct step *t);
+
 /* Whatever became of it, on the caller's thread: what was replaced may be freed here. */
 void step_done(struct step *t);

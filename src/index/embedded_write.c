@@ -59,7 +59,8 @@ struct upsert_job {
     struct arena *mem; /* the caller's, who waits: for reasons */
     struct upsert_result *results;
 
-    size_t *last; /* [n] which of the documents with this key is the last */
+    const struct index_context *context; /* of the model that the vectors are of */
+    size_t *last;                        /* [n] which of the documents with this key is the last */
     struct part chunks, summaries;
 
     struct change change; /* made in the transaction; epoch 0: nothing was written */
@@ -77,9 +78,9 @@ static struct upsert_result result_of(struct arena *mem, int rc)
 }
 
 /* What could be seen in a search and be wrong for ever. */
-static int check_upsert(const struct retriever *r, const struct upsert *u)
+static int check_upsert(const struct index_context *context, const struct upsert *u)
 {
-    size_t dim = r->context.dim;
+    size_t dim = context->dim;
 
     for (size_t i = 0; i < u->n_chunks; i++) {
         const struct vector_row *row = &u->vectors[i];
@@ -132,7 +133,7 @@ static bool is_written(const struct upsert_job *j, size_t i)
  * chunks, because documents are counted there. */
 static void build_part(struct upsert_job *j, enum chunk_kind kind, struct part *part)
 {
-    struct index_context *context = &j->step.r->context;
+    const struct index_context *context = j->context;
     struct segment_builder *b;
     size_t n_chunks = 0;
     uint32_t n_placed = 0;
@@ -189,7 +190,9 @@ static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t coll
         if (is_refusal(rc))
             continue;
         TRY(rc);
-        TRY(store_tx_put_vectors(tx, &j->step.r->context.fingerprint, u->vectors, u->n_chunks));
+        TRY(store_tx_put_vectors(tx, &j->context->fingerprint, u->vectors, u->n_chunks));
+        if (u->next)
+            TRY(store_tx_put_vectors(tx, u->next_model, u->next, u->n_chunks));
         ++*n_put;
     }
     rc = ERR_OK;
@@ -234,6 +237,20 @@ static void describe_change(struct upsert_job *j, int64_t epoch)
                                 .refused_summaries = j->summaries.refused};
 }
 
+/* The store says which model is in force in this very transaction: one that was left a moment ago
+ * writes nothing any more. */
+static int check_model(const struct upsert_job *j, struct store_tx *tx)
+{
+    struct store_model now;
+    int rc = store_find_model(store_tx_reader(tx), j->mem, &now);
+
+    if (rc == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (rc == ERR_OK && !digest_eq(&now.fingerprint, &j->context->fingerprint))
+        rc = FAIL(ERR_GONE, "the model is '%s' now", now.name);
+    return rc;
+}
+
 static int upsert_in_tx(struct store_tx *tx, void *arg)
 {
     int rc = ERR_OK;
@@ -242,6 +259,7 @@ static int upsert_in_tx(struct store_tx *tx, void *arg)
     size_t n_put = 0;
     bool made = false;
 
+    TRY(check_model(j, tx));
     TRY(store_tx_collection(tx, j->step.tenant, j->step.collection, &collection, &made));
     TRY(put_documents(j, tx, collection, &n_put));
     if (n_put || made) {
@@ -270,19 +288,23 @@ int retriever_upsert(struct retriever *r, const char *tenant, const char *collec
                      struct upsert_result *results)
 {
     struct upsert_job j = {.step = step_to(r, tenant, collection),
+                           .context = context_now(r),
                            .docs = docs,
                            .n = n,
                            .mem = mem,
                            .results = results};
     int rc;
 
+    for (size_t i = 0; i < n; i++)
+        if (docs[i].model && !digest_eq(docs[i].model, &j.context->fingerprint))
+            return FAIL(ERR_GONE, "the model has changed meanwhile");
     j.last = mem_alloc(n * sizeof *j.last);
     find_last_of_each_key(&j);
     for (size_t i = 0; i < n; i++)
-        results[i] = result_of(mem, check_upsert(r, &docs[i]));
+        results[i] = result_of(mem, check_upsert(j.context, &docs[i]));
     build_part(&j, CHUNK_TEXT, &j.chunks);
     build_part(&j, CHUNK_SUMMARY, &j.summaries);
-    rc = store_write(r->context.store, upsert_in_tx, upsert_published, &j);
+    rc = store_write(r->store, upsert_in_tx, upsert_published, &j);
     for (size_t i = 0; i < n; i++)
         if (j.last[i] != i)
             results[i] = results[j.last[i]];
@@ -361,7 +383,7 @@ int retriever_remove(struct retriever *r, const char *tenant, const char *collec
     int rc;
 
     j.was_there = mem_calloc(n, sizeof *j.was_there);
-    rc = store_write(r->context.store, remove_in_tx, remove_published, &j);
+    rc = store_write(r->store, remove_in_tx, remove_published, &j);
     step_done(&j.step);
     mem_free(j.was_there);
     if (rc >= 0 && n_removed)
@@ -397,7 +419,7 @@ static void create_published(void *arg)
 int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection)
 {
     struct step t = step_to(r, tenant, collection);
-    int rc = store_write(r->context.store, create_in_tx, create_published, &t);
+    int rc = store_write(r->store, create_in_tx, create_published, &t);
 
     step_done(&t);
     return rc;
@@ -440,7 +462,7 @@ static void drop_published(void *arg)
 int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection)
 {
     struct step t = step_to(r, tenant, collection);
-    int rc = store_write(r->context.store, drop_in_tx, drop_published, &t);
+    int rc = store_write(r->store, drop_in_tx, drop_published, &t);
 
     step_done(&t);
     return rc;

@@ -64,6 +64,7 @@ struct search_spec {
     double recall_target;        /* 0: none; for a graph index, which finds an ef for it */
     double diversity;            /* 0..1: 1 - lambda of MMR (index/mmr.h); 0: relevance alone */
     bool collapse;               /* near-duplicates are shown once (index/collapse.h) */
+    const struct digest *model;  /* the vector's fingerprint; NULL: not compared */
 };
 
 /* How the vectors were searched; in the order of search_plan_name. */
@@ -127,6 +128,9 @@ struct upsert {
     const struct chunk_row *chunks;
     const struct vector_row *vectors; /* [n_chunks], same order */
     size_t n_chunks;
+    const struct digest *model;    /* the vectors' fingerprint; NULL: whatever is in force */
+    const struct vector_row *next; /* [n_chunks] of a model on its way, only stored; NULL: none */
+    const struct digest *next_model;
 };
 
 struct retriever_options {
@@ -169,7 +173,8 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
                         uint64_t epoch, int timeout_ms);
 
 /* Hits in `mem`. Filters are applied inside, never after. Deterministic for one snapshot.
- * Summaries are no hits, unless the filter asks for them by `_kind`. */
+ * Summaries are no hits, unless the filter asks for them by `_kind`. ERR_GONE when the vector is of
+ * another model than the snapshot: take both anew. */
 int snapshot_search(struct snapshot *s, const struct search_spec *spec, struct arena *mem,
                     struct hits *out);
 
@@ -197,10 +202,11 @@ struct upsert_result {
     const char *reason; /* for a human, in the arena; NULL when it was not */
 };
 
-/* Writes whole documents, durable and visible when it returns. Documents are independent: results
- * [n] says of each what became of it; refused are a clash of roots or chunk ids, a limit, a vector
- * of another dimension or not finite. Of a key that comes twice the last is written and its result
- * stands for both. Returns ERR_OK when at least the transaction stands. */
+/* Writes whole documents, durable and visible when it returns. ERR_GONE, and nothing is written,
+ * when the vectors are not of the model in force (retriever_switch): embed again. Documents are
+ * independent: results [n] says of each what became of it; refused are a clash of roots or chunk
+ * ids, a limit, a vector of another dimension or not finite. Of a key that comes twice the last is
+ * written and its result stands for both. Returns ERR_OK when at least the transaction stands. */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
                      struct upsert *docs, size_t n, struct arena *mem,
                      struct upsert_result *results);
@@ -211,6 +217,33 @@ int retriever_remove(struct retriever *r, const char *tenant, const char *collec
 
 int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection);
 int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection);
+
+/* From one model to another, for all collections at one moment. What is embedded is the caller's
+ * matter; see ingest/reembed.h for the whole.
+ *
+ *   rounds       embed_missing, then states of all collections under the new model beside the
+ *                current ones; again for what came meanwhile, until a round is short
+ *   transaction  what came since the last round: embed_changed, states caught up, every epoch
+ *                moved, the store's model is `model`
+ *   published    switched(), then all new states at once; questions under way keep theirs
+ *
+ * Nothing is different for anybody before the transaction is durable. Callers see to it that there
+ * is one switch at a time. */
+struct model_switch {
+    struct store_model model;
+    size_t dim;
+    /* Makes vectors for all chunks that have none. */
+    int (*embed_missing)(void *arg);
+    /* The same for the documents of one collection that changed after `epoch`, on the writer's
+     * thread. ERR_BUSY when they are too many to hold it up for. */
+    int (*embed_changed)(void *arg, struct store_tx *tx, int64_t collection, uint64_t epoch);
+    void (*switched)(void *arg); /* on the writer's thread; cannot fail */
+    void *arg;
+};
+int retriever_switch(struct retriever *r, const struct model_switch *how);
+
+/* What a snapshot's vectors are of; lives as long as the retriever. */
+const struct digest *snapshot_model(const struct snapshot *s);
 
 /* Told after every change, on the writer thread, before the change is acknowledged: the answer
  * cache purges what cited a removed or replaced document. */

@@ -360,6 +360,8 @@ static int check_spec(const struct snapshot *snap, const struct search_spec *spe
         return ERR_OK;
     if (!spec->vector)
         return FAIL(ERR_ARGUMENT, "a search by vector needs the question's vector");
+    if (spec->model && !digest_eq(spec->model, &snap->context->fingerprint))
+        return FAIL(ERR_GONE, "the model has changed");
     for (size_t i = 0; i < snap->context->dim; i++)
         sum += spec->vector[i] * spec->vector[i];
     if (!isfinite(sum))

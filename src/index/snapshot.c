@@ -374,6 +374,11 @@ uint64_t snapshot_epoch(const struct snapshot *s)
     return s->epoch;
 }
 
+const struct digest *snapshot_model(const struct snapshot *s)
+{
+    return &s->context->fingerprint;
+}
+
 size_t snapshot_chunks(const struct snapshot *s)
 {
     return s->n_chunks;

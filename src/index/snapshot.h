@@ -45,8 +45,9 @@ struct view {
     struct dead *dead; /* NULL: all of it lives */
 };
 
-/* What searching needs and all snapshots of a retriever share; it outlives them. */
+/* What searching needs and all snapshots of one model share; it outlives them. */
 struct index_context {
+    struct index_context *older; /* of the model before; freed with the retriever */
     struct store *store;
     struct analyzers *analyzers;
     struct digest fingerprint;

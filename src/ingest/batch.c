@@ -1,32 +1,19 @@
 #include "ingest/batch.h"
 
-#include <math.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "embed/embedder.h"
-#include "engine/embedding.h"
 #include "engine/engine.h"
+#include "ingest/coming.h"
+#include "ingest/embed_rows.h"
 #include "ingest/prepare.h"
 #include "ingest/report.h"
 #include "ingest/summary.h"
-#include "text/sentences.h"
 
-/* About 16,000 tokens at most: enough for every thread of the pool to have several pieces of the
- * size that its cache holds, and a second or two between two looks at the cancel flag. */
-#define EMBED_AT_ONCE     64
-#define EMBED_AT_ONCE_MAX 256 /* by a server */
 #define FLUSH_CHUNKS      256
 #define FLUSH_AFTER_MS    2000
 #define DOCUMENTS_AT_ONCE 1024 /* tiny ones */
-
-struct todo {
-    struct vector_row *row;
-    struct str text;
-    struct ready *d; /* whose it is; the row lies in its memory */
-};
 
 struct batch {
     struct run *run;
@@ -35,7 +22,8 @@ struct batch {
     size_t n_chunks;
     uint64_t first_ns; /* when the oldest document came */
     struct todo todo[EMBED_AT_ONCE_MAX];
-    size_t n_todo, embed_at_once;
+    struct ready *owner[EMBED_AT_ONCE_MAX]; /* of each: its rows lie in its memory */
+    size_t n_todo;
     struct map *rows;      /* text hash -> its vector_row in this batch */
     struct arena *scratch; /* of one embedding call, or of one write */
 };
@@ -45,7 +33,6 @@ struct batch *batch_new(struct run *run)
     struct batch *b = mem_calloc(1, sizeof *b);
 
     b->run = run;
-    b->embed_at_once = embedding_is_remote(&run->e->config) ? EMBED_AT_ONCE_MAX : EMBED_AT_ONCE;
     b->rows = map_new();
     b->scratch = arena_new(1u << 20);
     return b;
@@ -81,55 +68,15 @@ void batch_free(struct batch *b)
 
 /* ---- embedding ---- */
 
-static void quantize(const float *v, size_t n, int8_t *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = (int8_t)lrintf(fminf(fmaxf(v[i], -1.0f), 1.0f) * 127.0f);
-}
-
-/* No vectors of sentences are kept when none are made: the answerer then goes by words, which is
- * better than by zeros. */
-static void begin_item(struct batch *b, const struct todo *t, size_t dim, struct embed_item *item)
-{
-    struct span spans[SENTENCES_PER_CHUNK_MAX];
-    bool wanted = embedder_info(b->run->e->embedder)->has_sentences;
-    size_t n = wanted ? sentence_split(t->text, spans, SENTENCES_PER_CHUNK_MAX) : 0;
-
-    *item = (struct embed_item){.text = t->text,
-                                .spans = arena_dup(b->scratch, spans, n * sizeof *spans),
-                                .n_spans = n,
-                                .vector = arena_alloc(t->d->mem, dim * sizeof(float)),
-                                .span_vectors = ARENA_ARRAY(b->scratch, float, n *dim)};
-}
-
-static void finish_item(const struct todo *t, size_t dim, const struct embed_item *item)
-{
-    int8_t *sentences = arena_alloc(t->d->mem, item->n_spans * dim);
-
-    quantize(item->span_vectors, item->n_spans * dim, sentences);
-    t->row->vector = item->vector;
-    t->row->sentence_vectors = sentences;
-    t->row->n_sentences = (uint32_t)item->n_spans;
-    t->row->dim = (uint32_t)dim;
-}
-
 static int embed_some(struct batch *b, const struct todo *todo, size_t n)
 {
     int rc = ERR_OK;
-    struct engine *e = b->run->e;
-    size_t dim = embedder_info(e->embedder)->dim;
-    struct embed_item items[EMBED_AT_ONCE_MAX];
 
     TRY(run_check(b->run));
-    for (size_t i = 0; i < n; i++)
-        begin_item(b, &todo[i], dim, &items[i]);
-    TRY(embed_documents(e->embedder, e->pool, items, n));
-    for (size_t i = 0; i < n; i++)
-        finish_item(&todo[i], dim, &items[i]);
+    TRY(embed_rows(b->run->model, b->run->e->pool, todo, n, b->scratch));
     b->run->progress.n_chunks += n;
     run_progress(b->run, b->run->progress.current);
 out:
-    arena_reset(b->scratch);
     return rc;
 }
 
@@ -139,9 +86,9 @@ static int embed_by_document(struct batch *b)
     int rc = ERR_OK;
 
     for (size_t i = 0, n; i < b->n_todo; i += n) {
-        struct ready *d = b->todo[i].d;
+        struct ready *d = b->owner[i];
 
-        for (n = 1; i + n < b->n_todo && b->todo[i + n].d == d;)
+        for (n = 1; i + n < b->n_todo && b->owner[i + n] == d;)
             n++;
         if (d->refused)
             continue;
@@ -167,7 +114,7 @@ static int embed_todo(struct batch *b)
 /* Fills the row from the store, or queues it; the same text twice in a batch is embedded once. */
 static int want_vector(struct batch *b, struct store_reader *reader, struct ready *d, size_t i)
 {
-    struct digest fingerprint = embedder_fingerprint(b->run->e->embedder);
+    struct digest fingerprint = embedder_fingerprint(b->run->model);
     const struct chunk_row *chunk = &d->chunks[i];
     struct vector_row *row = &d->vectors[i];
     bool added;
@@ -184,26 +131,34 @@ static int want_vector(struct batch *b, struct store_reader *reader, struct read
     if (rc != ERR_NOT_FOUND)
         return rc;
     *row = (struct vector_row){.text_hash = chunk->text_hash};
-    b->todo[b->n_todo++] = (struct todo){row, chunk->text, d};
-    return b->n_todo == b->embed_at_once ? embed_todo(b) : ERR_OK;
+    b->owner[b->n_todo] = d;
+    b->todo[b->n_todo++] = (struct todo){row, embedded_text(chunk), d->mem};
+    return b->n_todo == embed_rows_at_once(b->run->model) ? embed_todo(b) : ERR_OK;
+}
+
+static int want_vectors(struct batch *b, struct ready *d)
+{
+    int rc = ERR_OK;
+    struct store_reader *reader = store_reader_get(b->run->e->store);
+
+    d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks + 1);
+    d->n_summaries = 0; /* made when the vectors are there */
+    for (size_t i = 0; i < d->n_chunks && rc == ERR_OK && !d->refused; i++)
+        rc = want_vector(b, reader, d, i);
+    store_reader_put(b->run->e->store, reader);
+    return rc;
 }
 
 int batch_add(struct batch *b, struct ready *d)
 {
     int rc = ERR_OK;
-    struct store_reader *reader;
 
     if (b->n_docs == 0)
         b->first_ns = clock_ns();
     b->docs = mem_grow(b->docs, &b->cap_docs, b->n_docs + 1, sizeof *b->docs);
     b->docs[b->n_docs++] = d;
     b->n_chunks += d->n_chunks;
-    d->vectors = ARENA_ARRAY(d->mem, struct vector_row, d->n_chunks + 1);
-    reader = store_reader_get(b->run->e->store);
-    for (size_t i = 0; i < d->n_chunks && rc == ERR_OK && !d->refused; i++)
-        rc = want_vector(b, reader, d, i);
-    store_reader_put(b->run->e->store, reader);
-    TRY(rc);
+    TRY(want_vectors(b, d));
     if (b->n_chunks >= FLUSH_CHUNKS || b->n_docs >= DOCUMENTS_AT_ONCE ||
         clock_ms_since(b->first_ns) > FLUSH_AFTER_MS)
         TRY(batch_flush(b));
@@ -232,7 +187,7 @@ static void share_vectors(struct batch *b, struct ready *d)
 
 static int summarize(struct batch *b, struct store_reader *reader, struct ready *d)
 {
-    size_t dim = embedder_info(b->run->e->embedder)->dim;
+    size_t dim = embedder_info(b->run->model)->dim;
     struct str text = summary_of(d->row.title, d->chunks, d->vectors, d->n_chunks, dim, d->mem);
 
     if (text.n == 0)
@@ -289,8 +244,8 @@ static void note_new_chunks(const struct batch *b, const struct upsert_result *r
                                 n_chunks);
 }
 
-/* Those that were embedded come first, in their order; returns how many. The others are told, and
- * stay until all is written, because vectors that they share lie in their memory. */
+/* Those that were embedded come first, in their order; returns how many. The others stay until all
+ * is written, because vectors that they share lie in their memory. */
 static size_t put_embedded_first(struct batch *b)
 {
     struct ready **refused = mem_alloc(b->n_docs * sizeof(struct ready *));
@@ -305,10 +260,8 @@ static size_t put_embedded_first(struct batch *b)
         else
             b->docs[n++] = d;
     }
-    for (size_t i = 0; i < n_refused; i++) {
+    for (size_t i = 0; i < n_refused; i++)
         b->docs[n + i] = refused[i];
-        settle(b->run, refused[i], refused[i]->refused);
-    }
     mem_free(refused);
     return n;
 }
@@ -318,14 +271,20 @@ static int write_documents(struct batch *b, size_t n)
     struct run *run = b->run;
     struct upsert *ups = mem_calloc(n, sizeof *ups);
     struct upsert_result *results = mem_calloc(n, sizeof *results);
+    struct digest model = embedder_fingerprint(run->model);
     int rc;
 
     for (size_t i = 0; i < n; i++) {
         struct ready *d = b->docs[i];
 
         d->row.ingested_ms = clock_wall_ms();
-        ups[i] = (struct upsert){d->row, d->chunks, d->vectors, d->n_chunks + d->n_summaries};
+        ups[i] = (struct upsert){.document = d->row,
+                                 .chunks = d->chunks,
+                                 .vectors = d->vectors,
+                                 .n_chunks = d->n_chunks + d->n_summaries,
+                                 .model = &model};
     }
+    coming_vectors(run->e, b->docs, ups, n, b->scratch);
     rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, n, b->scratch,
                           results);
     for (size_t i = 0; i < n && rc == ERR_OK; i++)
@@ -338,19 +297,51 @@ static int write_documents(struct batch *b, size_t n)
     return rc;
 }
 
+/* Embeds what is there under the model that is in force now. What was refused stays so. */
+static int embed_anew(struct batch *b)
+{
+    int rc = ERR_OK;
+
+    run_take_model(b->run);
+    b->n_todo = 0;
+    map_free(b->rows);
+    b->rows = map_new();
+    for (size_t i = 0; i < b->n_docs; i++)
+        if (!b->docs[i]->refused)
+            TRY(want_vectors(b, b->docs[i]));
+out:
+    return rc;
+}
+
+/* The model may change while a batch is embedded: ERR_GONE, and nothing was written. */
+static int embed_and_write(struct batch *b, size_t *n)
+{
+    int rc = ERR_OK;
+
+    for (;;) {
+        TRY(embed_todo(b));
+        TRY(run_check(b->run));
+        TRY(add_summaries(b));
+        *n = put_embedded_first(b);
+        rc = *n ? write_documents(b, *n) : ERR_OK;
+        if (rc != ERR_GONE)
+            return rc;
+        TRY(embed_anew(b));
+    }
+out:
+    return rc;
+}
+
 int batch_flush(struct batch *b)
 {
     int rc = ERR_OK;
-    size_t n;
+    size_t n = 0;
 
     if (b->n_docs == 0)
         return ERR_OK;
-    TRY(embed_todo(b));
-    TRY(run_check(b->run));
-    TRY(add_summaries(b));
-    n = put_embedded_first(b);
-    if (n)
-        TRY(write_documents(b, n));
+    TRY(embed_and_write(b, &n));
+    for (size_t i = n; i < b->n_docs; i++)
+        settle(b->run, b->docs[i], b->docs[i]->refused);
     forget_documents(b);
     run_progress(b->run, b->run->progress.current);
 out:

@@ -237,8 +237,7 @@ static int make_chunks(struct run *run, const struct extracted *doc, struct read
     struct chunk *chunks = NULL;
     size_t n = 0;
 
-    TRY(chunk_document(doc, &run->chunking, embedder_tokenizer(run->e->embedder), d->mem, &chunks,
-                       &n));
+    TRY(chunk_document(doc, &run->chunking, embedder_tokenizer(run->model), d->mem, &chunks, &n));
     if (n == 0) {
         rc = FAIL(ERR_FORMAT, "no text in it");
         goto out;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "text/tokens.h"
+#include "text/wordpiece.h"
 
 /* Set chars alone, and the overlap keeps its usual part of them. */
 static size_t overlap_of(const struct config *c, const struct ingest_options *o, size_t chars)
@@ -20,10 +21,11 @@ static size_t overlap_of(const struct config *c, const struct ingest_options *o,
 static int settle_chunking(struct run *r)
 {
     const struct config *c = &r->e->config;
-    const struct embedder *embedder = r->e->embedder;
-    size_t prefix = tokens_count(embedder_tokenizer(embedder), str_of(c->model.document_prefix));
+    const struct embedder_info *info = embedder_info(r->model);
+    const char *text = info->url ? c->model.document_prefix : info->document_prefix;
+    size_t prefix = tokens_count(embedder_tokenizer(r->model), str_of(text));
     size_t taken = prefix + 2; /* [CLS], [SEP] */
-    size_t room = embedder_info(embedder)->max_tokens;
+    size_t room = info->max_tokens;
 
     r->chunking.chars = (size_t)(r->o->chunk_chars >= 0 ? r->o->chunk_chars : c->chunk.chars);
     r->chunking.overlap = overlap_of(c, r->o, r->chunking.chars);
@@ -31,16 +33,20 @@ static int settle_chunking(struct run *r)
     return chunk_settings_check(&r->chunking);
 }
 
+/* Of the model only what decides where a chunk ends: under another with the same tokenizer and
+ * limit nothing needs to be read again. */
 static void digest_settings(struct run *r)
 {
     struct digester *d = digester_new();
-    struct digest fingerprint = embedder_fingerprint(r->e->embedder);
+    const struct wordpiece *tokenizer = embedder_tokenizer(r->model);
+    struct digest words = tokenizer ? wordpiece_digest(tokenizer) : (struct digest){0};
     char *given = r->o->metadata ? json_canonical(r->o->metadata) : NULL;
 
     digester_add_u64(d, INGEST_VERSION);
     digester_add_u64(d, r->chunking.chars);
     digester_add_u64(d, r->chunking.overlap);
-    digester_add(d, fingerprint.b, sizeof fingerprint.b);
+    digester_add_u64(d, r->chunking.max_tokens);
+    digester_add(d, words.b, sizeof words.b);
     if (r->summaries) /* so a change of the setting makes or drops them at the next ingest */
         digester_add_str(d, "summaries");
     r->settings = digester_finish(d);
@@ -70,10 +76,10 @@ int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
     *r = (struct run){.e = e, .o = o, .report = report, .start_ns = clock_ns()};
     r->tenant = o->tenant ? o->tenant : e->config.tenant;
     r->collection = o->collection ? o->collection : e->config.collection;
+    run_take_model(r);
     r->keys = map_new();
     r->files = map_new();
     TRY(settle_chunking(r));
-    r->summaries = e->config.ingest.summaries && embedder_info(e->embedder)->has_sentences;
     digest_settings(r);
     if (o->metadata) { /* said once for all, not at every document */
         struct arena *mem = arena_new(0);
@@ -98,8 +104,17 @@ void run_close(struct run *r)
     map_free(r->keys);
     map_free(r->files);
     meta_rows_close(r->meta);
+    embedder_close(r->model);
+    r->model = NULL;
     r->keys = r->files = NULL;
     r->meta = NULL;
+}
+
+void run_take_model(struct run *r)
+{
+    embedder_close(r->model);
+    r->model = engine_embedder(r->e);
+    r->summaries = r->e->config.ingest.summaries && embedder_info(r->model)->has_sentences;
 }
 
 bool run_cancelled(const struct run *r)

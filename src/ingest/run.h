@@ -15,12 +15,13 @@
 
 struct run {
     struct engine *e;               /* feed */
+    struct embedder *model;         /* a reference; run_take_model */
     const struct ingest_options *o; /* feed */
     const char *tenant, *collection;
     int64_t collection_id; /* feed; 0: not there yet, so nothing is known */
     struct chunk_settings chunking;
     bool summaries;         /* wanted, and there are vectors of sentences to make them from */
-    struct digest settings; /* feed; version, chunking, summaries and fingerprint */
+    struct digest settings; /* feed; version, chunking, summaries and what counted the tokens */
     struct digest given;    /* feed; of o->metadata */
     struct meta_rows *meta; /* feed; NULL: none */
     struct map *keys;       /* documents met in this run, so that none comes twice */
@@ -34,6 +35,10 @@ struct run {
 int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
              struct ingest_report *report);
 void run_close(struct run *r); /* seconds go to the report */
+
+/* The model in force may be another since: vectors are of that one from now on. Chunks stay as long
+ * as they were, for this run; `settings` says so, and the next run makes them anew. */
+void run_take_model(struct run *r);
 
 bool run_cancelled(const struct run *r);
 int run_check(const struct run *r); /* ERR_CANCELLED when somebody said stop */

@@ -18,21 +18,23 @@ struct run {
     struct engine *e;
     const struct query *q;
     struct answer *ans;
-    const struct digest *key;
+    struct embedder *model;    /* a reference: vector, snapshot and key are of this one */
+    struct digest fingerprint; /* its own */
+    struct adapter *adapter;   /* the collection's for it, with a reference; NULL: none */
+    struct digest key;
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
     struct snapshot *snap;
-    float *vector;           /* in ans->mem; NULL: words only */
-    struct adapter *adapter; /* the collection's, with a reference; NULL: none */
-    float *adapted;          /* what is searched for; `vector` without an adapter */
+    float *vector;  /* in ans->mem; NULL: words only */
+    float *adapted; /* what is searched for; `vector` without an adapter */
     struct extract_question question;
     struct digest prompt_hash;
 };
 
 static size_t dim_of(const struct run *r)
 {
-    return embedder_info(r->e->embedder)->dim;
+    return embedder_info(r->model)->dim;
 }
 
 static bool stores(const struct query *q)
@@ -49,6 +51,25 @@ static bool is_late(const struct run *r)
 {
     return r->q->deadline_ms > 0 &&
            clock_ms_since(r->ans->trace.start_ns) > (double)r->q->deadline_ms;
+}
+
+static void leave_model(struct run *r)
+{
+    adapter_unref(r->adapter);
+    embedder_close(r->model);
+}
+
+/* The model in force, the collection's adapter for it, and the key of the question under both: one
+ * that was made before either changed names another's answer. */
+static void take_model(struct run *r)
+{
+    const struct query *q = r->q;
+
+    leave_model(r);
+    r->model = engine_embedder(r->e);
+    r->fingerprint = embedder_fingerprint(r->model);
+    r->adapter = adapters_get(r->e->adapters, q->tenant, q->collection, r->model);
+    r->key = query_key_under(r->e, q, &r->fingerprint, r->adapter, r->ans->mem);
 }
 
 /* ---- stages ---- */
@@ -78,7 +99,7 @@ static bool look_up(struct run *r)
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
-    answers_find(r->e->answers, r->key, epoch, &found);
+    answers_find(r->e->answers, &r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
@@ -99,7 +120,6 @@ static bool look_up(struct run *r)
  * of tatqa-dev that it answers without. */
 static void adapt(struct run *r)
 {
-    r->adapter = adapters_get(r->e->adapters, r->q->tenant, r->q->collection);
     r->adapted = r->vector;
     if (!r->vector || !r->adapter)
         return;
@@ -114,7 +134,8 @@ static int embed(struct run *r)
     bool stood_in = false;
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        TRY(question_vector(r->e, r->q, &r->ans->trace, r->ans->mem, &r->vector, &stood_in));
+        TRY(question_vector(r->e, r->model, r->q, &r->ans->trace, r->ans->mem, &r->vector,
+                            &stood_in));
     if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
     adapt(r);
@@ -174,6 +195,7 @@ static int find_passages_once(struct run *r)
         .recall_target = r->q->recall_target,
         .diversity = r->q->diversity,
         .collapse = r->q->collapse,
+        .model = &r->fingerprint,
     };
 
     snapshot_unref(r->snap);
@@ -191,6 +213,30 @@ out:
     return rc;
 }
 
+static bool model_has_changed(struct run *r)
+{
+    struct embedder *now = engine_embedder(r->e);
+    bool changed = now != r->model;
+
+    embedder_close(now);
+    return changed;
+}
+
+/* What kept the run from its hits is over when this returns. A new model is in force before its
+ * snapshots are: who has the new one and an old snapshot waits for the next, like any other. */
+static int begin_anew(struct run *r)
+{
+    if (model_has_changed(r)) {
+        take_model(r);
+        r->vector = NULL;
+        r->seen_before = false;
+        r->ans->degraded = 0;
+        return embed(r);
+    }
+    return retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
+                               snapshot_epoch(r->snap), GONE_WAIT_MS);
+}
+
 static int find_passages(struct run *r)
 {
     for (int i = 0;; i++) {
@@ -198,8 +244,7 @@ static int find_passages(struct run *r)
 
         if (rc != ERR_GONE || i == GONE_RETRIES)
             return rc;
-        rc = retriever_wait_past(r->e->retriever, r->q->tenant, r->q->collection,
-                                 snapshot_epoch(r->snap), GONE_WAIT_MS);
+        rc = begin_anew(r);
         if (rc < 0)
             return rc;
     }
@@ -210,8 +255,9 @@ static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
     const char *answerer = "none", *plan = "";
-    char adapter[DIGEST_HEX] = "none";
+    char model[DIGEST_HEX], adapter[DIGEST_HEX] = "none";
 
+    digest_hex(&r->fingerprint, model);
     if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
     if (r->adapter)
@@ -219,15 +265,16 @@ static const char *settings_of(struct run *r)
     if (q->explain)
         plan = reply_explain_text(q, r->ans);
     return arena_printf(
-        r->ans->mem, "mode %d fusion %d rerank %s chars %zu window %d collapse %d adapter %s %s %s",
-        (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem), q->context_chars,
-        q->window, q->collapse, adapter, answerer, plan);
+        r->ans->mem,
+        "model %s mode %d fusion %d rerank %s chars %zu window %d collapse %d adapter %s %s %s",
+        model, (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
+        q->context_chars, q->window, q->collapse, adapter, answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
 static const float *vector_for_sentences(const struct run *r)
 {
-    return embedder_info(r->e->embedder)->has_sentences ? r->vector : NULL;
+    return embedder_info(r->model)->has_sentences ? r->vector : NULL;
 }
 
 static int build_context(struct run *r)
@@ -251,20 +298,9 @@ out:
     return rc;
 }
 
-/* The adapter may have changed between the key and the search; the answer belongs to another key
- * then, which somebody else will ask for. */
-static bool key_is_right(struct run *r)
-{
-    struct digest key = query_key_under(r->e, r->q, r->adapter, r->ans->mem);
-
-    return digest_eq(&key, r->key);
-}
-
 static void remember_question(struct run *r)
 {
-    if (!key_is_right(r))
-        return;
-    answers_remember(r->e->answers, r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
+    answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
                      &r->prompt_hash);
 }
 
@@ -334,12 +370,14 @@ static void count(struct run *r)
 
 /* ---- the path ---- */
 
-int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
-                 struct answer *ans)
+int query_run(struct engine *e, const struct query *q, struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans, .key = key};
+    struct run r = {.e = e, .q = q, .ans = ans};
+    uint64_t since = clock_ns();
 
+    take_model(&r);
+    trace_add(&ans->trace, STAGE_CACHE, since);
     if (look_up(&r))
         goto out;
     TRY(question_rerank_check(e, q));
@@ -356,18 +394,9 @@ int query_run_as(struct engine *e, const struct query *q, const struct digest *k
     remember(&r);
 out:
     count(&r);
-    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
+    leave_model(&r);
     return rc;
-}
-
-int query_run(struct engine *e, const struct query *q, struct answer *ans)
-{
-    uint64_t since = clock_ns();
-    struct digest key = query_key(e, q, ans->mem);
-
-    trace_add(&ans->trace, STAGE_CACHE, since);
-    return query_run_as(e, q, &key, ans);
 }
 
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
@@ -376,11 +405,12 @@ int query_search(struct engine *e, const struct query *q, struct answer *ans)
     struct run r = {.e = e, .q = q, .ans = ans};
 
     TRY(question_rerank_check(e, q));
+    take_model(&r);
     TRY(embed(&r));
     TRY(find_passages(&r));
 out:
-    adapter_unref(r.adapter);
     snapshot_unref(r.snap);
+    leave_model(&r);
     return rc;
 }
 

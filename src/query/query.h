@@ -107,11 +107,13 @@ int query_from_json(struct query *q, const json_t *request, bool search_only, st
 
 /* The question key: every field above that changes the answer, and the fingerprints of the models
  * and of the collection's adapter. */
-struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem);
+struct digest query_key(struct engine *e, const struct query *q, struct arena *mem);
 
-/* The same under an adapter that is not perhaps the one in force (NULL: none). */
+/* The same under an embedding model and an adapter (NULL: none) that are not perhaps those in
+ * force. */
 struct digest query_key_under(const struct engine *e, const struct query *q,
-                              const struct adapter *adapter, struct arena *mem);
+                              const struct digest *model, const struct adapter *adapter,
+                              struct arena *mem);
 
 /* What identical questions that share a run have in common: the key and the epoch now. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
@@ -121,15 +123,13 @@ struct digest query_flight_key(struct engine *e, const struct query *q, const st
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans);
 
-/* The whole path. ans->mem and ans->trace (started) are the caller's. ERR_TIMEOUT when only the
- * cache may answer and it cannot. A hybrid question whose embedding fails is answered by its words;
- * one of mode vector fails with the embedder's ERR_UNAVAILABLE or ERR_TIMEOUT. ERR_ARGUMENT when
- * a model is to rerank and none is configured; one that fails or has no time degrades. */
+/* The whole path, with one embedding model from the vector to the last score: a run that the
+ * model's change overtakes begins anew. ans->mem and ans->trace (started) are the caller's.
+ * ERR_TIMEOUT when only the cache may answer and it cannot. A hybrid question whose embedding fails
+ * is answered by its words; one of mode vector fails with the embedder's ERR_UNAVAILABLE or
+ * ERR_TIMEOUT. ERR_ARGUMENT when a model is to rerank and none is configured; one that fails or has
+ * no time degrades. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
-
-/* The same for who has made the key already. */
-int query_run_as(struct engine *e, const struct query *q, const struct digest *key,
-                 struct answer *ans);
 
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);

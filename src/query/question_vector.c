@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "engine/embedding.h"
 #include "engine/engine.h"
 #include "query/query.h"
 #include "text/wordpiece.h"
@@ -22,11 +21,10 @@ static int64_t embed_within_ms(const struct query *q, const struct trace *trace)
 }
 
 /* A server that is down or late is no reason to answer nothing where words can answer. */
-static int ask_server(struct engine *e, const struct query *q, const struct trace *trace,
-                      struct arena *mem, float **out, bool *stood_in)
+static int ask_server(struct engine *e, struct embedder *model, const struct query *q,
+                      const struct trace *trace, struct arena *mem, float **out, bool *stood_in)
 {
-    int rc =
-        embed_query_within(e->embedder, e->pool, q->question, embed_within_ms(q, trace), mem, out);
+    int rc = embed_query_within(model, e->pool, q->question, embed_within_ms(q, trace), mem, out);
 
     if (q->mode == SEARCH_VECTOR || (rc != ERR_UNAVAILABLE && rc != ERR_TIMEOUT))
         return rc;
@@ -34,10 +32,10 @@ static int ask_server(struct engine *e, const struct query *q, const struct trac
     return ERR_OK;
 }
 
-static size_t count_tokens(const struct engine *e, struct str text)
+static size_t count_tokens(const struct embedder *model, struct str text)
 {
-    size_t n = wordpiece_count(embedder_tokenizer(e->embedder), text) + 2; /* [CLS], [SEP] */
-    size_t most = embedder_info(e->embedder)->max_tokens;
+    size_t n = wordpiece_count(embedder_tokenizer(model), text) + 2; /* [CLS], [SEP] */
+    size_t most = embedder_info(model)->max_tokens;
 
     return n < most ? n : most;
 }
@@ -72,21 +70,29 @@ static bool is_short_of_time(const struct engine *e, const struct query *q,
 }
 
 /* Names that are no collection's are not asked for: they would be kept for ever. */
-static struct static_encoder *encoder_of(struct engine *e, const struct query *q)
+static struct static_encoder *encoder_of(struct engine *e, const struct embedder *model,
+                                         const struct query *q)
 {
-    if (retriever_epoch(e->retriever, q->tenant, q->collection) == 0)
-        return NULL;
-    return static_encoders_get(e->static_encoders, q->tenant, q->collection);
+    struct digest fingerprint = embedder_fingerprint(model);
+    struct static_encoder *s = NULL;
+
+    if (retriever_epoch(e->retriever, q->tenant, q->collection) != 0)
+        s = static_encoders_get(e->static_encoders, q->tenant, q->collection);
+    if (!s || digest_eq(&static_encoder_origin(s)->fingerprint, &fingerprint))
+        return s;
+    static_encoder_unref(s); /* the model has changed since we took it */
+    return NULL;
 }
 
 /* False: there is no static encoder. *out stays NULL when it knows no token of the question. */
-static bool stand_in(struct engine *e, const struct query *q, struct arena *mem, float **out)
+static bool stand_in(struct engine *e, const struct embedder *model, const struct query *q,
+                     struct arena *mem, float **out)
 {
-    struct static_encoder *s = encoder_of(e, q);
+    struct static_encoder *s = encoder_of(e, model, q);
     struct token *tokens = ARENA_ARRAY(mem, struct token, STATIC_TOKENS_MAX);
-    float *vector = arena_alloc(mem, embedder_info(e->embedder)->dim * sizeof *vector);
-    size_t n = wordpiece_encode(embedder_tokenizer(e->embedder), q->question, tokens,
-                                STATIC_TOKENS_MAX, NULL);
+    float *vector = arena_alloc(mem, embedder_info(model)->dim * sizeof *vector);
+    size_t n =
+        wordpiece_encode(embedder_tokenizer(model), q->question, tokens, STATIC_TOKENS_MAX, NULL);
 
     if (s && static_encoder_encode(s, tokens + 1, n - 2, vector))
         *out = vector;
@@ -103,19 +109,19 @@ static int none_there(const struct query *q)
 }
 
 /* Our own encoder. */
-static int encode(struct engine *e, const struct query *q, size_t n_tokens, struct arena *mem,
-                  float **out)
+static int encode(struct engine *e, struct embedder *model, const struct query *q, size_t n_tokens,
+                  struct arena *mem, float **out)
 {
     uint64_t since = clock_ns();
-    int rc = embed_query(e->embedder, e->pool, q->question, mem, out);
+    int rc = embed_query(model, e->pool, q->question, mem, out);
 
     if (rc == ERR_OK)
         learn(e, clock_ns() - since, n_tokens);
     return rc;
 }
 
-int question_vector(struct engine *e, const struct query *q, const struct trace *trace,
-                    struct arena *mem, float **out, bool *stood_in)
+int question_vector(struct engine *e, struct embedder *model, const struct query *q,
+                    const struct trace *trace, struct arena *mem, float **out, bool *stood_in)
 {
     bool insists = q->encoder == QUERY_ENCODER_STATIC;
     size_t n_tokens;
@@ -124,11 +130,11 @@ int question_vector(struct engine *e, const struct query *q, const struct trace 
     *stood_in = false;
     if (static_encoders_off(e->static_encoders) && insists)
         return none_there(q);
-    if (embedding_is_remote(&e->config)) /* whether or not we have its tokenizer */
-        return ask_server(e, q, trace, mem, out, stood_in);
-    n_tokens = count_tokens(e, q->question);
+    if (embedder_info(model)->url) /* with a server, whether or not we have its tokenizer */
+        return ask_server(e, model, q, trace, mem, out, stood_in);
+    n_tokens = count_tokens(model, q->question);
     if (!insists && (q->cache == QUERY_CACHE_ONLY || !is_short_of_time(e, q, trace, n_tokens)))
-        return encode(e, q, n_tokens, mem, out);
+        return encode(e, model, q, n_tokens, mem, out);
     *stood_in = true;
-    return stand_in(e, q, mem, out) || !insists ? ERR_OK : none_there(q);
+    return stand_in(e, model, q, mem, out) || !insists ? ERR_OK : none_there(q);
 }

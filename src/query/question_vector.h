@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/trace.h"
 
+struct embedder;
 struct engine;
 struct query;
 
@@ -29,7 +30,8 @@ struct query;
  * before it answers 503; the int8 encoder never does. */
 #define STAND_IN_WAIT_MS 200
 
-/* *out [dim] in `mem`, or NULL: words only; *stood_in: not the encoder's. ERR_NOT_FOUND when the
- * query insists on a static encoder and there is none. */
-int question_vector(struct engine *e, const struct query *q, const struct trace *trace,
-                    struct arena *mem, float **out, bool *stood_in);
+/* `model` is the caller's, whose snapshot it must fit. *out [dim] in `mem`, or NULL: words only;
+ * *stood_in: not the encoder's. ERR_NOT_FOUND when the query insists on a static encoder and there
+ * is none. */
+int question_vector(struct engine *e, struct embedder *model, const struct query *q,
+                    const struct trace *trace, struct arena *mem, float **out, bool *stood_in);

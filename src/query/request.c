@@ -321,13 +321,13 @@ static void add_real(struct digester *d, double v)
 }
 
 struct digest query_key_under(const struct engine *e, const struct query *q,
-                              const struct adapter *adapter, struct arena *mem)
+                              const struct digest *model, const struct adapter *adapter,
+                              struct arena *mem)
 {
     struct digester *d = digester_new();
-    struct digest fingerprint = embedder_fingerprint(e->embedder);
 
     digester_add_str(d, "question/" PROMPT_TEMPLATE);
-    digester_add(d, fingerprint.b, DIGEST_BYTES);
+    digester_add(d, model->b, DIGEST_BYTES);
     digester_add(d, adapter ? adapter_fingerprint(adapter)->b : NULL, adapter ? DIGEST_BYTES : 0);
     digester_add_str(d, q->tenant);
     digester_add_str(d, q->collection);
@@ -348,12 +348,15 @@ struct digest query_key_under(const struct engine *e, const struct query *q,
     return digester_finish(d);
 }
 
-struct digest query_key(const struct engine *e, const struct query *q, struct arena *mem)
+struct digest query_key(struct engine *e, const struct query *q, struct arena *mem)
 {
-    struct adapter *adapter = adapters_get(e->adapters, q->tenant, q->collection);
-    struct digest key = query_key_under(e, q, adapter, mem);
+    struct embedder *model = engine_embedder(e);
+    struct adapter *adapter = adapters_get(e->adapters, q->tenant, q->collection, model);
+    struct digest fingerprint = embedder_fingerprint(model);
+    struct digest key = query_key_under(e, q, &fingerprint, adapter, mem);
 
     adapter_unref(adapter);
+    embedder_close(model);
     return key;
 }
 

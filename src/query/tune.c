@@ -33,6 +33,7 @@ struct tuning {
     float *weights[TUNE_FOLDS]; /* [dim, dim], of the fit without that fold */
     int rounds[TUNE_FOLDS];
     struct adapter *adapters[TUNE_FOLDS][N_STRENGTHS]; /* the same, weaker */
+    struct embedder *model; /* a reference; of the one the snapshot is of */
     struct snapshot *snap;
     struct tune_ranks *ranks[N_STRENGTHS]; /* [n_questions] */
     /* of the stage that is under way */
@@ -95,7 +96,7 @@ static void embed_one(void *arg, size_t i)
         return;
     be_modest();
     mem = arena_new(0);
-    rc = embed_query(t->e->embedder, NULL, p->questions[i].text, mem, &vector);
+    rc = embed_query(t->model, NULL, p->questions[i].text, mem, &vector);
     if (rc == ERR_OK)
         memcpy(p->vectors + i * p->dim, vector, p->dim * sizeof *vector);
     keep_error(t, rc);
@@ -210,7 +211,7 @@ static int make_adapter(struct tuning *t, struct adapter **out)
 {
     int rc = ERR_OK;
     struct adapter_origin origin = {
-        .model = embedder_fingerprint(t->e->embedder),
+        .model = t->pairs.fingerprint,
         .fitted_ms = clock_wall_ms(),
         .n_questions = (uint32_t)t->pairs.n_questions,
         .vector = t->result->vector,
@@ -262,7 +263,29 @@ static void tuning_done(struct tuning *t)
         mem_free(t->ranks[s]);
     tune_pairs_done(&t->pairs);
     snapshot_unref(t->snap);
+    embedder_close(t->model);
     pool_free(t->pool);
+}
+
+/* One model from the first vector to the adapter. */
+static int take_model(struct tuning *t)
+{
+    struct digest fingerprint;
+
+    t->model = engine_embedder(t->e);
+    fingerprint = embedder_fingerprint(t->model);
+    if (!digest_eq(snapshot_model(t->snap), &fingerprint))
+        return FAIL(ERR_BUSY, "the model changes just now; try again");
+    return ERR_OK;
+}
+
+static int check_model(const struct tuning *t)
+{
+    struct digest now = engine_fingerprint(t->e);
+
+    if (!digest_eq(&now, &t->pairs.fingerprint))
+        return FAIL(ERR_GONE, "the model has changed meanwhile; tune again");
+    return ERR_OK;
 }
 
 int tune_run(struct engine *e, const struct tune_pair *pairs, size_t n_pairs,
@@ -274,8 +297,9 @@ int tune_run(struct engine *e, const struct tune_pair *pairs, size_t n_pairs,
 
     *result = (struct tune_result){0};
     TRY(retriever_snapshot(e->retriever, o->tenant, o->collection, &t.snap));
+    TRY(take_model(&t));
     t.pool = pool_new("tune", cpu_count(), TUNE_FOLDS);
-    TRY(tune_pairs_read(&t.pairs, e, pairs, n_pairs));
+    TRY(tune_pairs_read(&t.pairs, e, t.model, pairs, n_pairs));
     TRY(stage(&t, "embedding", t.pairs.n_questions, t.pairs.n_questions, embed_one));
     TRY(tune_pairs_match(&t.pairs, e, o));
     result->n_questions = t.pairs.n_questions;
@@ -285,8 +309,11 @@ int tune_run(struct engine *e, const struct tune_pair *pairs, size_t n_pairs,
     TRY(learn_and_judge(&t));
     if (result->helps)
         TRY(make_adapter(&t, &made));
+    TRY(check_model(&t));
     *adapter = made;
+    made = NULL; /* handed over */
 out:
+    adapter_unref(made);
     tuning_done(&t);
     return rc;
 }

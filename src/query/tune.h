@@ -60,6 +60,7 @@ struct tune_result {
 };
 
 /* *adapter is the caller's, and NULL when it would not help. ERR_ARGUMENT when there are too few
- * pairs, ERR_NOT_FOUND for the collection, ERR_CANCELLED; what embedding and searching give. */
+ * pairs, ERR_NOT_FOUND for the collection, ERR_CANCELLED, ERR_GONE or ERR_BUSY when the embedding
+ * model changes meanwhile; what embedding and searching give. */
 int tune_run(struct engine *e, const struct tune_pair *pairs, size_t n_pairs,
              const struct tune_options *o, struct tune_result *result, struct adapter **adapter);

@@ -33,12 +33,15 @@ static uint32_t question_at(struct tune_pairs *p, struct str text)
     return (uint32_t)*at;
 }
 
-int tune_pairs_read(struct tune_pairs *p, struct engine *e, const struct tune_pair *pairs, size_t n)
+int tune_pairs_read(struct tune_pairs *p, struct engine *e, const struct embedder *model,
+                    const struct tune_pair *pairs, size_t n)
 {
     if (n > TUNE_PAIRS_MAX)
         return FAIL(ERR_LIMIT, "%zu pairs are over the limit of %d", n, TUNE_PAIRS_MAX);
-    *p = (struct tune_pairs){
-        .mem = arena_new(0), .by_text = map_new(), .dim = embedder_info(e->embedder)->dim};
+    *p = (struct tune_pairs){.mem = arena_new(0),
+                             .by_text = map_new(),
+                             .fingerprint = embedder_fingerprint(model),
+                             .dim = embedder_info(model)->dim};
     for (size_t i = 0; i < n; i++) {
         struct query q;
         int rc;
@@ -76,7 +79,6 @@ void tune_pairs_done(struct tune_pairs *p)
 struct matcher {
     struct tune_pairs *p;
     struct store_reader *reader;
-    struct digest fingerprint;
     int64_t collection;
     struct arena *mem;       /* of one document */
     struct map *by_chunk;    /* id of a chunk -> passage */
@@ -106,7 +108,8 @@ static const float *nearest_chunk(struct matcher *m, const struct tune_named *pa
         struct vector_row row;
 
         if (!is_named(&chunks[i], pair->chunk) ||
-            store_find_vector(m->reader, &m->fingerprint, &chunks[i].text_hash, m->mem, &row) < 0 ||
+            store_find_vector(m->reader, &m->p->fingerprint, &chunks[i].text_hash, m->mem, &row) <
+                0 ||
             row.dim != m->p->dim)
             continue;
         if (!best || k->dot(question, row.vector, row.dim) > k->dot(question, best, row.dim)) {
@@ -236,7 +239,6 @@ int tune_pairs_match(struct tune_pairs *p, struct engine *e, const struct tune_o
     struct collection_row row;
     struct matcher m = {.p = p,
                         .reader = store_reader_get(e->store),
-                        .fingerprint = embedder_fingerprint(e->embedder),
                         .mem = arena_new(0),
                         .by_chunk = map_new(),
                         .by_document = map_new()};

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "embed/adapter_fit.h"
+#include "embed/embedder.h"
 #include "query/tune.h"
 
 struct tune_question {
@@ -20,7 +21,8 @@ struct tune_question {
 };
 
 struct tune_pairs {
-    struct arena *mem; /* texts */
+    struct arena *mem;         /* texts */
+    struct digest fingerprint; /* of the model that vectors are of */
     size_t dim;
     struct tune_question *questions; /* [n_questions] */
     size_t n_questions, n_documents, n_unknown;
@@ -36,8 +38,8 @@ struct tune_pairs {
 };
 
 /* The different questions. ERR_FORMAT naming the pair whose question nobody could ask. */
-int tune_pairs_read(struct tune_pairs *p, struct engine *e, const struct tune_pair *pairs,
-                    size_t n);
+int tune_pairs_read(struct tune_pairs *p, struct engine *e, const struct embedder *model,
+                    const struct tune_pair *pairs, size_t n);
 
 /* With the questions' vectors there: finds the passages, and deals into folds. Questions that are
  * left without a document go. ERR_ARGUMENT when too few are left. */

@@ -49,7 +49,7 @@ static int run(struct work *w)
     int rc;
 
     trace_add(trace, STAGE_QUEUE, w->submitted_ns);
-    rc = query_run_as(e, &a->query, &a->key, &a->answer);
+    rc = query_run(e, &a->query, &a->answer);
     since = clock_ns();
     if (a->leads)
         flights_land(e->flights, &a->flight, a->answer.shared, rc, err_text());

@@ -29,7 +29,8 @@ void handle_readyz(struct request *r)
 
 void handle_version(struct request *r)
 {
-    const struct embedder_info *model = embedder_info(r->loop->service->engine->embedder);
+    struct embedder *embedder = engine_embedder(r->loop->service->engine);
+    const struct embedder_info *model = embedder_info(embedder);
     const struct reranker *reranker = r->loop->service->engine->reranker;
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
@@ -43,6 +44,7 @@ void handle_version(struct request *r)
     jsonw_key(&w, "dimensions"), jsonw_int(&w, (int64_t)model->dim);
     jsonw_key(&w, "reranker"), jsonw_cstr(&w, reranker ? reranker_info(reranker)->name : NULL);
     jsonw_close(&w, '}');
+    embedder_close(embedder);
     reply_json(r, 200, &body);
 }
 
@@ -131,11 +133,14 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
                   (double)s.answers.evictions);
 }
 
-static void write_embed_metrics(const struct embedder *e, struct buf *out)
+static void write_embed_metrics(struct engine *e, struct buf *out)
 {
+    struct embedder *model = engine_embedder(e);
     struct remote_stats s;
+    bool remote = embedder_remote_stats(model, &s);
 
-    if (!embedder_remote_stats(e, &s))
+    embedder_close(model);
+    if (!remote)
         return;
     metrics_total(out, "ragd_embed_requests_total", "Requests to the embedding server.",
                   (double)s.requests);
@@ -170,7 +175,7 @@ void handle_metrics(struct request *r)
 
     metrics_write(s->metrics, &body);
     write_cache_metrics(s->engine->answers, &body);
-    write_embed_metrics(s->engine->embedder, &body);
+    write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",

@@ -13,6 +13,11 @@
  * last. */
 #define SLICE_TOKENS 512
 
+struct embedding {
+    struct embed_request wanted;
+    struct embedder *model; /* a reference, the same for all slices */
+};
+
 static struct engine *engine_of(const struct request *r)
 {
     return r->loop->service->engine;
@@ -20,9 +25,10 @@ static struct engine *engine_of(const struct request *r)
 
 static int read_wanted(struct request *r, struct slices *s)
 {
-    struct embed_request *m = s->state;
+    struct embedding *state = s->state;
+    struct embed_request *m = &state->wanted;
     const struct engine *e = engine_of(r);
-    int rc = embed_request_read(m, dialect_of_path(r->head.path), buf_view(&r->body), e->embedder,
+    int rc = embed_request_read(m, dialect_of_path(r->head.path), buf_view(&r->body), state->model,
                                 (size_t)e->config.limits.reply_bytes, r->mem, &s->why);
 
     if (rc < 0)
@@ -79,10 +85,12 @@ static void write_tei(struct jsonw *w, const struct embed_request *m,
 
 static void write_reply(struct request *r, const struct slices *s, struct buf *out)
 {
-    const struct embed_request *m = s->state;
-    const struct embedder_info *info = embedder_info(engine_of(r)->embedder);
+    const struct embedding *state = s->state;
+    const struct embed_request *m = &state->wanted;
+    const struct embedder_info *info = embedder_info(state->model);
     struct jsonw w = jsonw_to(out);
 
+    (void)r;
     if (m->dialect == DIALECT_TEI)
         write_tei(&w, m, info);
     else
@@ -116,19 +124,31 @@ static void make_room(struct request *r, struct embed_request *m, size_t dim)
 static int embed_slice(struct request *r, struct slices *s)
 {
     struct engine *e = engine_of(r);
-    struct embed_request *m = s->state;
+    struct embedding *state = s->state;
+    struct embed_request *m = &state->wanted;
     size_t n = slice_of(m, s->n_done, (size_t)pool_threads(e->pool));
     int rc;
 
     if (s->n_done == 0)
-        make_room(r, m, embedder_info(e->embedder)->dim);
-    rc = embed_documents(e->embedder, e->pool, m->items + s->n_done, n);
+        make_room(r, m, embedder_info(state->model)->dim);
+    rc = embed_documents(state->model, e->pool, m->items + s->n_done, n);
     return rc < 0 ? rc : (int)n;
+}
+
+static void forget(void *state)
+{
+    struct embedding *m = state;
+
+    embedder_close(m->model);
 }
 
 void handle_embed(struct request *r)
 {
     static const struct slices_work work = {STAGE_EMBED, read_wanted, embed_slice, write_reply};
 
-    slices_start(r, &work, ARENA_NEW(r->mem, struct embed_request));
+    struct embedding *state = ARENA_NEW(r->mem, struct embedding);
+
+    state->model = engine_embedder(engine_of(r));
+    request_defer(r, forget, state);
+    slices_start(r, &work, state);
 }

@@ -8,7 +8,7 @@
 
 #define EXTRACTIVE_MODEL "ragd-extractive"
 
-static const struct engine *engine_of(const struct request *r)
+static struct engine *engine_of(const struct request *r)
 {
     return r->loop->service->engine;
 }
@@ -26,43 +26,56 @@ static void write_model(struct jsonw *w, const struct engine *e, const char *id)
 
 void handle_models_list(struct request *r)
 {
-    const struct engine *e = engine_of(r);
+    struct engine *e = engine_of(r);
+    struct embedder *model = engine_embedder(e);
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
     jsonw_open(&w, '{');
     jsonw_key(&w, "object"), jsonw_cstr(&w, "list");
     jsonw_key(&w, "data"), jsonw_open(&w, '[');
-    write_model(&w, e, embedder_info(e->embedder)->name);
+    write_model(&w, e, embedder_info(model)->name);
     if (e->reranker)
         write_model(&w, e, reranker_info(e->reranker)->name);
     write_model(&w, e, EXTRACTIVE_MODEL);
+    embedder_close(model);
     jsonw_close(&w, ']');
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }
 
 /* The other names of the models are known too, though not listed twice. */
-void handle_model_get(struct request *r)
+static bool write_known(struct jsonw *w, struct engine *e, struct str id)
 {
-    const struct engine *e = engine_of(r);
-    const char *known[5] = {embedder_info(e->embedder)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
+    struct embedder *model = engine_embedder(e);
+    const char *known[5] = {embedder_info(model)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
     size_t n = 3;
-    struct buf body = {0};
-    struct jsonw w = jsonw_to(&body);
-    struct str id = r->tail;
-    char detail[256];
+    bool found = false;
 
     if (e->reranker) {
         known[n++] = reranker_info(e->reranker)->name;
         known[n++] = RERANK_MODEL_ALIAS;
     }
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(id, str_of(known[i]))) {
-            write_model(&w, e, known[i]);
-            reply_json(r, 200, &body);
-            return;
-        }
+    for (size_t i = 0; !found && i < n; i++) {
+        found = str_eq(id, str_of(known[i]));
+        if (found)
+            write_model(w, e, known[i]);
+    }
+    embedder_close(model);
+    return found;
+}
+
+void handle_model_get(struct request *r)
+{
+    struct buf body = {0};
+    struct jsonw w = jsonw_to(&body);
+    struct str id = r->tail;
+    char detail[256];
+
+    if (write_known(&w, engine_of(r), id)) {
+        reply_json(r, 200, &body);
+        return;
+    }
     snprintf(detail, sizeof detail,
              "the model '%.*s' does not exist here; GET /v1/models lists them",
              (int)(id.n < 128 ? id.n : 128), id.p);

@@ -125,6 +125,22 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document);
 int store_tx_put_vectors(struct store_tx *tx, const struct digest *fingerprint,
                          const struct vector_row *rows, size_t n);
 
+/* The same for one whose text may have gone while it was embedded: then it is not kept. */
+int store_tx_put_late_vector(struct store_tx *tx, const struct digest *fingerprint,
+                             const struct vector_row *row);
+
+/* Which model the folder's vectors are of, from this transaction on: see struct store_model. */
+struct store_model;
+int store_tx_set_model(struct store_tx *tx, const struct store_model *m);
+
+/* No index files stand for any collection any more: vectors have come that they do not have. */
+int store_tx_forget_indexes(struct store_tx *tx);
+
+/* Drops up to `limit` vectors of other models than `keep`, beginning after *cursor (0 at first),
+ * which it moves; *n_dropped 0: there are no more, and those models are forgotten too. */
+int store_tx_drop_vectors(struct store_tx *tx, const struct digest *keep, size_t limit,
+                          int64_t *cursor, size_t *n_dropped);
+
 /* Index files with this name hold all that the collection was at `epoch`; older changes are
  * forgotten. */
 int store_tx_index_is(struct store_tx *tx, int64_t collection, struct str name, int64_t epoch);
@@ -146,6 +162,21 @@ int store_find_collection(struct store_reader *r, const char *tenant, const char
                           struct arena *mem, struct collection_row *out); /* ERR_NOT_FOUND */
 typedef int (*collection_fn)(void *arg, const struct collection_row *row);
 int store_each_collection(struct store_reader *r, collection_fn fn, void *arg);
+
+/* The one that questions are embedded with. Vectors of others are on their way in or out
+ * (ingest/reembed.h). */
+struct store_model {
+    struct digest fingerprint;
+    const char *name; /* for whoever reads a message */
+    const char *path; /* its folder, absolute; "" when a server embeds */
+    bool in_use;      /* told when it is found: there are chunks */
+};
+int store_find_model(struct store_reader *r, struct arena *mem,
+                     struct store_model *out); /* ERR_NOT_FOUND: nobody said yet */
+
+/* The same without opening the store, which another process may own. ERR_NOT_FOUND too when there
+ * is no database. */
+int store_model_of(const char *data_dir, struct arena *mem, struct store_model *out);
 
 /* The embedders that ever stored a vector. */
 typedef int (*model_fn)(void *arg, const struct digest *fingerprint, uint32_t dim);
@@ -173,6 +204,12 @@ int store_each_chunk(struct store_reader *r, int64_t collection, const struct di
 /* The same for one document. */
 int store_each_chunk_of(struct store_reader *r, const struct document_row *doc,
                         const struct digest *fingerprint, chunk_fn fn, void *arg);
+
+/* Chunks, of all collections, whose text has no vector under `fingerprint`: at most `limit`, in the
+ * order of rows after *row (0 at first), which is set to the last one's. Vectors are NULL. */
+int store_each_missing(struct store_reader *r, const struct digest *fingerprint, int64_t *row,
+                       size_t limit, chunk_fn fn, void *arg);
+int store_count_missing(struct store_reader *r, const struct digest *fingerprint, uint64_t *n);
 
 /* The index files that stand for a collection, as store_tx_index_is said; ERR_NOT_FOUND: none. */
 int store_find_index(struct store_reader *r, int64_t collection, struct arena *mem,

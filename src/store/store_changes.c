@@ -52,6 +52,17 @@ out:
     return rc;
 }
 
+int store_tx_forget_indexes(struct store_tx *tx)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(db_stmt(tx->db, "DELETE FROM indexes", &st));
+    TRY(db_run(tx->db, st));
+out:
+    return rc;
+}
+
 int store_find_index(struct store_reader *r, int64_t collection, struct arena *mem,
                      struct str *name, int64_t *epoch)
 {

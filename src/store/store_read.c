@@ -537,6 +537,59 @@ out:
     return rc;
 }
 
+int store_each_missing(struct store_reader *r, const struct digest *fingerprint, int64_t *row,
+                       size_t limit, chunk_fn fn, void *arg)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+    struct document_row doc;
+    struct chunk_row chunk;
+
+    TRY(db_stmt(r->db,
+                "SELECT " DOCUMENT_COLUMNS ", " CHUNK_COLUMNS ", c.row"
+                " FROM chunks c CROSS JOIN documents d ON d.id = c.document"
+                " WHERE c.row > ?2 AND NOT EXISTS (SELECT 1 FROM vectors v"
+                "  WHERE v.text_hash = c.text_hash"
+                "  AND v.model = (SELECT id FROM models WHERE fingerprint = ?1))"
+                " ORDER BY c.row LIMIT ?3",
+                &st));
+    db_bind_digest(st, 1, fingerprint);
+    db_bind_int(st, 2, *row);
+    db_bind_int(st, 3, (int64_t)limit);
+    for (;;) {
+        TRY(rc = db_step(r->db, st));
+        if (rc == 0)
+            break;
+        TRY(rc = read_document(r->db, st, 0, NULL, &doc));
+        TRY(rc = read_chunk(r->db, st, N_DOCUMENT_COLUMNS, NULL, &chunk));
+        *row = sqlite3_column_int64(st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS);
+        TRY(rc = fn(arg, &doc, &chunk, NULL, 0));
+    }
+    rc = ERR_OK;
+out:
+    db_reset(st);
+    return rc;
+}
+
+int store_count_missing(struct store_reader *r, const struct digest *fingerprint, uint64_t *n)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(db_stmt(r->db,
+                "SELECT count(*) FROM chunks c WHERE NOT EXISTS (SELECT 1 FROM vectors v"
+                " WHERE v.text_hash = c.text_hash"
+                " AND v.model = (SELECT id FROM models WHERE fingerprint = ?1))",
+                &st));
+    db_bind_digest(st, 1, fingerprint);
+    TRY(rc = db_step(r->db, st));
+    *n = (uint64_t)sqlite3_column_int64(st, 0);
+    rc = ERR_OK;
+out:
+    db_reset(st);
+    return rc;
+}
+
 /* A chunk with its document and the vectors of its sentences under the model ?2. */
 #define FULL_CHUNK                                                                                 \
     "SELECT " DOCUMENT_COLUMNS ", " CHUNK_COLUMNS ", s.n, s.sum, s.vectors"                        \

@@ -545,6 +545,21 @@ out:
     return rc;
 }
 
+int store_tx_put_late_vector(struct store_tx *tx, const struct digest *fingerprint,
+                             const struct vector_row *row)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(store_tx_put_vectors(tx, fingerprint, row, 1));
+    TRY(db_stmt(tx->db, "INSERT INTO temp.loose VALUES (?1)", &st));
+    db_bind_digest(st, 1, &row->text_hash);
+    TRY(db_run(tx->db, st));
+    tx->loosened = true;
+out:
+    return rc;
+}
+
 /* Looked at when fn is through, not when a chunk goes: the same text may have come back in between
  * (a document replaced, or moved to another key). */
 int store_tx_finish(struct store_tx *tx)

@@ -1,7 +1,7 @@
 """A random encoder of a few thousand weights, so that tests spend their time on storage.
 
 write(folder) makes a model folder as `ragd --model` wants it: 2 layers, 32 wide, 64 positions, a
-vocabulary of single letters and digits.
+vocabulary of single letters and digits. Another seed is another model of the same shape.
 """
 import json
 import os
@@ -32,8 +32,8 @@ def shapes():
         yield name + ".bias", shape[:1]
 
 
-def write(folder):
-    chance, header, data = random.Random(7), {}, b""
+def write(folder, seed=7):
+    chance, header, data = random.Random(seed), {}, b""
     for name, shape in shapes():
         n = shape[0] * (shape[1] if len(shape) > 1 else 1)
         near = 1.0 if name.endswith("LayerNorm.weight") else 0.0

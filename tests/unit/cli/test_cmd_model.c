@@ -1,4 +1,7 @@
+#include "base/file.h"
+#include "engine/adapters.h"
 #include "support/fake_embed.h"
+#include "support/two_models.h"
 #include "unit/cli/cli_fixture.h"
 #include "unit/embed/tiny_model.h"
 
@@ -104,6 +107,24 @@ Test(cmd_model, info_of_a_server_tells_where_and_which)
     expect_run(NULL, "model|info", EXIT_FAILED, "", url);
 }
 
+/* A collection's own that does not fit is no reason to fail. */
+static void tell_of_own_adapter(const char *line)
+{
+    char dir[] = "/tmp/ragd-test-XXXXXX", folder[64], more[320];
+    char *path;
+
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(folder, sizeof folder, "%s/adapters", dir);
+    cr_assert_eq(file_make_dirs(folder), ERR_OK);
+    path = adapter_path(dir, "default", "default");
+    cr_assert_eq(file_write_atomic(path, "no adapter", 10), ERR_OK);
+    unsetenv("RAGD_MODEL_ADAPTER");
+    snprintf(more, sizeof more, "%s|--data|%s", line, dir);
+    expect_run(NULL, more, EXIT_DONE, "adapter         none: ", "");
+    unlink(path), rmdir(folder), rmdir(dir);
+    mem_free(path);
+}
+
 Test(cmd_model, info_tells_of_the_adapter_or_why_it_cannot_be)
 {
     struct tiny_model m;
@@ -116,6 +137,7 @@ Test(cmd_model, info_tells_of_the_adapter_or_why_it_cannot_be)
     snprintf(path, sizeof path, "%s/kept.bin", m.dir);
     setenv("RAGD_MODEL_ADAPTER", path, 1);
     expect_run(NULL, line, EXIT_FAILED, "", "kept.bin");
+    tell_of_own_adapter(line);
     setenv("RAGD_MODEL_ADAPTER", "off", 1);
     expect_run(NULL, line, EXIT_DONE, "adapter         none\n", "");
     unsetenv("RAGD_MODEL_ADAPTER");
@@ -145,4 +167,22 @@ Test(cmd_model, info_tells_the_reranker_when_there_is_one)
     expect_run(NULL, line, EXIT_USAGE, "", "BertForSequenceClassification");
     tiny_close(&cross);
     tiny_close(&m);
+}
+
+Test(cmd_model, info_says_when_the_documents_are_of_another_model)
+{
+    struct two_models t;
+    char line[CONFIG_TEXT_MAX + 128];
+    json_t *v;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 1);
+    snprintf(line, sizeof line, "model|info|--data|%s|--model|%s", t.w.config.data, t.two.dir);
+    expect_run(NULL, line, EXIT_DONE, "ragd reembed", "");
+    snprintf(line, sizeof line, "model|info|--json|--data|%s|--model|%s", t.w.config.data,
+             t.one.dir);
+    v = run_json(NULL, line, EXIT_DONE);
+    cr_expect(json_is_true(json_object_get(json_object_get(v, "documents"), "same")));
+    json_decref(v);
+    two_models_close(&t);
 }

@@ -99,7 +99,7 @@ Test(cmd_tune, a_file_of_its_own_leaves_the_collection_as_it_is)
     snprintf(path, sizeof path, "%s/kept.bin", w.dir);
     snprintf(more, sizeof more, "|--out|%s", path);
     expect_run(w.engine, words(&w, more, line), EXIT_DONE, "not in force", "");
-    cr_expect_null(adapters_get(w.engine->adapters, "default", "default"));
+    cr_expect_null(adapters_get(w.engine->adapters, "default", "default", w.engine->embedder));
     cr_assert_eq(adapter_open_file(&a, path, w.engine->embedder), ERR_OK, "%s", err_text());
     adapter_unref(a);
     world_close(&w);

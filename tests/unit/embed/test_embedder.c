@@ -710,3 +710,22 @@ Test(embed, the_precision_is_not_part_of_the_fingerprint)
     embedder_close(exact);
     embedder_close(bytes);
 }
+
+Test(embedder, stays_open_until_its_last_user_has_closed_it)
+{
+    struct tiny_model m;
+    struct embedder *e = NULL;
+    struct embedder_options o = {0};
+    struct arena *mem = arena_new(0);
+    float *v = NULL;
+
+    tiny_open(&m);
+    o.model_dir = m.dir;
+    cr_assert_eq(embedder_open(&e, &o), ERR_OK, "%s", err_text());
+    cr_expect_eq(embedder_ref(e), e);
+    embedder_close(e);
+    cr_expect_eq(embed_query(e, NULL, STR_LIT("abc"), mem, &v), ERR_OK, "%s", err_text());
+    embedder_close(e);
+    arena_free(mem);
+    tiny_close(&m);
+}

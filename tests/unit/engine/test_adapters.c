@@ -1,7 +1,7 @@
 #include "engine/adapters.h"
 
 #include "base/file.h"
-#include "support/world.h"
+#include "support/two_models.h"
 
 /* The identity, but for one number, for this world's model and collection. */
 static struct adapter *made(struct world *w, float corner, int64_t collection)
@@ -34,7 +34,8 @@ static int64_t collection_of(struct world *w)
 
 static bool has_one(struct world *w)
 {
-    struct adapter *a = adapters_get(w->engine->adapters, "default", "default");
+    struct adapter *a =
+        adapters_get(w->engine->adapters, "default", "default", w->engine->embedder);
 
     adapter_unref(a);
     return a != NULL;
@@ -66,7 +67,8 @@ Test(adapters, what_was_put_is_in_force_now_and_after_a_restart)
     cr_expect(has_one(&w));
     world_reopen(&w);
     cr_expect(has_one(&w));
-    cr_expect_null(adapters_get(w.engine->adapters, "default", "other"), "its collection's alone");
+    cr_expect_null(adapters_get(w.engine->adapters, "default", "other", w.engine->embedder),
+                   "its collection's alone");
     use(&w, "off");
     cr_expect_not(has_one(&w));
     world_close(&w);
@@ -158,4 +160,52 @@ Test(adapters, that_of_another_model_is_refused)
     adapter_unref(a);
     buf_done(&bytes);
     world_close(&w);
+}
+
+Test(adapters, one_is_for_questions_of_its_own_model_alone)
+{
+    struct two_models t;
+    struct reembed_report r;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    put(&t.w, 2);
+    cr_expect(has_one(&t.w));
+    cr_assert_eq(change_to(&t, &t.two, &r), ERR_OK, "%s", err_text());
+    cr_expect_not(has_one(&t.w));
+    cr_assert_eq(config_set(&t.w.config, "model.path", t.two.dir, "test"), ERR_OK);
+    world_reopen(&t.w);
+    cr_expect_not(has_one(&t.w), "nor after a restart");
+    cr_assert_eq(change_to(&t, &t.one, &r), ERR_OK, "%s", err_text());
+    cr_expect(has_one(&t.w), "back under the first model it is in force again");
+    two_models_close(&t);
+}
+
+Test(adapters, a_path_is_left_at_a_change_of_the_model_and_refused_by_the_next_start)
+{
+    struct two_models t;
+    struct reembed_report r;
+    struct adapter *a;
+    struct buf bytes;
+    char path[128];
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    snprintf(path, sizeof path, "%s/kept.bin", t.w.dir);
+    a = made(&t.w, 2, 99);
+    buf_init(&bytes);
+    adapter_write(a, &bytes);
+    cr_assert_eq(file_write_atomic(path, bytes.p, bytes.n), ERR_OK);
+    use(&t.w, path);
+    cr_expect(has_one(&t.w));
+    cr_assert_eq(change_to(&t, &t.two, &r), ERR_OK, "%s", err_text());
+    cr_expect_not(has_one(&t.w));
+    engine_close(t.w.engine);
+    t.w.engine = NULL;
+    cr_assert_eq(config_set(&t.w.config, "model.path", t.two.dir, "test"), ERR_OK);
+    cr_expect_eq(engine_open(&t.w.engine, &t.w.config), ERR_FORMAT);
+    cr_expect(strstr(err_text(), "another model"), "%s", err_text());
+    adapter_unref(a);
+    buf_done(&bytes);
+    two_models_close(&t);
 }

@@ -2,7 +2,7 @@
 
 #include <sys/wait.h>
 
-#include "support/world.h"
+#include "support/two_models.h"
 
 Test(engine, opens_an_empty_folder_and_closes)
 {
@@ -60,4 +60,29 @@ Test(engine, a_missing_model_is_named)
     cr_expect_lt(engine_open(&e, &c), 0);
     cr_expect(strstr(err_text(), "no-such-model"), "%s", err_text());
     nftw(dir, world_rm, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+Test(engine, who_holds_the_old_embedder_uses_it_to_the_end)
+{
+    struct two_models t;
+    struct embedder *old, *next, *now;
+    struct digest before, after;
+    struct arena *mem = arena_new(0);
+    float *vector = NULL;
+
+    two_models_open(&t);
+    old = engine_embedder(t.w.engine);
+    before = engine_fingerprint(t.w.engine);
+    next = open_tiny(&t.two);
+    engine_take_model(t.w.engine, next);
+    embedder_close(next);
+    after = engine_fingerprint(t.w.engine);
+    cr_expect(!digest_eq(&before, &after));
+    now = engine_embedder(t.w.engine);
+    cr_expect_eq(now, next);
+    embedder_close(now);
+    cr_expect_eq(embed_query(old, NULL, STR_LIT("abc"), mem, &vector), ERR_OK);
+    embedder_close(old);
+    arena_free(mem);
+    two_models_close(&t);
 }

@@ -216,3 +216,18 @@ Test(static_encoders, switched_off_there_is_never_one)
     cr_expect_not(find_file(&w, path, sizeof path));
     world_close(&w);
 }
+
+Test(static_encoders, another_model_leaves_none_until_one_is_fitted_to_it)
+{
+    struct world w;
+
+    WORLD_OPEN(&w);
+    made_put(&w, 0, STATIC_CHUNKS_MIN);
+    made_settle(&w);
+    cr_expect_eq(chunks_seen(&w), STATIC_CHUNKS_MIN);
+    static_encoders_take_model(w.engine->static_encoders, w.engine->embedder);
+    cr_expect_eq(chunks_seen(&w), 0);
+    made_settle(&w);
+    cr_expect_eq(chunks_seen(&w), STATIC_CHUNKS_MIN);
+    world_close(&w);
+}

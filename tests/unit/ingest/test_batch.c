@@ -3,6 +3,7 @@
 #include "ingest/prepare.h"
 #include "support/library.h"
 #include "support/remote_world.h"
+#include "support/two_models.h"
 
 struct bench {
     struct world w;
@@ -227,4 +228,55 @@ Test(batch, a_server_gets_several_requests_at_once)
     cr_expect_leq(r.server.texts_max, 16);
     buf_done(&text);
     remote_world_close(&r);
+}
+
+Test(batch, embeds_anew_when_the_model_changes_before_it_is_written)
+{
+    struct two_models t;
+    struct bench b = {0};
+    struct reembed_report r;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    b.w = t.w;
+    bench_open(&b);
+    cr_assert_eq(batch_add(b.batch, prepared(&b, "new", "zzz yyy. xxx.")), ERR_OK);
+    cr_assert_eq(change_to(&t, &t.two, &r), ERR_OK, "%s", err_text());
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    cr_expect_eq(b.r.documents, 1);
+    cr_expect_eq(b.r.n_refused, 0);
+    cr_expect(library_has(&b.w, "new"));
+    cr_expect_eq(count_vectors(&t, &t.two), 4);
+    cr_expect_eq(count_vectors(&t, &t.one), 0);
+    batch_free(b.batch);
+    run_close(&b.run);
+    ingest_report_done(&b.r);
+    two_models_close(&t);
+}
+
+Test(batch, a_summary_is_made_anew_when_the_model_changes)
+{
+    struct two_models t;
+    struct bench b = {0};
+    struct reembed_report r;
+    struct ready *d;
+    char *text = long_text();
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    b.w = t.w;
+    bench_open(&b);
+    d = prepared(&b, "new", text);
+    cr_assert_gt(d->n_chunks, 8);
+    cr_assert_eq(batch_add(b.batch, d), ERR_OK);
+    cr_assert_eq(change_to(&t, &t.two, &r), ERR_OK, "%s", err_text());
+    cr_assert_eq(batch_flush(b.batch), ERR_OK, "%s", err_text());
+    cr_expect_eq(b.r.n_refused, 0);
+    cr_expect(library_has(&b.w, "new"));
+    cr_expect_eq(count_missing(&t, &t.two), 0, "chunks and summary");
+    batch_free(b.batch);
+    run_close(&b.run);
+    ingest_report_done(&b.r);
+    mem_free(text);
+    two_models_close(&t);
 }

@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include "support/remote_world.h"
+#include "support/two_models.h"
 #include "unit/embed/tiny_model.h"
 
 static const char capital[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
@@ -392,35 +393,24 @@ Test(query, an_adapter_turns_the_search_and_makes_another_key)
     world_close(&w);
 }
 
-Test(query, an_answer_is_not_stored_under_a_key_of_before_the_adapter)
+Test(query, a_vector_is_never_compared_with_another_models_index)
 {
-    struct world w;
-    struct world_reply after;
-    struct arena *mem = arena_new(0);
-    struct answer ans = {.mem = mem};
+    struct two_models t;
     struct query q;
-    struct digest key;
-    struct adapter *a;
+    struct answer ans = {.mem = arena_new(0)};
+    struct embedder *other;
 
-    WORLD_OPEN(&w);
-    world_put(&w, "capital", "A bank must hold capital of 8 percent.", NULL);
-    world_put(&w, "garden", "Roses are cut back in the spring.", NULL);
-    a = opposite(&w);
-    query_defaults(&q, w.engine);
-    q.question = STR_LIT("How much capital must a bank hold?");
-    q.mode = SEARCH_VECTOR;
-    q.k = 1;
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    other = open_tiny(&t.two);
+    engine_take_model(t.w.engine, other); /* as if its index never came */
+    embedder_close(other);
+    query_defaults(&q, t.w.engine);
+    q.question = STR_LIT("abc");
+    cr_assert_eq(query_prepare(&q, ans.mem), ERR_OK);
     trace_start(&ans.trace);
-    key = query_key(w.engine, &q, mem);
-    cr_assert_eq(adapters_put(w.engine->adapters, "default", "default", a), ERR_OK);
-    cr_assert_eq(query_run_as(w.engine, &q, &key, &ans), ERR_OK, "%s", err_text());
-    cr_assert_eq(adapters_remove(w.engine->adapters, "default", "default", NULL), ERR_OK);
-    world_ask(&w, capital_by_vectors, &after);
-    cr_expect_eq(after.ans.cache, CACHE_MISS);
-    cr_expect(str_eq(after.ans.passages[0].document, STR_LIT("capital")));
-    world_forget(&after);
+    cr_expect_eq(query_run(t.w.engine, &q, &ans), ERR_TIMEOUT, "it waits for one, and in vain");
     answer_done(&ans);
-    adapter_unref(a);
-    arena_free(mem);
-    world_close(&w);
+    arena_free(ans.mem);
+    two_models_close(&t);
 }

@@ -195,6 +195,8 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     q = base;
     q.deadline_ms = 5;
     q.cache = QUERY_CACHE_REFRESH;
+    k = query_key_under(w.engine, &base, &(struct digest){{1}}, NULL, mem);
+    cr_expect_not(digest_eq(&k, &k0), "another model");
     k = query_key(w.engine, &q, mem);
     cr_expect(digest_eq(&k, &k0), "how long we wait and how the cache is used change no answer");
     arena_free(mem);

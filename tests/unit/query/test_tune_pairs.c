@@ -28,7 +28,8 @@ Test(tune_pairs, the_same_question_twice_is_one_with_two_documents)
     WORLD_OPEN(&w);
     tune_world_fill(&w, true);
     pairs[1].question = arena_printf(mem, "  %s ", pairs[0].question);
-    cr_assert_eq(tune_pairs_read(&p, w.engine, pairs, TUNE_SUBJECTS), ERR_OK, "%s", err_text());
+    cr_assert_eq(tune_pairs_read(&p, w.engine, w.engine->embedder, pairs, TUNE_SUBJECTS), ERR_OK,
+                 "%s", err_text());
     cr_expect_eq(p.n_questions, TUNE_SUBJECTS - 1);
     embed_all(&w, &p);
     cr_assert_eq(tune_pairs_match(&p, w.engine, &options), ERR_OK, "%s", err_text());
@@ -53,7 +54,7 @@ Test(tune_pairs, those_without_a_document_go_and_the_others_move_up)
     tune_world_fill(&w, true);
     pairs[0].document = "nowhere";
     pairs[5].chunk = "0123";
-    cr_assert_eq(tune_pairs_read(&p, w.engine, pairs, TUNE_SUBJECTS), ERR_OK);
+    cr_assert_eq(tune_pairs_read(&p, w.engine, w.engine->embedder, pairs, TUNE_SUBJECTS), ERR_OK);
     embed_all(&w, &p);
     last = arena_dup(mem, p.vectors + (TUNE_SUBJECTS - 1) * p.dim, p.dim * sizeof *last);
     cr_assert_eq(tune_pairs_match(&p, w.engine, &options), ERR_OK, "%s", err_text());
@@ -80,7 +81,7 @@ Test(tune_pairs, questions_of_one_document_are_in_one_fold_and_no_fold_is_empty)
     tune_world_fill(&w, true);
     for (size_t i = 0; i < TUNE_SUBJECTS; i += 2)
         pairs[i].document = pairs[i + 1].document;
-    cr_assert_eq(tune_pairs_read(&p, w.engine, pairs, TUNE_SUBJECTS), ERR_OK);
+    cr_assert_eq(tune_pairs_read(&p, w.engine, w.engine->embedder, pairs, TUNE_SUBJECTS), ERR_OK);
     embed_all(&w, &p);
     cr_assert_eq(tune_pairs_match(&p, w.engine, &options), ERR_OK, "%s", err_text());
     for (size_t i = 0; i < p.n_questions; i++)
@@ -101,7 +102,7 @@ Test(tune_pairs, a_question_that_nobody_could_ask_is_named)
     struct tune_pairs p;
 
     WORLD_OPEN(&w);
-    cr_expect_lt(tune_pairs_read(&p, w.engine, pairs, 2), 0);
+    cr_expect_lt(tune_pairs_read(&p, w.engine, w.engine->embedder, pairs, 2), 0);
     cr_expect(strstr(err_text(), "pair 2"), "%s", err_text());
     tune_pairs_done(&p);
     world_close(&w);

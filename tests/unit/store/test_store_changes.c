@@ -193,3 +193,28 @@ Test(store_changes, chunks_of_one_document_come_with_their_vectors)
     cr_expect_eq(n, 2);
     store_reader_put(f.store, r);
 }
+
+static int index_is_in(struct store_tx *tx, void *arg)
+{
+    return store_tx_index_is(tx, *(int64_t *)arg, STR_LIT("some.manifest"), 1);
+}
+
+static int forget_in(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    return store_tx_forget_indexes(tx);
+}
+
+Test(store_changes, forgotten_index_files_stand_for_nothing)
+{
+    struct store_reader *r;
+    struct str name;
+    int64_t epoch;
+
+    MUST(store_write(f.store, index_is_in, NULL, &f.collection));
+    r = store_reader_get(f.store);
+    MUST(store_find_index(r, f.collection, f.mem, &name, &epoch));
+    MUST(store_write(f.store, forget_in, NULL, NULL));
+    cr_expect_eq(store_find_index(r, f.collection, f.mem, &name, &epoch), ERR_NOT_FOUND);
+    store_reader_put(f.store, r);
+}

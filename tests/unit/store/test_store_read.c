@@ -378,3 +378,40 @@ Test(store_read, knows_the_models_that_stored_a_vector)
     MUST(store_each_model(r, add_dim, &sum));
     cr_expect_gt(sum, 0);
 }
+
+static int count_chunk(void *arg, const struct document_row *doc, const struct chunk_row *chunk,
+                       const float *vector, uint32_t dim)
+{
+    cr_expect(str_eq(doc->key, STR_LIT("a")) || str_eq(doc->key, STR_LIT("b")));
+    cr_expect_eq(chunk->text.n, FIX_PART);
+    cr_expect_null(vector);
+    cr_expect_eq(dim, 0);
+    ++*(size_t *)arg;
+    return ERR_OK;
+}
+
+Test(store_read, chunks_without_a_vector_come_page_by_page)
+{
+    static const struct digest other = {{7}};
+    struct fix_document a = fix_document(&f, "a", 3, 1, 0), b = fix_document(&f, "b", 2, 2, 0);
+    struct store_reader *reader;
+    int64_t row = 0;
+    size_t n = 0;
+    uint64_t missing = 9;
+
+    MUST(fix_put(&f, &a));
+    MUST(fix_put(&f, &b));
+    reader = store_reader_get(f.store);
+    MUST(store_each_missing(reader, &fix_model, &row, 10, count_chunk, &n));
+    cr_expect_eq(n, 0);
+    cr_expect_eq(row, 0);
+    MUST(store_count_missing(reader, &fix_model, &missing));
+    cr_expect_eq(missing, 0);
+    MUST(store_count_missing(reader, &other, &missing));
+    cr_expect_eq(missing, 5);
+    MUST(store_each_missing(reader, &other, &row, 4, count_chunk, &n));
+    cr_expect_eq(n, 4);
+    MUST(store_each_missing(reader, &other, &row, 4, count_chunk, &n));
+    cr_expect_eq(n, 5, "the next page begins where the last one ended");
+    store_reader_put(f.store, reader);
+}

@@ -335,3 +335,32 @@ Test(store_write, a_missing_document_or_collection_is_not_found)
     a.collection = 77;
     cr_expect_eq(fix_put(&f, &a), ERR_NOT_FOUND);
 }
+
+static int put_late_in(struct store_tx *tx, void *arg)
+{
+    int rc = ERR_OK;
+    struct fix_document *d = arg;
+
+    for (size_t i = 0; i < d->n; i++)
+        TRY(store_tx_put_late_vector(tx, &fix_model, &d->vectors[i]));
+out:
+    return rc;
+}
+
+Test(store_write, a_late_vector_is_kept_only_while_a_chunk_has_its_text)
+{
+    struct fix_document there = fix_document(&f, "a", 2, 1, 0);
+    struct fix_document gone = fix_document(&f, "b", 2, 2, 0);
+    struct store_reader *r;
+    struct vector_row row;
+
+    MUST(fix_put(&f, &there));
+    MUST(store_write(f.store, put_late_in, NULL, &there));
+    MUST(store_write(f.store, put_late_in, NULL, &gone));
+    r = store_reader_get(f.store);
+    MUST(store_find_vector(r, &fix_model, &there.vectors[0].text_hash, f.mem, &row));
+    cr_expect_eq(store_find_vector(r, &fix_model, &gone.vectors[0].text_hash, f.mem, &row),
+                 ERR_NOT_FOUND);
+    store_reader_put(f.store, r);
+    cr_expect_eq(fix_check(&f), 0);
+}
