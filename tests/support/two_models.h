@@ -26,6 +26,8 @@ static inline void two_models_open(struct two_models *t)
     t->w = (struct world){.dir = "/tmp/ragd-test-XXXXXX"};
     cr_assert_not_null(mkdtemp(t->w.dir));
     config_defaults(&t->w.config);
+    t->w.config.chunk.chars = 200;
+    t->w.config.chunk.overlap = 0;
     snprintf(t->w.config.data, sizeof t->w.config.data, "%s/data", t->w.dir);
     cr_assert_eq(config_set(&t->w.config, "model.path", t->one.dir, "test"), ERR_OK);
     world_reopen(&t->w);
@@ -66,7 +68,7 @@ static inline char *long_text(void)
     struct buf b;
 
     buf_init(&b);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 40; i++) {
         for (int word = 0; word < 8; word++)
             buf_addf(&b, "%s%c%c%c%c%c", word ? " " : "", 'a' + (i + word) % 5, 'a' + i % 4,
                      'a' + word % 5, 'b' + (i * word) % 3, 'a' + (i + 2 * word) % 5);
