@@ -186,7 +186,7 @@ static int check_fit(const struct embedder *embedder, const struct entry *e,
 
     if (!digest_eq(&o->fingerprint, &fingerprint) ||
         static_encoder_dim(encoder) != embedder_info(embedder)->dim)
-        return FAIL(ERR_FORMAT, "'%s' stands in for another model", e->path);
+        return FAIL(ERR_NOT_FOUND, "'%s' stands in for another model", e->path); /* reembed */
     if (o->collection != row->id || o->epoch > (uint64_t)row->epoch)
         return FAIL(ERR_FORMAT, "'%s' was fitted to another collection", e->path);
     return ERR_OK;

@@ -128,7 +128,7 @@ size_t flat_codes_search(const struct flat_codes *f, const float *query, const u
     int8_t stack[ROOM];
     int8_t *room = codes_stride(f->dim) <= ROOM ? stack : mem_alloc(codes_stride(f->dim));
     struct codes_query q = codes_query(query, f->dim, room);
-    struct rescore r = {query, f->vectors, f->dim, q.unit, code_margin(&q, f->cut)};
+    struct rescore r = {query, f->vectors, f->dim, q.unit, code_margin(&q, f->cut), f->ids};
     struct code_collector c;
     size_t n;
 

@@ -20,7 +20,8 @@ struct flat_codes {
     const uint8_t *codes; /* [n, codes_stride(dim)], 64-byte aligned, by slot */
     const float *vectors; /* [n, dim] */
     size_t n, dim;
-    float cut; /* the largest that codes_encode returned for any of them */
+    float cut;           /* the largest that codes_encode returned for any of them */
+    const uint64_t *ids; /* [n] of equal scores the smaller id comes first; NULL: by slot */
 };
 
 /* The k nearest of the allowed (bitmap; NULL: all), best first. out [k]; returns how many. */

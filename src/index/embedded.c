@@ -73,6 +73,11 @@ const struct index_context *context_now(struct retriever *r)
 
 /* ---- opening ---- */
 
+/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
+ * itself at most: 10 ms of its time. */
+#define SEAL_CHUNKS  4096
+#define SEAL_IDLE_MS 1000
+
 struct collection_list {
     struct arena *mem;
     struct collection_row *v;
@@ -132,6 +137,8 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
 
     CHECK(o->dim > 0);
     r->store = o->store;
+    r->seal_chunks = o->seal_chunks ? o->seal_chunks : SEAL_CHUNKS;
+    r->seal_idle_ms = o->seal_idle_ms ? o->seal_idle_ms : SEAL_IDLE_MS;
     r->pool = o->pool;
     r->words = o->words;
     r->index_dir = o->index_dir ? mem_strdup(o->index_dir) : NULL;
@@ -144,13 +151,14 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_destroy(&monotonic);
     TRY(analyzers_new(&r->analyzers, &o->words));
     r->context = mem_calloc(1, sizeof *r->context);
-    *r->context = (struct index_context){.store = o->store,
-                                         .analyzers = r->analyzers,
-                                         .fingerprint = o->fingerprint,
-                                         .dim = o->dim,
-                                         .k1 = o->k1,
-                                         .b = o->b,
-                                         .writer_merge_max = o->index_dir ? SEAL_CHUNKS : SIZE_MAX};
+    *r->context =
+        (struct index_context){.store = o->store,
+                               .analyzers = r->analyzers,
+                               .fingerprint = o->fingerprint,
+                               .dim = o->dim,
+                               .k1 = o->k1,
+                               .b = o->b,
+                               .writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX};
     if (r->index_dir) {
         TRY(file_make_dirs(r->index_dir));
         r->sealer = sealer_new(r);

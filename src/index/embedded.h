@@ -24,6 +24,8 @@ struct retriever {
     struct word_settings words;
     char *index_dir;       /* NULL: nothing on disk */
     struct sealer *sealer; /* NULL likewise */
+    size_t seal_chunks;    /* as retriever_options says, never 0 */
+    int seal_idle_ms;
     atomic_bool switching; /* to another model: nothing is sealed, so no change is forgotten */
 
     pthread_mutex_t mu;       /* guards the fields below */
@@ -37,10 +39,6 @@ struct retriever {
 };
 
 #define NAME_BYTES_MAX 64 /* as store.h says */
-
-/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
- * itself at most: 10 ms of its time. */
-#define SEAL_CHUNKS 4096
 
 /* A collection's key in the tables. */
 struct name {

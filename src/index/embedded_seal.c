@@ -10,8 +10,8 @@
  *
  * Which views: those on the heap, and before them each that is at most SEAL_RATIO times as large as
  * all behind it, or half dead. So a chunk is copied O(log n) times, and there are O(log n) files.
- * When: at once with SEAL_CHUNKS on the heap, else when nothing was written for IDLE_MS, and when
- * the retriever closes (then without the larger ones, so that it ends soon).
+ * When: at once with seal_chunks on the heap, else when nothing was written for seal_idle_ms, and
+ * when the retriever closes (then without the larger ones, so that it ends soon).
  *
  * A crash between any two steps leaves the manifest that counted before, its files, and the changes
  * since: nothing is lost, at most merged again. No reader walks bytes that are changed: a graph is
@@ -41,7 +41,6 @@
 #define SEAL_RATIO 8
 #define CLOSING_MOST                                                                               \
     16384 /* chunks and documents that are merged while somebody waits for the end */
-#define IDLE_MS  1000
 #define NICENESS 10
 
 struct sealer {
@@ -343,7 +342,7 @@ static bool is_due(const struct sealer *s, const struct name *name, const struct
     uint64_t epoch = 0;
 
     if (when == SEAL_BUSY)
-        return unsealed(snap) + unsealed(snap->summaries) >= SEAL_CHUNKS;
+        return unsealed(snap) + unsealed(snap->summaries) >= s->r->seal_chunks;
     if (when == SEAL_IDLE && choose_from(snap, SIZE_MAX) < snap->n_views)
         return true;
     return !map_get(s->epochs, name->bytes, name->n, &epoch) || epoch != snapshot_epoch(snap);
@@ -391,14 +390,14 @@ static void seal_due(struct sealer *s, enum when when)
 
 /* ---- the thread ---- */
 
-/* Waits for a change, or IDLE_MS for a further one. */
+/* Waits for a change, or seal_idle_ms for a further one. */
 static enum when wait_locked(struct sealer *s, bool something_waits)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_MS / 1000;
-    until.tv_nsec += IDLE_MS % 1000 * 1000000L;
+    until.tv_sec += s->r->seal_idle_ms / 1000;
+    until.tv_nsec += s->r->seal_idle_ms % 1000 * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     while (!s->changed && !s->closing) {

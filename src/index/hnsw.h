@@ -91,6 +91,7 @@ struct hnsw_query {
     size_t ef;               /* candidates kept in the walk; at least k is used */
     const uint64_t *allowed; /* bitmap of slots; NULL: all */
     size_t n_allowed;        /* how many bits are set; used with `allowed` only */
+    const uint64_t *ids;     /* [slots] of equal scores the smaller id comes first; NULL: by slot */
 };
 
 struct hnsw_stats {
@@ -99,7 +100,7 @@ struct hnsw_stats {
     size_t rescored; /* vectors read */
 };
 
-/* The k nearest that the walk finds, best first, equal scores by slot. With a filter the walk goes
+/* The k nearest that the walk finds, best first. With a filter the walk goes
  * through nodes that are not allowed, until ef allowed ones are kept; when they are not to be found
  * near the query, or cost as many codes as a scan of the allowed, it scans those. out [k]; stats
  * may be NULL; returns how many were found. */

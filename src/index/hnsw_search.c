@@ -51,8 +51,9 @@ static void descend(const struct search *s, struct walk *w)
 static size_t best_of(const struct search *s, struct walk *w, const struct walk_entry *found,
                       size_t n, struct vector_hit *out)
 {
-    struct rescore r = {s->q->vector, s->q->vectors, s->h->dim, s->codes.unit,
-                        WALK_SIGMAS * s->codes.error};
+    struct rescore r = {
+        s->q->vector, s->q->vectors, s->h->dim, s->codes.unit, WALK_SIGMAS * s->codes.error,
+        s->q->ids};
 
     for (size_t i = 0; i < n; i++)
         w->slots[i] =
@@ -162,8 +163,9 @@ static void collect_allowed(const struct search *s, struct code_collector *c)
 
 static size_t scan_allowed(const struct search *s, struct vector_hit *out)
 {
-    struct rescore r = {s->q->vector, s->q->vectors, s->h->dim, s->codes.unit,
-                        code_margin(&s->codes, s->h->cut)};
+    struct rescore r = {
+        s->q->vector, s->q->vectors, s->h->dim, s->codes.unit, code_margin(&s->codes, s->h->cut),
+        s->q->ids};
     struct code_collector c;
     size_t n;
 

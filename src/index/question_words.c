@@ -6,6 +6,10 @@
 
 #define ACRONYMS_MAX 4 /* of a question; further ones stay what they are */
 
+/* A word of a long form beside one that was asked for. With 1 the demo questions gain twice as much
+ * (MRR 0.571 -> 0.596 instead of 0.581), but squad-dev, tatqa-dev and cfr-dev lose 0.001. */
+#define LONG_FORM_WEIGHT 0.5
+
 /* Words are few, so looking through them beats a table. */
 struct reading {
     const struct snapshot *snap;
@@ -83,7 +87,7 @@ static void weigh(const struct reading *r, struct arena *mem, struct question_wo
         q->n_known += df > 0;
     }
     for (size_t i = 0; i < r->n_order; i++)
-        weights[r->order[i]] += idf[r->order[i]];
+        weights[r->order[i]] += idf[r->order[i]] * (i < q->n_order ? 1 : LONG_FORM_WEIGHT);
     q->idf = idf;
     q->weights = weights;
     q->terms = terms;

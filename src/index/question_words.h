@@ -17,7 +17,7 @@ struct question_words {
     const uint32_t *order; /* [n_order] the words' numbers as they stand in the question */
     size_t n_order;
     const double *idf;     /* [n] 0: no chunk has it */
-    const double *weights; /* [n] idf times how often it is asked for, or is in an acronym */
+    const double *weights; /* [n] idf times how often it is asked for; by acronyms, less */
     const uint32_t *terms; /* [n_views, n] BM25_NONE: the segment does not have it */
 };
 

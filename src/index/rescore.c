@@ -8,20 +8,24 @@
 /* Vectors scored at a time: as many as a kernel has sums for. */
 #define GROUP 4
 
-static bool is_better(const struct vector_hit *a, const struct vector_hit *b)
+static bool is_better(const struct rescore *r, const struct vector_hit *a,
+                      const struct vector_hit *b)
 {
-    return a->score != b->score ? a->score > b->score : a->slot < b->slot;
+    if (a->score != b->score)
+        return a->score > b->score;
+    return r->ids ? r->ids[a->slot] < r->ids[b->slot] : a->slot < b->slot;
 }
 
 /* Results are kept best first; most that come belong near the end. */
-static size_t keep(struct vector_hit *out, size_t n, size_t k, struct vector_hit hit)
+static size_t keep(const struct rescore *r, struct vector_hit *out, size_t n, size_t k,
+                   struct vector_hit hit)
 {
     size_t i;
 
-    if (n == k && !is_better(&hit, &out[n - 1]))
+    if (n == k && !is_better(r, &hit, &out[n - 1]))
         return n;
     i = n < k ? n : n - 1;
-    for (; i > 0 && is_better(&hit, &out[i - 1]); i--)
+    for (; i > 0 && is_better(r, &hit, &out[i - 1]); i--)
         out[i] = out[i - 1];
     out[i] = hit;
     return n < k ? n + 1 : n;
@@ -52,7 +56,7 @@ size_t rescore_best(const struct rescore *r, const struct code_candidate *candid
             }
         simd->dot_gather(r->query, r->vectors, at, m, r->dim, scores);
         for (size_t j = 0; j < m; j++)
-            n_out = keep(out, n_out, k, (struct vector_hit){at[j], scores[j]});
+            n_out = keep(r, out, n_out, k, (struct vector_hit){at[j], scores[j]});
         n_read += m;
     }
     if (n_scored)

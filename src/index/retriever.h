@@ -141,6 +141,8 @@ struct retriever_options {
     struct word_settings words;
     double k1, b;          /* BM25; 1.2 and 0.75 */
     const char *index_dir; /* for index files; NULL: none, everything is rebuilt at start */
+    size_t seal_chunks;    /* new chunks and documents that are worth a file at once; 0: 4096 */
+    int seal_idle_ms;      /* without a change, until fewer are written too; 0: 1000 */
 };
 
 /* Opens the collections of the store: from their index files, catching up with what was written

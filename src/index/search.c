@@ -145,7 +145,8 @@ static size_t search_graph(struct search *q, const struct segment *s, const stru
                                .k = q->n_candidates,
                                .ef = ef_of(q, s),
                                .allowed = a->bits,
-                               .n_allowed = a->n};
+                               .n_allowed = a->n,
+                               .ids = s->chunk_id};
     struct hnsw_stats stats;
     bool scan = scan_is_cheaper(s, a, query.ef);
 

@@ -71,7 +71,8 @@ size_t segment_bytes(const struct segment *s)
 
 struct flat_codes segment_codes(const struct segment *s)
 {
-    return (struct flat_codes){s->codes, s->vectors, s->n_chunks, s->dim, s->codes_cut};
+    return (struct flat_codes){s->codes, s->vectors,   s->n_chunks,
+                               s->dim,   s->codes_cut, s->chunk_id};
 }
 
 struct flat segment_flat(const struct segment *s)

@@ -2,6 +2,7 @@
  *
  * Every document has two chunks that carry the same version word, so a state in which a document
  * is half there, or there twice, is seen: each version is found in exactly two chunks or in none.
+ * What is new goes into index files all the time.
  *
  * A plain main, for ThreadSanitizer. Exit 0: all states were whole.
  */
@@ -161,7 +162,7 @@ static void run(struct race *race)
 
 int main(void)
 {
-    char dir[] = "/tmp/ragd-race-XXXXXX", cmd[64];
+    char dir[] = "/tmp/ragd-race-XXXXXX", index_dir[64], cmd[64];
     struct race race = {0};
     struct store *store;
     struct retriever_options o = {
@@ -170,6 +171,10 @@ int main(void)
     if (!mkdtemp(dir) || store_open(&store, dir) < 0)
         die("store");
     o.store = store;
+    snprintf(index_dir, sizeof index_dir, "%s/index", dir);
+    o.index_dir = index_dir;
+    o.seal_chunks = 6; /* sealed again and again, while all others go on */
+    o.seal_idle_ms = 1;
     if (retriever_open_embedded(&race.r, &o) < 0)
         die("retriever");
     run(&race);

@@ -16,7 +16,7 @@ static struct flat_codes codes_of(const float *v, size_t n, size_t dim)
 
     for (size_t i = 0; i < n; i++)
         cut = fmaxf(cut, codes_encode(v + i * dim, dim, codes + i * n_bytes));
-    return (struct flat_codes){codes, v, n, dim, cut};
+    return (struct flat_codes){codes, v, n, dim, cut, NULL};
 }
 
 static void expect_the_exact_result(const struct flat_codes *f, const float *query,

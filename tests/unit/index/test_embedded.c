@@ -33,10 +33,10 @@ Test(embedded, finds_what_was_put_by_words_and_by_vector_and_fetches_it)
 
     h = search(s, SEARCH_HYBRID, "capital zebra yacht violin", 1, mem);
     cr_assert_eq(h.n, 2);
-    cr_expect_float_eq(h.v[0].score, 0.55, 1e-6, "the words of a whole question weigh more");
-    cr_expect_float_eq(h.v[1].score, 0.45, 1e-6);
+    cr_expect_float_eq(h.v[0].score, 0.5, 1e-6, "the words of a whole question weigh as much");
+    cr_expect_float_eq(h.v[1].score, 0.5, 1e-6);
     h = search(s, SEARCH_HYBRID, "capital", 1, mem);
-    cr_expect_float_eq(h.v[0].score, 0.75, 1e-6, "a single word weighs less");
+    cr_expect_float_eq(h.v[0].score, 0.8, 1e-6, "a single word weighs less");
     snapshot_unref(s);
     arena_free(mem);
 }

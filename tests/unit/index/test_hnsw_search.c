@@ -38,7 +38,7 @@ static size_t allow_clusters(uint64_t *allowed, size_t n_clusters)
 static void expect_only_allowed(const struct hnsw *h, const float *v, const uint64_t *allowed,
                                 size_t n_allowed)
 {
-    struct hnsw_query q = {v, v, 10, 40, allowed, n_allowed};
+    struct hnsw_query q = {v, v, 10, 40, allowed, n_allowed, NULL};
     struct vector_hit out[10];
     size_t n = hnsw_search(h, &q, out, NULL);
 
@@ -78,7 +78,7 @@ Test(hnsw_search, of_no_allowed_one_finds_nothing)
     struct hnsw_input in = {v, NULL, 100, DIM};
     struct hnsw *h = build_of(&in, 1);
     uint64_t none[2] = {0};
-    struct hnsw_query q = {v, v, 10, 10, none, 0};
+    struct hnsw_query q = {v, v, 10, 10, none, 0, NULL};
     struct vector_hit out[10];
 
     cr_expect_eq(hnsw_search(h, &q, out, NULL), 0);
@@ -93,7 +93,7 @@ Test(hnsw_search, gives_cosines_to_the_bit_and_counts_its_work)
     struct hnsw_input in = {v, NULL, 1000, DIM};
     struct hnsw *h = build_of(&in, 1);
     struct flat f = {v, NULL, 1000, DIM};
-    struct hnsw_query q = {query, v, 10, 1, NULL, 0};
+    struct hnsw_query q = {query, v, 10, 1, NULL, 0, NULL};
     struct hnsw_stats s;
     struct vector_hit out[10];
 
@@ -114,7 +114,7 @@ Test(hnsw_search, scans_what_is_allowed_exactly)
     struct hnsw_input in = {v, NULL, N, DIM};
     struct hnsw *h = build_of(&in, 1);
     uint64_t allowed[(N + 63) / 64];
-    struct hnsw_query q = {query, v, 10, 0, allowed, allow_any(allowed, 0.02)};
+    struct hnsw_query q = {query, v, 10, 0, allowed, allow_any(allowed, 0.02), NULL};
     struct vector_hit out[10];
 
     for (size_t i = 0; i < 20; i++) {

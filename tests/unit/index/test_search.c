@@ -121,9 +121,10 @@ Test(search, finds_a_chunk_without_a_vector_by_its_words)
     cr_expect_eq(h.n, 9);
     h = run(SEARCH_HYBRID, "w9 zebra yacht violin", "", 100);
     cr_assert_eq(h.n, 10);
-    cr_expect_eq(h.v[0].chunk_id, 109);
-    cr_expect(isnan(h.v[0].vector_score));
-    cr_expect(isnan(h.v[1].keyword_score));
+    cr_expect_eq(h.v[0].chunk_id, 101, "the best by meaning and the best by words are equal");
+    cr_expect(isnan(h.v[0].keyword_score));
+    cr_expect_eq(h.v[1].chunk_id, 109);
+    cr_expect(isnan(h.v[1].vector_score));
 }
 
 /* 150 chunks of which number 149, the farthest from the question, alone has its word. */
@@ -153,10 +154,10 @@ Test(search, a_hit_has_its_cosine_though_its_vector_is_beyond_the_candidates)
     many = snapshot_next(empty, &(struct change){.epoch = 2, .added = segment_finish(b)}, NULL);
     cr_assert_eq(snapshot_search(many, &all, mem, &exact), ERR_OK);
     cr_assert_eq(snapshot_search(many, &spec, mem, &h), ERR_OK);
-    cr_expect_eq(h.v[0].chunk_id, 150);
-    cr_expect_float_eq(h.v[0].score, FUSION_KEYWORD_WEIGHT, 1e-6, "still no candidate by meaning");
+    cr_expect_eq(h.v[1].chunk_id, 150, "as good as the best by meaning");
+    cr_expect_float_eq(h.v[1].score, FUSION_KEYWORD_WEIGHT, 1e-6, "still no candidate by meaning");
     cr_expect_eq(exact.v[149].chunk_id, 150);
-    cr_expect_eq(h.v[0].vector_score, exact.v[149].vector_score, "bit for bit");
+    cr_expect_eq(h.v[1].vector_score, exact.v[149].vector_score, "bit for bit");
     snapshot_unref(many);
     snapshot_unref(empty);
 }

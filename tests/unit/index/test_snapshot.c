@@ -101,6 +101,12 @@ static int tf(const struct plain_chunk *p, int word)
     return n;
 }
 
+/* The group stands among the names, which count twice. */
+static int length_of(const struct plain_chunk *p)
+{
+    return p->n_words + 2;
+}
+
 static struct totals count(const struct plain_document *docs)
 {
     struct totals t = {0};
@@ -108,7 +114,7 @@ static struct totals count(const struct plain_document *docs)
     for (int i = 0; i < N_KEYS; i++)
         for (int c = 0; docs[i].there && c < docs[i].n_chunks; c++) {
             t.n_chunks++;
-            t.n_words += docs[i].chunks[c].n_words;
+            t.n_words += length_of(&docs[i].chunks[c]);
             for (int w = 0; w < N_VOCAB; w++)
                 t.df[w] += tf(&docs[i].chunks[c], w) > 0;
         }
@@ -127,7 +133,7 @@ static double plain_bm25(const struct totals *t, const struct plain_chunk *p, co
 
         if (f > 0)
             score += log(1 + (t->n_chunks - n + 0.5) / (n + 0.5)) * f /
-                     (f + 1.2 * (1 - 0.75 + 0.75 * p->n_words / mean));
+                     (f + 1.2 * (1 - 0.75 + 0.75 * length_of(p) / mean));
     }
     return score;
 }
