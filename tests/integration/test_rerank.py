@@ -139,8 +139,9 @@ def without_a_reranker_it_is_501_and_a_question_400():
         assert status == 501 and "rerank.model" in reply["message"], reply
         status, _, reply = s.ask("POST", "/query", {"question": "a", "rerank": "model"})
         assert status == 400 and "rerank.model" in reply["detail"], reply
-        status, _, reply = s.ask("POST", "/query", {"question": "a", "rerank": "lexical"})
-        assert status == 200 and "degraded" not in reply, reply
+        s.ask("POST", "/documents", {"documents": [{"id": "a", "uri": "", "title": "", "text": "A lake."}]})
+        status, _, reply = s.ask("POST", "/query", {"question": "a lake", "rerank": "lexical"})
+        assert status == 200 and reply["degraded"] == [], reply
 
 
 # ---- the official client ----
