@@ -44,7 +44,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "embed/bert_config.h"
-#include "embed/pages.h"
+#include "base/pages.h"
 #include "simd/matrix.h"
 
 /* A new one with every change of the table, of the order within the parts, of the panels, and of

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "embed/pages.h"
+#include "base/pages.h"
 #include "index/hnsw.h"
 #include "index/hnsw_walk.h"
 

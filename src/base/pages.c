@@ -1,4 +1,4 @@
-#include "embed/pages.h"
+#include "base/pages.h"
 
 #include <stdint.h>
 #include <sys/mman.h>

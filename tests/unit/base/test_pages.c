@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 
-#include "embed/pages.h"
+#include "base/pages.h"
 
 Test(pages, are_aligned_zeroed_and_at_least_as_large_as_asked)
 {

@@ -1,4 +1,4 @@
-/* pages.h - large blocks on pages of 2 MiB, for weights that every call reads from end to end.
+/* pages.h - large blocks on pages of 2 MiB, for what is read all over: weights, codes, graphs.
  *
  * With pages of 4 KiB the address translation of 40 MiB of weights misses its cache all the time.
  * The system gives large pages when it can; nothing depends on it. Zeroed; stops the process when
