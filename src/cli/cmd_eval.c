@@ -28,10 +28,10 @@
 
 #define DEPTH 10 /* how far down a ranking counts */
 
-/* Hits asked for at first. Each list of a hybrid search has max(100, 4k) candidates, so up to 25
- * the ranking is the one that any smaller k gives. More are asked for while fewer than DEPTH
- * documents are among them. */
-#define HITS_FIRST 25
+/* Hits asked for at first. Each list of a hybrid search has max(FUSION_CANDIDATES, 4k) candidates,
+ * so up to a quarter of that the ranking is the one that any smaller k gives. More are asked for
+ * while fewer than DEPTH documents are among them. */
+#define HITS_FIRST (FUSION_CANDIDATES / 4)
 
 #define QUESTIONS_A_TURN 256 /* between two signs of progress */
 

@@ -175,9 +175,9 @@ Test(ranking, looks_deeper_only_when_asked)
     cr_expect_eq(ranking_pool(&spec), 10);
     spec.mode = SEARCH_HYBRID;
     cr_expect_eq(ranking_pool(&spec), LEXICAL_CANDIDATES);
-    cr_expect_eq(ranking_depth(&spec), 100);
+    cr_expect_eq(ranking_depth(&spec), FUSION_CANDIDATES);
     spec.collapse = true;
-    cr_expect_eq(ranking_pool(&spec), 100);
+    cr_expect_eq(ranking_pool(&spec), FUSION_CANDIDATES);
     spec.k = 50;
     cr_expect_eq(ranking_pool(&spec), 200);
     spec.collapse = false;
