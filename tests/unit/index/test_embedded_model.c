@@ -275,12 +275,12 @@ Test(embedded_model, collections_without_chunks_and_new_ones_go_with_the_others)
     struct digest fingerprint = new_model();
     struct snapshot *s = NULL;
 
-    cr_assert_eq(retriever_create_collection(r, "t", "empty"), ERR_OK);
+    cr_assert_eq(retriever_create_collection(r, "t", "empty", STR_LIT("")), ERR_OK);
     cr_assert_eq(change(&c), ERR_OK, "%s", err_text());
     cr_assert_eq(retriever_snapshot(r, "t", "empty", &s), ERR_OK);
     cr_expect(digest_eq(snapshot_model(s), &fingerprint));
     snapshot_unref(s);
-    cr_assert_eq(retriever_create_collection(r, "t", "later"), ERR_OK);
+    cr_assert_eq(retriever_create_collection(r, "t", "later", STR_LIT("")), ERR_OK);
     cr_assert_eq(retriever_snapshot(r, "t", "later", &s), ERR_OK);
     cr_expect(digest_eq(snapshot_model(s), &fingerprint));
     snapshot_unref(s);
