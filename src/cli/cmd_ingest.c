@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "engine/engine.h"
 #include "ingest/ingest.h"
 
 #define META_MAX 64
@@ -18,6 +19,7 @@ enum {
     KEY_META_FILE,
     KEY_PRUNE,
     KEY_ROOT_NAME,
+    KEY_LANGUAGE,
     KEY_CHARS,
     KEY_OVERLAP,
     KEY_WATCH
@@ -27,7 +29,7 @@ struct ingest_command {
     struct common common;
     const char *meta[META_MAX]; /* "key=value" */
     size_t n_meta;
-    const char *meta_file, *root_name;
+    const char *meta_file, *root_name, *language;
     long chunk_chars, chunk_overlap;
     bool prune, prune_force;
     char **paths; /* in argv */
@@ -79,6 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_META_FILE: o->meta_file = arg; return 0;
     case KEY_PRUNE: return set_prune(o, arg, state);
     case KEY_ROOT_NAME: o->root_name = arg; return 0;
+    case KEY_LANGUAGE: o->language = arg; return 0;
     case KEY_CHARS: return option_int(state, "--chunk-chars", arg, 0, 100000, &o->chunk_chars);
     case KEY_OVERLAP: return option_int(state, "--chunk-overlap", arg, 0, 50000, &o->chunk_overlap);
     case KEY_WATCH: argp_error(state, "--watch is not available in this version"); return EINVAL;
@@ -203,6 +206,41 @@ static void print_text(FILE *out, const struct ingest_report *r)
 
 /* ---- the command ---- */
 
+static int check_language(struct engine *e, const struct ingest_options *how, const char *language)
+{
+    int rc = ERR_OK;
+    struct snapshot *snap = NULL;
+    const char *has;
+
+    TRY(retriever_snapshot(e->retriever, how->tenant, how->collection, &snap));
+    has = snapshot_words(snap)->language;
+    if (strcmp(*has ? has : "none", *language ? language : "none") != 0)
+        rc =
+            FAIL(ERR_ARGUMENT,
+                 "--language %s: collection '%s' has the language '%s'; PUT /collections/%s of the "
+                 "server changes it",
+                 language, how->collection, *has ? has : "none", how->collection);
+out:
+    snapshot_unref(snap);
+    return rc;
+}
+
+/* A collection gets its language when it is made. */
+static int set_language(struct engine *e, const struct ingest_options *how, const char *language)
+{
+    struct buf b;
+    struct jsonw w = jsonw_to(&b);
+    int rc;
+
+    buf_init(&b);
+    jsonw_open(&w, '{');
+    jsonw_key(&w, "language"), jsonw_cstr(&w, language);
+    jsonw_close(&w, '}');
+    rc = retriever_create_collection(e->retriever, how->tenant, how->collection, buf_view(&b));
+    buf_done(&b);
+    return rc == ERR_EXISTS ? check_language(e, how, language) : rc;
+}
+
 static int ingest(struct engine *e, const struct command_call *call, const struct ingest_command *o,
                   struct ingest_options *how, struct ingest_report *report)
 {
@@ -245,6 +283,8 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     ingest_report_init(&report);
     progress_init(&watcher.bar, call->err, call->terminal);
     TRY(metadata(o, &meta));
+    if (o->language)
+        TRY(set_language(e, &how, o->language));
     how.metadata = json_object_size(meta) ? meta : NULL;
     rc = ingest(e, call, o, &how, &report);
 out:
@@ -268,6 +308,8 @@ static const struct argp_option options[] = {
     {"prune", KEY_PRUNE, "force", OPTION_ARG_OPTIONAL,
      "remove documents whose file is gone; 'force' even when most would go", 1},
     {"root-name", KEY_ROOT_NAME, "NAME", 0, "what the folder is known as, instead of its path", 1},
+    {"language", KEY_LANGUAGE, "NAME", 0,
+     "of a new collection's words: english, german, ...; 'none': no stemming", 1},
     {"chunk-chars", KEY_CHARS, "N", 0, "characters of a chunk (1000); 0: a document is one", 1},
     {"chunk-overlap", KEY_OVERLAP, "N", 0, "characters repeated of the chunk before (150)", 1},
     {"watch", KEY_WATCH, NULL, OPTION_HIDDEN, NULL, 1},

@@ -52,9 +52,9 @@ static void add_term(void *arg, struct str word, uint32_t start, uint32_t end)
 }
 
 void extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
-                        struct analyzers *analyzers, struct arena *mem,
-                        struct extract_question *out)
+                        struct arena *mem, struct extract_question *out)
 {
+    struct analyzers *analyzers = snapshot_analyzers(snap);
     struct extract_question q = {
         .text = text, .vector = vector, .dim = dim, .analyzers = analyzers};
     struct word_analyzer *analyzer = analyzers_get(analyzers);

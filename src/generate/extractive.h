@@ -31,7 +31,7 @@ struct extract_question {
     struct str text;
     const float *vector; /* [dim], or NULL: words alone decide */
     size_t dim;
-    struct analyzers *analyzers; /* the index's own, so that words are cut as they were indexed */
+    struct analyzers *analyzers; /* the snapshot's, so that words are cut as they were indexed */
     struct extract_term {
         struct str stem;
         double weight; /* idf, rounded to quarters; a word that no chunk has counts as the rarest */
@@ -55,10 +55,9 @@ struct extract_result {
     size_t n_citations;
 };
 
-/* Words and their rarity in this snapshot. text, vector and analyzers are borrowed. */
+/* Words and their rarity in this snapshot. text and vector are borrowed. */
 void extractive_prepare(struct snapshot *snap, struct str text, const float *vector, size_t dim,
-                        struct analyzers *analyzers, struct arena *mem,
-                        struct extract_question *out);
+                        struct arena *mem, struct extract_question *out);
 
 /* The part of the prompt hash that is ours. */
 const char *extractive_settings(const struct extract_question *q, struct arena *mem);

@@ -61,22 +61,7 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
     snapshot_unref(old); /* may free a whole index: not under the lock */
 }
 
-const struct index_context *context_now(struct retriever *r)
-{
-    const struct index_context *now;
-
-    pthread_mutex_lock(&r->mu);
-    now = r->context;
-    pthread_mutex_unlock(&r->mu);
-    return now;
-}
-
-/* ---- opening ---- */
-
-/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
- * itself at most: 10 ms of its time. */
-#define SEAL_CHUNKS  4096
-#define SEAL_IDLE_MS 1000
+/* ---- the store's collections ---- */
 
 struct collection_list {
     struct arena *mem;
@@ -87,14 +72,38 @@ struct collection_list {
 static int note_collection(void *arg, const struct collection_row *row)
 {
     struct collection_list *l = arg;
+    struct collection_row *at;
 
     l->v = mem_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
-    l->v[l->n] = *row;
-    l->v[l->n].tenant = arena_strdup(l->mem, row->tenant);
-    l->v[l->n].name = arena_strdup(l->mem, row->name);
-    l->v[l->n++].settings = NULL; /* not ours to read */
+    at = &l->v[l->n++];
+    *at = *row;
+    at->tenant = arena_strdup(l->mem, row->tenant);
+    at->name = arena_strdup(l->mem, row->name);
+    at->settings = arena_strdup(l->mem, row->settings);
     return ERR_OK;
 }
+
+int list_collections(struct store_reader *reader, struct arena *mem, struct collection_row **v,
+                     size_t *n)
+{
+    struct collection_list l = {.mem = mem};
+    int rc = store_each_collection(reader, note_collection, &l);
+
+    if (rc < 0) {
+        mem_free(l.v);
+        return rc;
+    }
+    *v = l.v;
+    *n = l.n;
+    return ERR_OK;
+}
+
+/* ---- opening ---- */
+
+/* Chunks and documents on the heap that are worth a file at once; also what the writer merges
+ * itself at most: 10 ms of its time. */
+#define SEAL_CHUNKS  4096
+#define SEAL_IDLE_MS 1000
 
 static int load_collection(struct retriever *r, struct store_reader *reader,
                            const struct collection_row *row)
@@ -116,16 +125,18 @@ static int load_collection(struct retriever *r, struct store_reader *reader,
 static int load_collections(struct retriever *r)
 {
     int rc = ERR_OK;
-    struct collection_list list = {.mem = arena_new(0)};
+    struct arena *mem = arena_new(0);
+    struct collection_row *rows = NULL;
+    size_t n = 0;
     struct store_reader *reader = store_reader_get(r->store);
 
-    TRY(store_each_collection(reader, note_collection, &list));
-    for (size_t i = 0; i < list.n; i++)
-        TRY(load_collection(r, reader, &list.v[i]));
+    TRY(list_collections(reader, mem, &rows, &n));
+    for (size_t i = 0; i < n; i++)
+        TRY(load_collection(r, reader, &rows[i]));
 out:
     store_reader_put(r->store, reader);
-    mem_free(list.v);
-    arena_free(list.mem);
+    mem_free(rows);
+    arena_free(mem);
     return rc;
 }
 
@@ -133,6 +144,7 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
 {
     int rc = ERR_OK;
     struct retriever *r = mem_calloc(1, sizeof *r);
+    struct index_context like;
     pthread_condattr_t monotonic;
 
     CHECK(o->dim > 0);
@@ -149,16 +161,13 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&r->published, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    TRY(analyzers_new(&r->analyzers, &o->words));
-    r->context = mem_calloc(1, sizeof *r->context);
-    *r->context =
-        (struct index_context){.store = o->store,
-                               .analyzers = r->analyzers,
-                               .fingerprint = o->fingerprint,
-                               .dim = o->dim,
-                               .k1 = o->k1,
-                               .b = o->b,
-                               .writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX};
+    like = (struct index_context){.store = o->store,
+                                  .fingerprint = o->fingerprint,
+                                  .dim = o->dim,
+                                  .k1 = o->k1,
+                                  .b = o->b,
+                                  .writer_merge_max = o->index_dir ? r->seal_chunks : SIZE_MAX};
+    TRY(context_with(r, &like, &o->words, &r->context));
     if (r->index_dir) {
         TRY(file_make_dirs(r->index_dir));
         r->sealer = sealer_new(r);
@@ -187,13 +196,7 @@ void retriever_close(struct retriever *r)
     map_free(r->collections);
     CHECK(map_count(r->coming) == 0); /* no write is under way */
     map_free(r->coming);
-    while (r->context) {
-        struct index_context *older = r->context->older;
-
-        mem_free(r->context);
-        r->context = older;
-    }
-    analyzers_free(r->analyzers);
+    contexts_free(r->contexts);
     mem_free(r->index_dir);
     pthread_mutex_destroy(&r->mu);
     pthread_cond_destroy(&r->published);
@@ -259,11 +262,6 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
     return late ? FAIL(ERR_TIMEOUT, "no newer state of collection '%s' within %d ms", collection,
                        timeout_ms)
                 : ERR_OK;
-}
-
-struct analyzers *retriever_analyzers(struct retriever *r)
-{
-    return r->analyzers;
 }
 
 size_t retriever_bytes(struct retriever *r)

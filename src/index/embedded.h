@@ -1,11 +1,14 @@
 /* embedded.h - what the files of the embedded retriever share; nobody outside includes it.
  *
- *   embedded.c        the table of collections, opening, reading
- *   embedded_load.c   a collection from its index files, or from the store
- *   embedded_step.c   from one state to the next
- *   embedded_write.c  upsert, remove, create, drop
- *   embedded_model.c  all collections at once, to another model
- *   embedded_seal.c   what is new goes into index files
+ *   embedded.c           the table of collections, opening, reading
+ *   embedded_context.c   what states are made with: model and words
+ *   embedded_load.c      a collection from its index files, or from the store
+ *   embedded_step.c      from one state to the next
+ *   embedded_write.c     upsert, remove, create, drop
+ *   embedded_rebuild.c   states made beside the current ones take their place
+ *   embedded_model.c     so all collections at once, to another model
+ *   embedded_settings.c  so one collection, to other words
+ *   embedded_seal.c      what is new goes into index files
  */
 #pragma once
 #include <pthread.h>
@@ -19,21 +22,20 @@ struct sealer;
 
 struct retriever {
     struct store *store;
-    struct analyzers *analyzers;
     struct pool *pool;
-    struct word_settings words;
-    char *index_dir;       /* NULL: nothing on disk */
-    struct sealer *sealer; /* NULL likewise */
-    size_t seal_chunks;    /* as retriever_options says, never 0 */
+    struct word_settings words; /* of collections that do not say otherwise */
+    char *index_dir;            /* NULL: nothing on disk */
+    struct sealer *sealer;      /* NULL likewise */
+    size_t seal_chunks;         /* as retriever_options says, never 0 */
     int seal_idle_ms;
-    atomic_bool switching; /* to another model: nothing is sealed, so no change is forgotten */
+    atomic_bool rebuilding; /* states: nothing is sealed, so no change is forgotten */
 
-    pthread_mutex_t mu;       /* guards the fields below */
-    pthread_cond_t published; /* told of every new state */
-    struct index_context
-        *context;            /* of the present model; it and the older ones stay until the end */
-    struct map *collections; /* "tenant\0name" -> struct snapshot *, the current one */
-    struct map *coming;      /* likewise, built but not yet committed; borrowed, 0: will be gone */
+    pthread_mutex_t mu;                  /* guards the fields below */
+    pthread_cond_t published;            /* told of every new state */
+    struct index_context *contexts;      /* all that were made; they stay until the end */
+    const struct index_context *context; /* of the present model and `words` */
+    struct map *collections;             /* "tenant\0name" -> struct snapshot *, the current one */
+    struct map *coming; /* likewise, built but not yet committed; borrowed, 0: will be gone */
     document_gone_fn gone;
     void *gone_arg;
 };
@@ -49,14 +51,35 @@ struct name {
 /* False: too long, so there is no such collection. */
 bool name_of(struct name *out, const char *tenant, const char *collection);
 
-/* What a state that is made now is made with. */
-const struct index_context *context_now(struct retriever *r);
-
 /* The current state with a reference, or NULL. */
 struct snapshot *collection_current(struct retriever *r, const struct name *name);
 
 /* Makes `next` the current state (NULL: no such collection any more); its reference is taken. */
 void collection_publish(struct retriever *r, const struct name *name, struct snapshot *next);
+
+/* All collections of the store, their texts in `mem`; mem_free *v. */
+int list_collections(struct store_reader *reader, struct arena *mem, struct collection_row **v,
+                     size_t *n);
+
+/* ---- embedded_context.c ---- */
+
+/* Of the present model, with the words of collections that do not say otherwise. */
+const struct index_context *context_now(struct retriever *r);
+
+/* The one that is as `like` but for the words: each is made once. ERR_ARGUMENT: no such language.
+ */
+int context_with(struct retriever *r, const struct index_context *like,
+                 const struct word_settings *words, const struct index_context **out);
+
+/* What a state of the collection that is made now is made with. */
+int collection_context(struct retriever *r, const struct collection_row *row,
+                       const struct index_context **out);
+
+/* How the current state was cut; for one that does not exist, how it would be. */
+struct word_settings collection_words(struct retriever *r, const char *tenant,
+                                      const char *collection);
+
+void contexts_free(struct index_context *newest);
 
 /* ---- embedded_load.c ---- */
 
@@ -66,9 +89,9 @@ int collection_load(struct retriever *r, struct store_reader *reader,
                     const struct collection_row *row, bool *from_files, uint64_t *sealed_epoch);
 
 /* What an index is made with (index/manifest.h). */
-struct digest index_recipe(const struct retriever *r, const struct index_context *context);
+struct digest index_recipe(const struct index_context *context);
 
-/* A state of what the store has now, with the vectors of `context`'s model. */
+/* A state of what the store has now, with the vectors and words of `context`. */
 int collection_build(struct retriever *r, const struct index_context *context,
                      struct store_reader *reader, const struct collection_row *row,
                      struct snapshot **out);

@@ -24,15 +24,15 @@
  * anew. */
 #define RECIPE_VERSION 2
 
-struct digest index_recipe(const struct retriever *r, const struct index_context *context)
+struct digest index_recipe(const struct index_context *context)
 {
     struct digester *d = digester_new();
 
     digester_add_u64(d, RECIPE_VERSION);
     digester_add(d, context->fingerprint.b, sizeof context->fingerprint.b);
     digester_add_u64(d, context->dim);
-    digester_add_str(d, r->words.language);
-    digester_add_u64(d, r->words.drop_stop_words);
+    digester_add_str(d, context->words.language);
+    digester_add_u64(d, context->words.drop_stop_words);
     return digester_finish(d);
 }
 
@@ -228,11 +228,10 @@ static int map_view(struct retriever *r, const struct index_context *context,
 }
 
 /* The views of the chunks first, those of the summaries behind them, as they were written. */
-static int map_views(struct retriever *r, const struct manifest *m, struct arena *mem,
-                     struct snapshot **out)
+static int map_views(struct retriever *r, const struct index_context *context,
+                     const struct manifest *m, struct arena *mem, struct snapshot **out)
 {
     int rc = ERR_OK;
-    const struct index_context *context = context_now(r);
     struct saved_view *views = ARENA_ARRAY(mem, struct saved_view, m->n_views);
     size_t n_chunks = 0;
     struct snapshot *summaries = NULL;
@@ -251,17 +250,18 @@ out:
     return rc;
 }
 
-static int map_index(struct retriever *r, struct str name, struct arena *mem, struct snapshot **out)
+static int map_index(struct retriever *r, const struct index_context *context, struct str name,
+                     struct arena *mem, struct snapshot **out)
 {
     int rc = ERR_OK;
     struct manifest m;
-    struct digest recipe = index_recipe(r, context_now(r));
+    struct digest recipe = index_recipe(context);
     const char *path = arena_printf(mem, "%s/%.*s", r->index_dir, STR_ARGS(name));
 
     TRY(manifest_read(path, mem, &m));
     if (!digest_eq(&m.recipe, &recipe))
         return FAIL(ERR_NOT_FOUND, "'%s' was made with other settings or another model", path);
-    TRY(map_views(r, &m, mem, out));
+    TRY(map_views(r, context, &m, mem, out));
 out:
     return rc;
 }
@@ -274,9 +274,9 @@ static bool counts_agree(const struct snapshot *s, const struct collection_row *
 }
 
 /* ERR_NOT_FOUND: there are no files for it; anything else says what is wrong with them. */
-static int load_from_files(struct retriever *r, struct store_reader *reader,
-                           const struct collection_row *row, struct snapshot **out,
-                           uint64_t *sealed_epoch)
+static int load_from_files(struct retriever *r, const struct index_context *context,
+                           struct store_reader *reader, const struct collection_row *row,
+                           struct snapshot **out, uint64_t *sealed_epoch)
 {
     int rc = ERR_OK;
     struct arena *mem = arena_new(0);
@@ -285,7 +285,7 @@ static int load_from_files(struct retriever *r, struct store_reader *reader,
     int64_t epoch;
 
     TRY(store_find_index(reader, row->id, mem, &name, &epoch));
-    TRY(map_index(r, name, mem, &state));
+    TRY(map_index(r, context, name, mem, &state));
     *sealed_epoch = snapshot_epoch(state);
     if (!counts_agree(state, row))
         TRY(collection_catch_up(r, reader, row, *sealed_epoch, &state));
@@ -308,18 +308,22 @@ out:
 int collection_load(struct retriever *r, struct store_reader *reader,
                     const struct collection_row *row, bool *from_files, uint64_t *sealed_epoch)
 {
-    int rc = ERR_NOT_FOUND;
+    const struct index_context *context = NULL;
     struct snapshot *state = NULL;
     struct name name;
+    int rc = collection_context(r, row, &context);
 
+    if (rc < 0)
+        return rc;
+    rc = ERR_NOT_FOUND;
     if (r->index_dir)
-        rc = load_from_files(r, reader, row, &state, sealed_epoch);
+        rc = load_from_files(r, context, reader, row, &state, sealed_epoch);
     *from_files = rc == ERR_OK;
     if (rc < 0 && rc != ERR_NOT_FOUND)
         log_event(LOG_WARN, "index_rebuilt", LOG_S("tenant", row->tenant),
                   LOG_S("collection", row->name), LOG_S("reason", err_text()));
     if (rc < 0)
-        rc = collection_build(r, context_now(r), reader, row, &state);
+        rc = collection_build(r, context, reader, row, &state);
     if (rc < 0)
         return rc;
     CHECK(name_of(&name, row->tenant, row->name));

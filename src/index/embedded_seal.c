@@ -182,7 +182,7 @@ static int write_manifest(struct pass *p, struct arena *mem)
 {
     struct manifest *m = &p->manifest;
 
-    *m = (struct manifest){.recipe = index_recipe(p->s->r, p->base->context),
+    *m = (struct manifest){.recipe = index_recipe(p->base->context),
                            .epoch = snapshot_epoch(p->base)};
     m->views = ARENA_ARRAY(mem, struct manifest_view, p->chunks.from + p->summaries.from + 2);
     list_views(m, &p->chunks, false, mem);
@@ -200,12 +200,14 @@ static struct change change_of(const struct pass *p, struct seal seal[2])
     return (struct change){.seal = seal};
 }
 
-/* The model changes meanwhile, or has changed. */
-static bool has_left(const struct pass *p)
+/* The model or the collection's words change meanwhile, or have changed. */
+static bool has_left(const struct pass *p, const struct collection_row *row)
 {
     struct retriever *r = p->s->r;
+    const struct index_context *now = NULL;
 
-    return atomic_load(&r->switching) || p->base->context != context_now(r);
+    return atomic_load(&r->rebuilding) || collection_context(r, row, &now) < 0 ||
+           p->base->context != now;
 }
 
 static int seal_in_tx(struct store_tx *tx, void *arg)
@@ -218,7 +220,7 @@ static int seal_in_tx(struct store_tx *tx, void *arg)
     struct change c = change_of(p, seal);
 
     TRY(store_find_collection(store_tx_reader(tx), p->tenant, p->collection, mem, &row));
-    if (row.id != p->collection_id || has_left(p)) {
+    if (row.id != p->collection_id || has_left(p, &row)) {
         rc = FAIL(ERR_GONE, "collection '%s' was made anew meanwhile", p->collection);
         goto out;
     }
@@ -375,7 +377,7 @@ static void seal_due(struct sealer *s, enum when when)
 {
     struct name_list names;
 
-    if (atomic_load(&s->r->switching))
+    if (atomic_load(&s->r->rebuilding))
         return; /* it wakes us at its end */
     names = all_names(s->r);
     for (size_t i = 0; i < names.n; i++) {

@@ -6,7 +6,15 @@
 
 struct step step_to(struct retriever *r, const char *tenant, const char *collection)
 {
-    return (struct step){.r = r, .tenant = tenant, .collection = collection};
+    return (struct step){.r = r, .tenant = tenant, .collection = collection, .words = r->words};
+}
+
+static struct snapshot *first_state(const struct step *t)
+{
+    const struct index_context *context = NULL;
+
+    CHECK(context_with(t->r, context_now(t->r), &t->words, &context) == ERR_OK); /* checked */
+    return snapshot_empty(context, 0);
 }
 
 /* The state this one follows, with a reference: one that is to be committed with it, else the
@@ -25,10 +33,11 @@ static struct snapshot *newest(struct step *t)
 }
 
 /* NULL only where there is nothing to be sealed any more. */
-static struct snapshot *follow(const struct step *t, const struct snapshot *base,
-                               const struct change *c, bool *was_there)
+static struct snapshot *follow(const struct step *t, struct snapshot *base, const struct change *c,
+                               bool *was_there)
 {
-    struct snapshot *empty = snapshot_empty(context_now(t->r), 0), *next;
+    struct snapshot *old = base ? snapshot_ref(base) : first_state(t);
+    struct snapshot *next;
 
     if (c->added) /* taken, and needed again should the base not come */
         segment_ref(c->added);
@@ -37,8 +46,8 @@ static struct snapshot *follow(const struct step *t, const struct snapshot *base
     if (c->seal)
         next = base ? snapshot_sealed(base, &c->seal[0], &c->seal[1]) : NULL;
     else
-        next = snapshot_next(base ? base : empty, c, was_there);
-    snapshot_unref(empty);
+        next = snapshot_next(old, c, was_there);
+    snapshot_unref(old);
     return next;
 }
 
@@ -71,14 +80,21 @@ static void step_forget(struct step *t)
     pthread_mutex_unlock(&t->r->mu);
 }
 
+/* A first state that was made in the transaction of a change of model is not. */
+static bool is_of_present_model(const struct step *t)
+{
+    const struct index_context *now = context_now(t->r), *then = t->next->context;
+
+    return now->dim == then->dim && digest_eq(&now->fingerprint, &then->fingerprint);
+}
+
 void step_publish(struct step *t, const struct change *c, bool *was_there)
 {
     struct snapshot *now = collection_current(t->r, &t->name), *next = NULL;
 
     if (c)
-        next = now == t->base && t->next->context == context_now(t->r)
-                   ? snapshot_ref(t->next)
-                   : follow(t, now, c, was_there);
+        next = now == t->base && is_of_present_model(t) ? snapshot_ref(t->next)
+                                                        : follow(t, now, c, was_there);
     if (next || !c)
         collection_publish(t->r, &t->name, next);
     snapshot_unref(now);

@@ -18,7 +18,8 @@
 struct step {
     struct retriever *r;
     const char *tenant, *collection;
-    int64_t collection_id; /* for whoever needs it */
+    int64_t collection_id;      /* for whoever needs it */
+    struct word_settings words; /* of a first state: the retriever's; they have been checked */
     struct name name;
     struct snapshot *base, *next; /* references; NULL: no such collection */
     bool made;                    /* next is there, and in `coming` */

@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "index/bitmap.h"
+#include "index/collection_settings.h"
 
 /* ---- who must know ---- */
 
@@ -59,7 +60,9 @@ struct upsert_job {
     struct arena *mem; /* the caller's, who waits: for reasons */
     struct upsert_result *results;
 
-    const struct index_context *context; /* of the model that the vectors are of */
+    const struct index_context *context; /* of the vectors' model, and what the words are cut by */
+    struct word_settings words;          /* as the store says in the transaction ... */
+    bool recut;                          /* ... which are others */
     size_t *last;                        /* [n] which of the documents with this key is the last */
     struct part chunks, summaries;
 
@@ -251,6 +254,22 @@ static int check_model(const struct upsert_job *j, struct store_tx *tx)
     return rc;
 }
 
+/* The same for the words, but these we can cut again ourselves. */
+static int check_words(struct upsert_job *j, struct store_tx *tx)
+{
+    int rc = ERR_OK;
+    struct step *t = &j->step;
+    struct collection_row row;
+
+    TRY(store_find_collection(store_tx_reader(tx), t->tenant, t->collection, j->mem, &row));
+    TRY(collection_settings_words(row.settings, &t->r->words, &j->words));
+    j->recut = !word_settings_eq(&j->words, &j->context->words);
+    if (j->recut)
+        rc = FAIL(ERR_GONE, "the language of collection '%s' has changed", t->collection);
+out:
+    return rc;
+}
+
 static int upsert_in_tx(struct store_tx *tx, void *arg)
 {
     int rc = ERR_OK;
@@ -261,6 +280,7 @@ static int upsert_in_tx(struct store_tx *tx, void *arg)
 
     TRY(check_model(j, tx));
     TRY(store_tx_collection(tx, j->step.tenant, j->step.collection, &collection, &made));
+    TRY(check_words(j, tx));
     TRY(put_documents(j, tx, collection, &n_put));
     if (n_put || made) {
         TRY(store_tx_bump_epoch(tx, collection, &epoch));
@@ -283,37 +303,62 @@ static void upsert_published(void *arg)
             tell_gone(&j->step, j->keys[i]);
 }
 
+static int check_vectors(struct upsert_job *j)
+{
+    const struct digest *model = &j->context->fingerprint;
+
+    for (size_t i = 0; i < j->n; i++)
+        if (j->docs[i].model && !digest_eq(j->docs[i].model, model))
+            return FAIL(ERR_GONE, "the model has changed meanwhile");
+    for (size_t i = 0; i < j->n; i++)
+        j->results[i] = result_of(j->mem, check_upsert(j->context, &j->docs[i]));
+    return ERR_OK;
+}
+
+/* With the words cut as j->words says. */
+static int upsert_once(struct retriever *r, struct upsert_job *j)
+{
+    int rc = ERR_OK;
+
+    TRY(context_with(r, context_now(r), &j->words, &j->context));
+    TRY(check_vectors(j));
+    j->recut = false;
+    j->last = mem_alloc(j->n * sizeof *j->last);
+    find_last_of_each_key(j);
+    build_part(j, CHUNK_TEXT, &j->chunks);
+    build_part(j, CHUNK_SUMMARY, &j->summaries);
+    rc = store_write(r->store, upsert_in_tx, upsert_published, j);
+    for (size_t i = 0; i < j->n; i++)
+        if (j->last[i] != i)
+            j->results[i] = j->results[j->last[i]];
+out:
+    step_done(&j->step);
+    part_done(&j->chunks);
+    part_done(&j->summaries);
+    mem_free(j->last);
+    mem_free(j->keys);
+    mem_free(j->was_there);
+    return rc;
+}
+
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
                      struct upsert *docs, size_t n, struct arena *mem,
                      struct upsert_result *results)
 {
-    struct upsert_job j = {.step = step_to(r, tenant, collection),
-                           .context = context_now(r),
-                           .docs = docs,
-                           .n = n,
-                           .mem = mem,
-                           .results = results};
+    struct word_settings words = collection_words(r, tenant, collection);
+    struct upsert_job j;
     int rc;
 
-    for (size_t i = 0; i < n; i++)
-        if (docs[i].model && !digest_eq(docs[i].model, &j.context->fingerprint))
-            return FAIL(ERR_GONE, "the model has changed meanwhile");
-    j.last = mem_alloc(n * sizeof *j.last);
-    find_last_of_each_key(&j);
-    for (size_t i = 0; i < n; i++)
-        results[i] = result_of(mem, check_upsert(j.context, &docs[i]));
-    build_part(&j, CHUNK_TEXT, &j.chunks);
-    build_part(&j, CHUNK_SUMMARY, &j.summaries);
-    rc = store_write(r->store, upsert_in_tx, upsert_published, &j);
-    for (size_t i = 0; i < n; i++)
-        if (j.last[i] != i)
-            results[i] = results[j.last[i]];
-    step_done(&j.step);
-    part_done(&j.chunks);
-    part_done(&j.summaries);
-    mem_free(j.last);
-    mem_free(j.keys);
-    mem_free(j.was_there);
+    do {
+        j = (struct upsert_job){.step = step_to(r, tenant, collection),
+                                .words = words,
+                                .docs = docs,
+                                .n = n,
+                                .mem = mem,
+                                .results = results};
+        rc = upsert_once(r, &j);
+        words = j.words;
+    } while (rc == ERR_GONE && j.recut);
     return rc;
 }
 
@@ -393,16 +438,23 @@ int retriever_remove(struct retriever *r, const char *tenant, const char *collec
 
 /* ---- writing: collections ---- */
 
+struct create_job {
+    struct step step;
+    char *settings;
+};
+
 static int create_in_tx(struct store_tx *tx, void *arg)
 {
     int rc = ERR_OK;
-    struct step *t = arg;
+    struct create_job *j = arg;
+    struct step *t = &j->step;
     int64_t id, epoch;
     bool made = false;
 
     TRY(store_tx_collection(tx, t->tenant, t->collection, &id, &made));
     if (!made)
         return FAIL(ERR_EXISTS, "collection '%s' exists", t->collection);
+    TRY(store_tx_collection_settings(tx, id, j->settings));
     TRY(store_tx_bump_epoch(tx, id, &epoch));
     TRY(step_make(t, &(struct change){.epoch = (uint64_t)epoch}, NULL));
 out:
@@ -411,17 +463,23 @@ out:
 
 static void create_published(void *arg)
 {
-    struct step *t = arg;
+    struct create_job *j = arg;
 
-    step_publish(t, &(struct change){.epoch = t->next->epoch}, NULL);
+    step_publish(&j->step, &(struct change){.epoch = j->step.next->epoch}, NULL);
 }
 
-int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection)
+int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection,
+                                struct str settings)
 {
-    struct step t = step_to(r, tenant, collection);
-    int rc = store_write(r->store, create_in_tx, create_published, &t);
+    int rc = ERR_OK;
+    struct create_job j = {.step = step_to(r, tenant, collection)};
 
-    step_done(&t);
+    TRY(collection_settings_check(settings, &j.settings));
+    TRY(collection_settings_words(j.settings, &r->words, &j.step.words));
+    TRY(store_write(r->store, create_in_tx, create_published, &j));
+out:
+    step_done(&j.step);
+    mem_free(j.settings);
     return rc;
 }
 

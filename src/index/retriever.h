@@ -140,11 +140,11 @@ struct retriever_options {
     struct pool *pool; /* for building at start */
     struct digest fingerprint;
     size_t dim;
-    struct word_settings words;
-    double k1, b;          /* BM25; 1.2 and 0.75 */
-    const char *index_dir; /* for index files; NULL: none, everything is rebuilt at start */
-    size_t seal_chunks;    /* new chunks and documents that are worth a file at once; 0: 4096 */
-    int seal_idle_ms;      /* without a change, until fewer are written too; 0: 1000 */
+    struct word_settings words; /* of collections whose settings do not say */
+    double k1, b;               /* BM25; 1.2 and 0.75 */
+    const char *index_dir;      /* for index files; NULL: none, everything is rebuilt at start */
+    size_t seal_chunks; /* new chunks and documents that are worth a file at once; 0: 4096 */
+    int seal_idle_ms;   /* without a change, until fewer are written too; 0: 1000 */
 };
 
 /* Opens the collections of the store: from their index files, catching up with what was written
@@ -217,7 +217,16 @@ int retriever_upsert(struct retriever *r, const char *tenant, const char *collec
 int retriever_remove(struct retriever *r, const char *tenant, const char *collection,
                      const struct str *keys, size_t n, size_t *n_removed);
 
-int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection);
+/* With the settings it has from now on (index/collection_settings.h); "" is {}. ERR_EXISTS. */
+int retriever_create_collection(struct retriever *r, const char *tenant, const char *collection,
+                                struct str settings);
+
+/* Replaces the settings. When its words are to be cut otherwise, the collection's index is made
+ * anew beside the current one, which goes on answering, and takes its place in one step; the epoch
+ * moves. ERR_NOT_FOUND, ERR_ARGUMENT; ERR_BUSY while another such change is under way, or one of
+ * model. */
+int retriever_set_settings(struct retriever *r, const char *tenant, const char *collection,
+                           struct str settings);
 int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection);
 
 /* From one model to another, for all collections at one moment. What is embedded is the caller's
@@ -229,8 +238,8 @@ int retriever_drop_collection(struct retriever *r, const char *tenant, const cha
  *                moved, the store's model is `model`
  *   published    switched(), then all new states at once; questions under way keep theirs
  *
- * Nothing is different for anybody before the transaction is durable. Callers see to it that there
- * is one switch at a time. */
+ * Nothing is different for anybody before the transaction is durable. ERR_BUSY while
+ * another one is under way, or a change of settings. */
 struct model_switch {
     struct store_model model;
     size_t dim;
@@ -253,8 +262,10 @@ typedef void (*document_gone_fn)(void *arg, const char *tenant, const char *coll
                                  struct str document_key);
 void retriever_on_document_gone(struct retriever *r, document_gone_fn fn, void *arg);
 
-/* Analyzers that cut words as they were indexed, and are warm; they live as long as it does. */
-struct analyzers *retriever_analyzers(struct retriever *r);
+/* How the collection's words are cut, and analyzers that cut them so, and are warm; both live as
+ * long as the retriever. */
+const struct word_settings *snapshot_words(const struct snapshot *s);
+struct analyzers *snapshot_analyzers(const struct snapshot *s);
 
 /* Index memory in bytes, for /metrics and bench. */
 size_t retriever_bytes(struct retriever *r);

@@ -45,11 +45,13 @@ struct view {
     struct dead *dead; /* NULL: all of it lives */
 };
 
-/* What searching needs and all snapshots of one model share; it outlives them. */
+/* What searching needs and all snapshots of one model and one way to cut words share; it outlives
+ * them. */
 struct index_context {
-    struct index_context *older; /* of the model before; freed with the retriever */
+    struct index_context *older; /* made before; freed with the retriever */
     struct store *store;
-    struct analyzers *analyzers;
+    struct word_settings words;
+    struct analyzers *analyzers; /* of `words` */
     struct digest fingerprint;
     size_t dim;
     double k1, b;

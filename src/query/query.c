@@ -254,6 +254,7 @@ static int find_passages(struct run *r)
 static const char *settings_of(struct run *r)
 {
     const struct query *q = r->q;
+    const struct word_settings *words = snapshot_words(r->snap);
     const char *answerer = "none", *plan = "";
     char model[DIGEST_HEX], adapter[DIGEST_HEX] = "none";
 
@@ -266,9 +267,11 @@ static const char *settings_of(struct run *r)
         plan = reply_explain_text(q, r->ans);
     return arena_printf(
         r->ans->mem,
-        "model %s mode %d fusion %d rerank %s chars %zu window %d collapse %d adapter %s %s %s",
-        model, (int)q->mode, (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
-        q->context_chars, q->window, q->collapse, adapter, answerer, plan);
+        "model %s words %s %d mode %d fusion %d rerank %s chars %zu window %d collapse %d"
+        " adapter %s %s %s",
+        model, words->language, words->drop_stop_words, (int)q->mode, (int)q->fusion,
+        question_rerank_name(r->e, q, r->ans->mem), q->context_chars, q->window, q->collapse,
+        adapter, answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -289,8 +292,8 @@ static int build_context(struct run *r)
 
     TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
                       &ans->context));
-    extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r),
-                       retriever_analyzers(r->e->retriever), ans->mem, &r->question);
+    extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r), ans->mem,
+                       &r->question);
     prompt.settings = settings_of(r);
     r->prompt_hash = context_prompt_hash(&ans->context, &prompt, ans->mem);
 out:

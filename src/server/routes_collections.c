@@ -1,5 +1,4 @@
 #include "base/err.h"
-#include "base/json.h"
 #include "base/jsonw.h"
 #include "engine/engine.h"
 #include "server/routes.h"
@@ -54,23 +53,19 @@ void handle_collections_list(struct request *r)
     request_answer_on(r, r->loop->service->io, make_list);
 }
 
-/* No setting of a collection exists in this version; a body must be {} and is for later. */
-static int check_settings(const struct request *r)
+/* Without a body one that is there stays as it is. */
+static int put_collection(struct request *r, int *status)
 {
-    static const char *const known[] = {NULL};
-    int rc = ERR_OK;
-    json_t *tree = NULL;
+    struct engine *e = engine_of(r);
+    struct str settings = buf_view(&r->body);
+    int rc = retriever_create_collection(e->retriever, e->config.tenant, r->tail.p, settings);
 
-    if (r->body.n == 0)
+    *status = rc == ERR_EXISTS ? 200 : 201; /* the same PUT again is fine */
+    if (rc != ERR_EXISTS)
+        return rc;
+    if (settings.n == 0)
         return ERR_OK;
-    TRY(json_parse(&tree, buf_view(&r->body), "the request"));
-    if (!json_is_object(tree))
-        rc = FAIL(ERR_ARGUMENT, "the request must be an object of settings");
-    else
-        TRY(json_only(tree, known, "a collection's settings in this version"));
-out:
-    json_decref(tree);
-    return rc;
+    return retriever_set_settings(e->retriever, e->config.tenant, r->tail.p, settings);
 }
 
 static int make_collection(struct request *r, int *status, struct buf *body)
@@ -78,18 +73,21 @@ static int make_collection(struct request *r, int *status, struct buf *body)
     int rc = ERR_OK;
     struct engine *e = engine_of(r);
     struct jsonw w = jsonw_to(body);
+    struct store_reader *reader = NULL;
+    struct arena *mem = arena_new(0);
+    struct collection_row row;
 
-    TRY(check_settings(r));
-    rc = retriever_create_collection(e->retriever, e->config.tenant, r->tail.p);
-    *status = rc == ERR_EXISTS ? 200 : 201; /* the same PUT again is fine */
-    if (rc == ERR_EXISTS)
-        rc = ERR_OK;
-    TRY(rc);
+    TRY(put_collection(r, status));
+    reader = store_reader_get(e->store);
+    TRY(store_find_collection(reader, e->config.tenant, r->tail.p, mem, &row));
     jsonw_open(&w, '{');
     jsonw_key(&w, "name"), jsonw_str(&w, r->tail);
-    jsonw_key(&w, "settings"), jsonw_raw(&w, STR_LIT("{}"));
+    jsonw_key(&w, "settings"), jsonw_raw(&w, str_of(row.settings));
     jsonw_close(&w, '}');
 out:
+    if (reader)
+        store_reader_put(e->store, reader);
+    arena_free(mem);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -57,6 +58,40 @@ struct word_analyzer {
     struct cached *cache;       /* [1 << CACHE_BITS] */
 };
 
+static int fail_language(const char *language)
+{
+    struct buf all;
+    int rc;
+
+    buf_init(&all);
+    for (const char **name = sb_stemmer_list(); *name; name++)
+        buf_addf(&all, "%s%s", all.n ? ", " : "", *name);
+    rc = FAIL(ERR_ARGUMENT, "no stemmer for the language '%.40s'; there are %.600s", language,
+              all.n ? all.p : "none");
+    buf_done(&all);
+    return rc;
+}
+
+int word_language_check(const char *language)
+{
+    struct sb_stemmer *stemmer;
+
+    if (!language[0])
+        return ERR_OK;
+    stemmer = strlen(language) < sizeof((struct word_settings *)0)->language
+                  ? sb_stemmer_new(language, "UTF_8")
+                  : NULL;
+    if (!stemmer)
+        return fail_language(language);
+    sb_stemmer_delete(stemmer);
+    return ERR_OK;
+}
+
+bool word_settings_eq(const struct word_settings *a, const struct word_settings *b)
+{
+    return strcmp(a->language, b->language) == 0 && a->drop_stop_words == b->drop_stop_words;
+}
+
 int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
 {
     struct sb_stemmer *stemmer = NULL;
@@ -65,10 +100,7 @@ int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
     if (s->language[0]) {
         stemmer = sb_stemmer_new(s->language, "UTF_8");
         if (!stemmer)
-            return FAIL(ERR_ARGUMENT,
-                        "no stemmer for the language '%.15s'; Snowball has \"english\", "
-                        "\"german\", \"french\" and others",
-                        s->language);
+            return fail_language(s->language);
     }
     a = mem_calloc(1, sizeof *a);
     a->drop_stop_words = s->drop_stop_words;

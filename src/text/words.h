@@ -33,6 +33,10 @@ struct word_settings {
     bool drop_stop_words;
 };
 
+/* ERR_ARGUMENT, naming all that there are, when there is no stemmer of that name. */
+int word_language_check(const char *language);
+bool word_settings_eq(const struct word_settings *a, const struct word_settings *b);
+
 struct word_analyzer;
 int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s);
 void word_analyzer_free(struct word_analyzer *a);

@@ -2,7 +2,7 @@
  *
  * Every document has two chunks that carry the same version word, so a state in which a document
  * is half there, or there twice, is seen: each version is found in exactly two chunks or in none.
- * What is new goes into index files all the time.
+ * What is new goes into index files all the time, and the words are cut now one way, now another.
  *
  * A plain main, for ThreadSanitizer. Exit 0: all states were whole.
  */
@@ -24,7 +24,7 @@ struct race {
     struct retriever *r;
     atomic_bool stop;
     atomic_int version[N_KEYS]; /* what a key was last written with */
-    atomic_long n_searches, n_gone, n_wrong;
+    atomic_long n_searches, n_gone, n_wrong, n_languages;
 };
 
 static void die(const char *what)
@@ -98,6 +98,20 @@ static void *write_all(void *arg)
     return NULL;
 }
 
+static void *change_languages(void *arg)
+{
+    static const char *const settings[] = {"{\"language\":\"german\"}",
+                                           "{\"language\":\"english\"}", "{\"stop_words\":true}"};
+    struct race *race = arg;
+
+    for (size_t i = 0; !atomic_load(&race->stop); i++) {
+        if (retriever_set_settings(race->r, "t", "c", str_of(settings[i % 3])) < 0)
+            die("settings");
+        atomic_fetch_add(&race->n_languages, 1);
+    }
+    return NULL;
+}
+
 static void look(struct race *race, struct snapshot *s, int key, struct arena *mem)
 {
     float vector[DIM] = {1};
@@ -149,13 +163,15 @@ static void *read_all(void *arg)
 
 static void run(struct race *race)
 {
-    pthread_t writer, readers[N_READERS];
+    pthread_t writer, linguist, readers[N_READERS];
 
     put(race, 0, 0);
     pthread_create(&writer, NULL, write_all, race);
+    pthread_create(&linguist, NULL, change_languages, race);
     for (int i = 0; i < N_READERS; i++)
         pthread_create(&readers[i], NULL, read_all, race);
     pthread_join(writer, NULL);
+    pthread_join(linguist, NULL);
     for (int i = 0; i < N_READERS; i++)
         pthread_join(readers[i], NULL);
 }
@@ -183,8 +199,9 @@ int main(void)
     snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
     if (system(cmd) != 0)
         return 1;
-    printf("%ld searches during %d writes, %ld fetches too late, %ld wrong\n",
-           atomic_load(&race.n_searches), N_WRITES, atomic_load(&race.n_gone),
-           atomic_load(&race.n_wrong));
+    printf("%ld searches during %d writes and %ld changes of language, %ld fetches too late, %ld "
+           "wrong\n",
+           atomic_load(&race.n_searches), N_WRITES, atomic_load(&race.n_languages),
+           atomic_load(&race.n_gone), atomic_load(&race.n_wrong));
     return atomic_load(&race.n_wrong) ? 1 : 0;
 }

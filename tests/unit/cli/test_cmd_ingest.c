@@ -69,3 +69,17 @@ Test(cmd_ingest, what_is_not_there_fails)
     expect_run(f.e, "ingest|--meta|x|y", EXIT_USAGE, "", "");
     expect_run(f.e, "ingest|--prune=all|y", EXIT_USAGE, "", "");
 }
+
+Test(cmd_ingest, a_new_collection_may_have_a_language_of_its_own)
+{
+    char line[1024];
+
+    expect_run(f.e, in_folder(&f, "ingest|-c|de|--language|german", "docs", line), EXIT_DONE,
+               "2 documents", "");
+    expect_run(f.e, in_folder(&f, "ingest|-c|de|--language|german", "docs", line), EXIT_DONE,
+               "2 unchanged", "");
+    expect_run(f.e, in_folder(&f, "ingest|-c|de|--language|french", "docs", line), EXIT_USAGE, "",
+               "'german'");
+    expect_run(f.e, in_folder(&f, "ingest|-c|xx|--language|klingon", "docs", line), EXIT_USAGE, "",
+               "klingon");
+}

@@ -20,8 +20,7 @@ static void ask(struct world *w, const char *question, const char *const *texts,
     }
     cr_assert_eq(retriever_snapshot(w->engine->retriever, "default", "default", &snap), ERR_OK);
     cr_assert_eq(context_build(p, n, 4000, mem, ctx), ERR_OK);
-    extractive_prepare(snap, str_of(question), NULL, 0, retriever_analyzers(w->engine->retriever),
-                       mem, &q);
+    extractive_prepare(snap, str_of(question), NULL, 0, mem, &q);
     extractive_answer(&q, ctx, mem, out);
     snapshot_unref(snap);
 }

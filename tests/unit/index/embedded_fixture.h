@@ -16,6 +16,7 @@ static char dir[64];
 static struct store *store;
 static struct pool *pool;
 static struct retriever *r;
+static const char *place = "c"; /* the collection that put and snap mean */
 
 /* index_dir NULL: without index files. */
 static inline void open_with(const char *index_dir, const char *language)
@@ -101,7 +102,7 @@ static inline int put_row(const char *root, const char *key, const char *title, 
     int rc;
 
     vector[axis] = 1;
-    rc = retriever_upsert(r, "t", "c", &u, 1, mem, &result);
+    rc = retriever_upsert(r, "t", place, &u, 1, mem, &result);
     if (rc >= 0 && result.rc < 0)
         rc = FAIL(result.rc, "%s", result.reason);
     arena_free(mem);
@@ -117,7 +118,7 @@ static inline struct snapshot *snap(void)
 {
     struct snapshot *s = NULL;
 
-    cr_assert_eq(retriever_snapshot(r, "t", "c", &s), ERR_OK, "%s", err_text());
+    cr_assert_eq(retriever_snapshot(r, "t", place, &s), ERR_OK, "%s", err_text());
     return s;
 }
 

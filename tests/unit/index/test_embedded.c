@@ -198,14 +198,21 @@ Test(embedded, opens_with_one_connection, .timeout = 20)
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 }
 
-Test(embedded, lends_its_analyzers)
+Test(embedded, a_snapshot_lends_its_analyzers)
 {
-    struct word_analyzer *a = analyzers_get(retriever_analyzers(r));
+    struct snapshot *s;
+    struct analyzers *lender;
+    struct word_analyzer *a;
 
-    cr_expect_not_null(a);
-    analyzers_put(retriever_analyzers(r), a);
-    cr_expect_eq(analyzers_get(retriever_analyzers(r)), a, "warm");
-    analyzers_put(retriever_analyzers(r), a);
+    put("a", "frogs", 0);
+    s = snap();
+    lender = snapshot_analyzers(s);
+    a = analyzers_get(lender);
+    analyzers_put(lender, a);
+    cr_expect_eq(analyzers_get(lender), a, "warm");
+    analyzers_put(lender, a);
+    cr_expect_str_eq(snapshot_words(s)->language, "english");
+    snapshot_unref(s);
 }
 
 Test(embedded, refuses_an_unknown_language)

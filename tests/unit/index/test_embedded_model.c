@@ -275,16 +275,34 @@ Test(embedded_model, collections_without_chunks_and_new_ones_go_with_the_others)
     struct digest fingerprint = new_model();
     struct snapshot *s = NULL;
 
-    cr_assert_eq(retriever_create_collection(r, "t", "empty"), ERR_OK);
+    cr_assert_eq(retriever_create_collection(r, "t", "empty", STR_LIT("")), ERR_OK);
     cr_assert_eq(change(&c), ERR_OK, "%s", err_text());
     cr_assert_eq(retriever_snapshot(r, "t", "empty", &s), ERR_OK);
     cr_expect(digest_eq(snapshot_model(s), &fingerprint));
     snapshot_unref(s);
-    cr_assert_eq(retriever_create_collection(r, "t", "later"), ERR_OK);
+    cr_assert_eq(retriever_create_collection(r, "t", "later", STR_LIT("")), ERR_OK);
     cr_assert_eq(retriever_snapshot(r, "t", "later", &s), ERR_OK);
     cr_expect(digest_eq(snapshot_model(s), &fingerprint));
     snapshot_unref(s);
     cr_assert_eq(retriever_drop_collection(r, "t", "empty"), ERR_OK);
+}
+
+Test(embedded_model, each_collection_keeps_its_words)
+{
+    struct changing c = {0};
+    struct snapshot *s;
+
+    cr_assert_eq(retriever_create_collection(r, "t", "de", STR_LIT("{\"language\":\"german\"}")),
+                 ERR_OK);
+    put("a", "frogs", 0);
+    cr_assert_eq(change(&c), ERR_OK, "%s", err_text());
+    s = snap();
+    cr_expect_str_eq(snapshot_words(s)->language, "english");
+    snapshot_unref(s);
+    place = "de";
+    s = snap();
+    cr_expect_str_eq(snapshot_words(s)->language, "german");
+    snapshot_unref(s);
 }
 
 Test(embedded_model, index_files_of_the_new_one_come_back)

@@ -31,7 +31,7 @@ Test(embedded_step, one_that_is_rolled_back_was_never_there)
 static int make_stale_seal(struct store_tx *tx, void *arg)
 {
     struct step *t = arg;
-    struct segment_builder *b = segment_builder_new(DIM, 0, retriever_analyzers(r), NULL);
+    struct segment_builder *b = segment_builder_new(DIM, 0, r->context->analyzers, NULL);
     struct saved_view view = {segment_finish(b), NULL};
     struct snapshot *base = snapshot_of_views(r->context, 1, &view, 1, NULL);
     struct seal seal[2] = {{base, 0, NULL}, {0}};

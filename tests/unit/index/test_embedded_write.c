@@ -285,9 +285,9 @@ Test(embedded_write, makes_and_drops_collections)
 
     cr_expect_eq(retriever_snapshot(r, "t", "c", &s), ERR_NOT_FOUND);
     cr_expect_eq(retriever_epoch(r, "t", "c"), 0);
-    cr_expect_eq(retriever_create_collection(r, "t", "c"), ERR_OK);
+    cr_expect_eq(retriever_create_collection(r, "t", "c", STR_LIT("")), ERR_OK);
     cr_expect_gt(retriever_epoch(r, "t", "c"), 0);
-    cr_expect_eq(retriever_create_collection(r, "t", "c"), ERR_EXISTS);
+    cr_expect_eq(retriever_create_collection(r, "t", "c", STR_LIT("")), ERR_EXISTS);
     s = snap();
     cr_expect_eq(snapshot_documents(s), 0);
     snapshot_unref(s);
@@ -298,5 +298,5 @@ Test(embedded_write, makes_and_drops_collections)
     memset(long_name, 'x', sizeof long_name);
     long_name[sizeof long_name - 1] = '\0';
     cr_expect_eq(retriever_epoch(r, "t", long_name), 0);
-    cr_expect_lt(retriever_create_collection(r, "t", long_name), 0);
+    cr_expect_lt(retriever_create_collection(r, "t", long_name, STR_LIT("")), 0);
 }

@@ -60,6 +60,49 @@ Test(query, the_same_question_again_comes_from_the_cache_with_the_same_answer)
     world_close(&w);
 }
 
+/* The same passages come to the same question, but quotes are chosen by words. */
+Test(query, no_answer_outlives_the_language_it_was_chosen_by)
+{
+    static const char question[] = "{\"question\":\"What is the minimum CET1 ratio?\"}";
+    struct world w;
+    struct world_reply before, after;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    world_ask(&w, question, &before);
+    cr_assert_eq(retriever_set_settings(w.engine->retriever, "default", "default",
+                                        STR_LIT("{\"language\":\"porter\"}")),
+                 ERR_OK, "%s", err_text());
+    world_ask(&w, question, &after);
+    cr_expect_eq(after.ans.cache, CACHE_MISS);
+    cr_expect_eq(json_array_size(json_object_get(before.json, "sources")),
+                 json_array_size(json_object_get(after.json, "sources")));
+    world_forget(&before);
+    world_forget(&after);
+    world_close(&w);
+}
+
+Test(query, a_change_of_language_is_looked_at_again)
+{
+    static const char question[] = "{\"question\":\"Wo steht das Haus?\",\"mode\":\"keyword\"}";
+    struct world w;
+    struct world_reply before, after;
+
+    WORLD_OPEN(&w);
+    world_put(&w, "a.md", "Am See stehen die H\u00e4user der Fischer seit hundert Jahren.", NULL);
+    world_ask(&w, question, &before);
+    cr_expect_eq(json_array_size(json_object_get(before.json, "sources")), 0);
+    cr_assert_eq(retriever_set_settings(w.engine->retriever, "default", "default",
+                                        STR_LIT("{\"language\":\"german\"}")),
+                 ERR_OK, "%s", err_text());
+    world_ask(&w, question, &after);
+    cr_expect_eq(json_array_size(json_object_get(after.json, "sources")), 1);
+    cr_expect_neq(after.ans.cache, CACHE_HIT);
+    world_forget(&before);
+    world_forget(&after);
+    world_close(&w);
+}
+
 Test(query, a_filter_narrows_what_may_answer)
 {
     struct world w;

@@ -133,5 +133,25 @@ Test(words, refuse_an_unknown_language)
     cr_expect_eq(word_analyzer_new(&a, &(struct word_settings){.language = "klingon"}),
                  ERR_ARGUMENT);
     cr_expect_not_null(strstr(err_text(), "klingon"));
+    cr_expect_not_null(strstr(err_text(), "german"), "it says what there is");
     cr_expect_null(a);
+}
+
+Test(words, a_language_can_be_asked_for_before_it_is_taken)
+{
+    cr_expect_eq(word_language_check("german"), ERR_OK);
+    cr_expect_eq(word_language_check(""), ERR_OK, "no stemming");
+    cr_expect_eq(word_language_check("klingon"), ERR_ARGUMENT);
+    cr_expect_eq(word_language_check("english, but longer than any"), ERR_ARGUMENT);
+}
+
+Test(words, settings_are_equal_when_they_cut_alike)
+{
+    struct word_settings a = {"german", true}, b = {"german", true};
+
+    cr_expect(word_settings_eq(&a, &b));
+    b.drop_stop_words = false;
+    cr_expect(!word_settings_eq(&a, &b));
+    b = (struct word_settings){"english", true};
+    cr_expect(!word_settings_eq(&a, &b));
 }
