@@ -144,8 +144,10 @@ static const struct setting settings[] = {
         "candidates of the graph search; more is slower and finds more"),
     INT("retrieve.context_chars", retrieve.context_chars, "4000", 1, 200000,
         "characters of the passages that an answer reads"),
-    TEXT("retrieve.language", retrieve.language, "english", "language of the stemmer, where the collection has none"),
-    BOOL("retrieve.stop_words", retrieve.stop_words, "true", "leave out words like 'the', likewise"),
+    TEXT("retrieve.language", retrieve.language, "english",
+         "language of the stemmer, where a collection does not say"),
+    BOOL("retrieve.stop_words", retrieve.stop_words, "true",
+         "leave out words like 'the', where a collection does not say"),
     REAL("retrieve.k1", retrieve.k1, "1.2", 0, 100, "BM25: weight of repeated words"),
     REAL("retrieve.b", retrieve.b, "0.75", 0, 1, "BM25: weight of a chunk's length"),
 

@@ -238,8 +238,8 @@ int retriever_drop_collection(struct retriever *r, const char *tenant, const cha
  *                moved, the store's model is `model`
  *   published    switched(), then all new states at once; questions under way keep theirs
  *
- * Nothing is different for anybody before the transaction is durable. ERR_BUSY while
- * another one is under way, or a change of settings. */
+ * Nothing is different for anybody before the transaction is durable. ERR_BUSY while another
+ * one is under way, or a change of settings. */
 struct model_switch {
     struct store_model model;
     size_t dim;
