@@ -1,5 +1,6 @@
 #include "base/crew.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -14,6 +15,12 @@
 
 /* The pool's queue is looked at, and the clock, once in so many turns without work. */
 #define TURNS_BETWEEN_LOOKS 64
+
+/* Spinning is for microseconds. Where other programs want the processors too, whoever has a unit
+ * may lose its own for milliseconds, and whoever spins on gets in its way: 3,000 steps beside a
+ * build took minutes. */
+#define TURNS_BEFORE_YIELDING 4096
+#define LOOKS_BETWEEN_YIELDS  64
 
 struct crew {
     /* The step as one word: how many units it has (bits 16..31), and the next one to take (bits
@@ -80,8 +87,11 @@ void crew_run(struct crew *c, size_t n, pool_each_fn fn, void *arg)
     atomic_store_explicit(&c->step, (uint32_t)n << 16, memory_order_release);
     while (take_unit(c))
         continue;
-    while (atomic_load_explicit(&c->n_done, memory_order_acquire) < n)
-        breathe();
+    for (int i = 0; atomic_load_explicit(&c->n_done, memory_order_acquire) < n; i++)
+        if (i < TURNS_BEFORE_YIELDING)
+            breathe();
+        else
+            sched_yield(); /* whoever has the unit has lost its processor */
 }
 
 static bool may_stay(struct crew *c, uint64_t *closed_ns)
@@ -99,6 +109,7 @@ static void help(void *arg, int i_worker)
 {
     struct crew *c = arg;
     uint64_t closed_ns = 0;
+    unsigned n_looks = 0;
 
     (void)i_worker;
     while (may_stay(c, &closed_ns)) {
@@ -107,6 +118,8 @@ static void help(void *arg, int i_worker)
                 i = 0;
             breathe();
         }
+        if (++n_looks % LOOKS_BETWEEN_YIELDS == 0)
+            sched_yield(); /* on a busy machine the leader may wait for this processor */
     }
     atomic_fetch_sub(&c->n_helpers, 1);
 }
