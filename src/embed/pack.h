@@ -42,9 +42,9 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "base/pages.h"
 #include "base/str.h"
 #include "embed/bert_config.h"
-#include "base/pages.h"
 #include "simd/matrix.h"
 
 /* A new one with every change of the table, of the order within the parts, of the panels, and of
