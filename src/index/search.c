@@ -106,7 +106,8 @@ static void find_allowed(struct search *q)
 /* ---- by meaning ---- */
 
 /* The walk goes through those that may not answer too, so from some share on it costs more than
- * looking at each that may: about so many codes are compared for each that is kept. */
+ * looking at each that may. An estimate of the codes compared for each that is kept: it takes the
+ * scan at 10 % of 40,000 and the walk at 50 %, as bench-search finds them faster. */
 #define WALK_COST 24
 
 static bool scan_is_cheaper(const struct segment *s, const struct allowed *a, size_t ef)

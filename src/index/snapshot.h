@@ -10,7 +10,7 @@
  * average length are exact at any time, and a score is what the plain formula over the living
  * chunks says. Small neighbours are merged as in a log-structured tree: each document is copied
  * O(log n) times in its life, and there are O(log n) views. The writer merges what is small
- * (writer_merge_max); the rest is merged beside it, into files (index/sealer.h), and
+ * (writer_merge_max); the rest is merged beside it, into files (index/embedded_seal.c), and
  * snapshot_sealed puts the result in the place of the views it was made from.
  *
  * Summaries of documents are no chunks among others: they would stand in every list and move every
@@ -87,7 +87,7 @@ struct change {
 };
 struct snapshot *snapshot_next(const struct snapshot *old, const struct change *c, bool *was_there);
 
-/* ---- sealing (index/sealer.h) ---- */
+/* ---- sealing (index/embedded_seal.c) ---- */
 
 /* Chunks and documents that a merge would copy. */
 size_t view_living(const struct view *v);
