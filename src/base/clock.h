@@ -2,6 +2,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 uint64_t clock_ns(void);     /* monotonic, nanoseconds */
 int64_t clock_wall_ms(void); /* since 1970, UTC */
@@ -10,6 +11,9 @@ static inline double clock_ms_since(uint64_t start_ns)
 {
     return (double)(clock_ns() - start_ns) / 1e6;
 }
+
+/* What pthread_cond_timedwait takes, of a condition on CLOCK_MONOTONIC. */
+struct timespec clock_until(int ms_from_now);
 
 /* "2026-03-01T12:30:05.123Z"; out holds at least 25 bytes. */
 #define CLOCK_ISO_BYTES 25

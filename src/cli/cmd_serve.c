@@ -105,7 +105,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     log_set_level(LOG_INFO);
     signals_block(&signals); /* before the engine starts its threads */
     TRY(command_needs_model(&o->common.config));
-    TRY(engine_open(&e, &o->common.config));
+    TRY(engine_open_beside(&e, &o->common.config));
     rc = serve(e, o, &signals);
 out:
     engine_close(e);

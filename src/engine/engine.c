@@ -66,7 +66,7 @@ static int open_reranker(struct engine *e)
     return rc;
 }
 
-static int open_retriever(struct engine *e)
+static int open_retriever(struct engine *e, bool beside)
 {
     char index_dir[CONFIG_TEXT_MAX + 8];
     struct retriever_options o = {
@@ -78,6 +78,7 @@ static int open_retriever(struct engine *e)
         .words.drop_stop_words = e->config.retrieve.stop_words,
         .k1 = e->config.retrieve.k1,
         .b = e->config.retrieve.b,
+        .reads_beside = beside,
     };
 
     snprintf(index_dir, sizeof index_dir, "%s/index", e->config.data);
@@ -111,7 +112,7 @@ static int open_adapters(struct engine *e)
     return adapters_open(&e->adapters, &o);
 }
 
-int engine_open(struct engine **out, const struct config *config)
+static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
     struct engine *e = mem_calloc(1, sizeof *e);
@@ -127,7 +128,7 @@ int engine_open(struct engine **out, const struct config *config)
     TRY(open_embedder(e));
     TRY(open_reranker(e));
     e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
-    TRY(open_retriever(e));
+    TRY(open_retriever(e, beside));
     open_static_encoders(e);
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
@@ -138,6 +139,16 @@ int engine_open(struct engine **out, const struct config *config)
 out:
     engine_close(e);
     return rc;
+}
+
+int engine_open(struct engine **out, const struct config *config)
+{
+    return open_engine(out, config, false);
+}
+
+int engine_open_beside(struct engine **out, const struct config *config)
+{
+    return open_engine(out, config, true);
 }
 
 void engine_close(struct engine *e)

@@ -51,6 +51,9 @@ struct engine {
 
 /* Opens the data folder named in the configuration. ERR_BUSY when another process owns it. */
 int engine_open(struct engine **out, const struct config *config);
+
+/* The same, but collections are read beside what follows (retriever_options.reads_beside). */
+int engine_open_beside(struct engine **out, const struct config *config);
 void engine_close(struct engine *e);
 
 /* How many compute threads a configuration comes to. */

@@ -5,9 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -26,7 +26,7 @@ bool name_of(struct name *out, const char *tenant, const char *collection)
     return true;
 }
 
-static struct snapshot *find_locked(const struct retriever *r, const struct name *name)
+struct snapshot *collection_find_locked(const struct retriever *r, const struct name *name)
 {
     uint64_t value = 0;
 
@@ -39,7 +39,7 @@ struct snapshot *collection_current(struct retriever *r, const struct name *name
     struct snapshot *s;
 
     pthread_mutex_lock(&r->mu);
-    s = find_locked(r, name);
+    s = collection_find_locked(r, name);
     if (s)
         snapshot_ref(s);
     pthread_mutex_unlock(&r->mu);
@@ -51,7 +51,7 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
     struct snapshot *old;
 
     pthread_mutex_lock(&r->mu);
-    old = find_locked(r, name);
+    old = collection_find_locked(r, name);
     if (next)
         map_put(r->collections, name->bytes, name->n, (uint64_t)(uintptr_t)next);
     else
@@ -105,41 +105,6 @@ int list_collections(struct store_reader *reader, struct arena *mem, struct coll
 #define SEAL_CHUNKS  4096
 #define SEAL_IDLE_MS 1000
 
-static int load_collection(struct retriever *r, struct store_reader *reader,
-                           const struct collection_row *row)
-{
-    struct name name;
-    bool from_files = false;
-    uint64_t sealed_epoch = 0;
-    int rc = collection_load(r, reader, row, &from_files, &sealed_epoch);
-
-    if (rc == ERR_OK && from_files && r->sealer) {
-        CHECK(name_of(&name, row->tenant, row->name));
-        sealer_knows(r->sealer, &name, sealed_epoch);
-    }
-    return rc;
-}
-
-/* The list first, then one by one: a walk inside the walk would hold two connections, and wait for
- * ever where there is no more than one. */
-static int load_collections(struct retriever *r)
-{
-    int rc = ERR_OK;
-    struct arena *mem = arena_new(0);
-    struct collection_row *rows = NULL;
-    size_t n = 0;
-    struct store_reader *reader = store_reader_get(r->store);
-
-    TRY(list_collections(reader, mem, &rows, &n));
-    for (size_t i = 0; i < n; i++)
-        TRY(load_collection(r, reader, &rows[i]));
-out:
-    store_reader_put(r->store, reader);
-    mem_free(rows);
-    arena_free(mem);
-    return rc;
-}
-
 int retriever_open_embedded(struct retriever **out, const struct retriever_options *o)
 {
     int rc = ERR_OK;
@@ -172,9 +137,7 @@ int retriever_open_embedded(struct retriever **out, const struct retriever_optio
         TRY(file_make_dirs(r->index_dir));
         r->sealer = sealer_new(r);
     }
-    TRY(load_collections(r));
-    if (r->sealer)
-        sealer_start(r->sealer);
+    TRY(opening_start(r, o->reads_beside));
     *out = r;
     r = NULL; /* handed over */
 out:
@@ -190,6 +153,7 @@ void retriever_close(struct retriever *r)
 
     if (!r)
         return;
+    opening_end(r);
     sealer_free(r->sealer);
     while (map_next(r->collections, &at, &key, &n, &value))
         snapshot_unref((struct snapshot *)(uintptr_t)value);
@@ -208,20 +172,25 @@ void retriever_close(struct retriever *r)
 int retriever_snapshot(struct retriever *r, const char *tenant, const char *collection,
                        struct snapshot **out)
 {
+    int rc = ERR_OK;
     struct snapshot *s = NULL;
     struct name name;
 
-    if (name_of(&name, tenant, collection))
+    if (name_of(&name, tenant, collection)) {
         s = collection_current(r, &name);
+        if (!s)
+            TRY(opening_wait_for(r, &name, collection, &s));
+    }
     if (!s)
         return FAIL(ERR_NOT_FOUND, "no collection '%s'", collection);
     *out = s;
-    return ERR_OK;
+out:
+    return rc;
 }
 
 static uint64_t epoch_locked(const struct retriever *r, const struct name *name)
 {
-    const struct snapshot *s = find_locked(r, name);
+    const struct snapshot *s = collection_find_locked(r, name);
 
     return s ? s->epoch : 0;
 }
@@ -248,11 +217,7 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
 
     if (!name_of(&name, tenant, collection))
         return ERR_OK;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    until = clock_until(timeout_ms);
     pthread_mutex_lock(&r->mu);
     while (epoch_locked(r, &name) == epoch && late != ETIMEDOUT)
         late = pthread_cond_timedwait(&r->published, &r->mu, &until);
@@ -262,6 +227,11 @@ int retriever_wait_past(struct retriever *r, const char *tenant, const char *col
     return late ? FAIL(ERR_TIMEOUT, "no newer state of collection '%s' within %d ms", collection,
                        timeout_ms)
                 : ERR_OK;
+}
+
+bool retriever_may_have(struct retriever *r, const char *tenant, const char *collection)
+{
+    return retriever_epoch(r, tenant, collection) != 0 || retriever_is_read(r) == ERR_BUSY;
 }
 
 size_t retriever_bytes(struct retriever *r)

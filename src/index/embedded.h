@@ -1,6 +1,7 @@
 /* embedded.h - what the files of the embedded retriever share; nobody outside includes it.
  *
  *   embedded.c           the table of collections, opening, reading
+ *   embedded_open.c      collections are read at start, beside everything else if asked so
  *   embedded_context.c   what states are made with: model and words
  *   embedded_load.c      a collection from its index files, or from the store
  *   embedded_step.c      from one state to the next
@@ -38,6 +39,13 @@ struct retriever {
     struct map *coming; /* likewise, built but not yet committed; borrowed, 0: will be gone */
     document_gone_fn gone;
     void *gone_arg;
+    bool opening;     /* collections of the store may be missing in the table */
+    int open_rc;      /* once it is false: whether all could be read ... */
+    char *open_error; /* ... and why not */
+
+    pthread_t opener; /* the thread that reads them; joined by opening_end */
+    bool has_opener;
+    atomic_bool closing; /* it need not go on */
 };
 
 #define NAME_BYTES_MAX 64 /* as store.h says */
@@ -51,6 +59,9 @@ struct name {
 /* False: too long, so there is no such collection. */
 bool name_of(struct name *out, const char *tenant, const char *collection);
 
+/* The current state, or NULL; r->mu is held. */
+struct snapshot *collection_find_locked(const struct retriever *r, const struct name *name);
+
 /* The current state with a reference, or NULL. */
 struct snapshot *collection_current(struct retriever *r, const struct name *name);
 
@@ -60,6 +71,23 @@ void collection_publish(struct retriever *r, const struct name *name, struct sna
 /* All collections of the store, their texts in `mem`; mem_free *v. */
 int list_collections(struct store_reader *reader, struct arena *mem, struct collection_row **v,
                      size_t *n);
+
+/* ---- embedded_open.c ---- */
+
+/* Reads all collections: before it returns, or in a thread of its own. */
+int opening_start(struct retriever *r, bool beside);
+
+/* Lets that thread end and waits for it. */
+void opening_end(struct retriever *r);
+
+/* The collection's state with a reference, once it has been read; *out stays NULL when there is no
+ * such collection. ERR_BUSY when that takes longer than a question should wait; else what kept the
+ * collections from being read. */
+int opening_wait_for(struct retriever *r, const struct name *name, const char *collection,
+                     struct snapshot **out);
+
+/* Waits until all are read: nothing is changed before. Fails when they could not be. */
+int opening_wait(struct retriever *r);
 
 /* ---- embedded_context.c ---- */
 

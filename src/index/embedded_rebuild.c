@@ -211,8 +211,10 @@ static void end(struct retriever *r)
 int collections_rebuild(struct retriever *r, const struct rebuild *how)
 {
     struct rebuilding m = {.r = r, .how = how};
-    int rc = begin(r);
+    int rc = opening_wait(r);
 
+    if (rc == ERR_OK)
+        rc = begin(r);
     if (rc < 0)
         return rc;
     m.mem = arena_new(0);

@@ -23,11 +23,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -395,13 +395,8 @@ static void seal_due(struct sealer *s, enum when when)
 /* Waits for a change, or seal_idle_ms for a further one. */
 static enum when wait_locked(struct sealer *s, bool something_waits)
 {
-    struct timespec until;
+    struct timespec until = clock_until(s->r->seal_idle_ms);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += s->r->seal_idle_ms / 1000;
-    until.tv_nsec += s->r->seal_idle_ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     while (!s->changed && !s->closing) {
         if (!something_waits)
             pthread_cond_wait(&s->wake, &s->mu);

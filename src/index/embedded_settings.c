@@ -63,8 +63,10 @@ int retriever_set_settings(struct retriever *r, const char *tenant, const char *
                           .context = context_of,
                           .commit = set_settings,
                           .arg = &c};
-    struct word_settings now = collection_words(r, tenant, collection);
+    struct word_settings now;
 
+    TRY(opening_wait(r));
+    now = collection_words(r, tenant, collection);
     TRY(collection_settings_check(settings, &c.settings));
     TRY(collection_settings_words(c.settings, &r->words, &c.words));
     if (word_settings_eq(&now, &c.words))

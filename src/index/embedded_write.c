@@ -345,10 +345,13 @@ int retriever_upsert(struct retriever *r, const char *tenant, const char *collec
                      struct upsert *docs, size_t n, struct arena *mem,
                      struct upsert_result *results)
 {
-    struct word_settings words = collection_words(r, tenant, collection);
+    struct word_settings words;
     struct upsert_job j;
-    int rc;
+    int rc = opening_wait(r);
 
+    if (rc < 0)
+        return rc;
+    words = collection_words(r, tenant, collection);
     do {
         j = (struct upsert_job){.step = step_to(r, tenant, collection),
                                 .words = words,
@@ -425,10 +428,12 @@ int retriever_remove(struct retriever *r, const char *tenant, const char *collec
                      const struct str *keys, size_t n, size_t *n_removed)
 {
     struct remove_job j = {.step = step_to(r, tenant, collection), .keys = keys, .n = n};
-    int rc;
+    int rc = ERR_OK;
 
     j.was_there = mem_calloc(n, sizeof *j.was_there);
-    rc = store_write(r->store, remove_in_tx, remove_published, &j);
+    TRY(opening_wait(r));
+    TRY(store_write(r->store, remove_in_tx, remove_published, &j));
+out:
     step_done(&j.step);
     mem_free(j.was_there);
     if (rc >= 0 && n_removed)
@@ -474,6 +479,7 @@ int retriever_create_collection(struct retriever *r, const char *tenant, const c
     int rc = ERR_OK;
     struct create_job j = {.step = step_to(r, tenant, collection)};
 
+    TRY(opening_wait(r));
     TRY(collection_settings_check(settings, &j.settings));
     TRY(collection_settings_words(j.settings, &r->words, &j.step.words));
     TRY(store_write(r->store, create_in_tx, create_published, &j));
@@ -520,8 +526,10 @@ static void drop_published(void *arg)
 int retriever_drop_collection(struct retriever *r, const char *tenant, const char *collection)
 {
     struct step t = step_to(r, tenant, collection);
-    int rc = store_write(r->store, drop_in_tx, drop_published, &t);
+    int rc = opening_wait(r);
 
+    if (rc == ERR_OK)
+        rc = store_write(r->store, drop_in_tx, drop_published, &t);
     step_done(&t);
     return rc;
 }

@@ -145,6 +145,8 @@ struct retriever_options {
     const char *index_dir;      /* for index files; NULL: none, everything is rebuilt at start */
     size_t seal_chunks; /* new chunks and documents that are worth a file at once; 0: 4096 */
     int seal_idle_ms;   /* without a change, until fewer are written too; 0: 1000 */
+    bool reads_beside;  /* opening returns at once, and collections come as they are read: what asks
+                         * for one waits for it, not for long; what changes one waits for all */
 };
 
 /* Opens the collections of the store: from their index files, catching up with what was written
@@ -153,9 +155,12 @@ struct retriever_options {
 int retriever_open_embedded(struct retriever **out, const struct retriever_options *o);
 void retriever_close(struct retriever *r);
 
+/* ERR_OK once all collections are read, ERR_BUSY before, else why they could not be. */
+int retriever_is_read(struct retriever *r);
+
 /* ---- reading ---- */
 
-/* ERR_NOT_FOUND when there is no such collection. */
+/* ERR_NOT_FOUND when there is no such collection; ERR_BUSY when it is still being read. */
 int retriever_snapshot(struct retriever *r, const char *tenant, const char *collection,
                        struct snapshot **out);
 struct snapshot *snapshot_ref(struct snapshot *s);
@@ -165,8 +170,12 @@ uint64_t snapshot_epoch(const struct snapshot *s);
 size_t snapshot_chunks(const struct snapshot *s);
 size_t snapshot_documents(const struct snapshot *s);
 
-/* The epoch alone, without taking a snapshot: for a cache look-up. 0: no such collection. */
+/* The epoch alone, without taking a snapshot: for a cache look-up. 0: no such collection, or not
+ * yet. */
 uint64_t retriever_epoch(struct retriever *r, const char *tenant, const char *collection);
+
+/* False: there is no such collection. True: there is, or may be, because not all are read. */
+bool retriever_may_have(struct retriever *r, const char *tenant, const char *collection);
 
 /* Waits until the collection's state is another than that of `epoch`, or the collection is gone;
  * ERR_TIMEOUT when neither came. For whoever met ERR_GONE: between a change's commit and its

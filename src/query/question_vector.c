@@ -76,7 +76,7 @@ static struct static_encoder *encoder_of(struct engine *e, const struct embedder
     struct digest fingerprint = embedder_fingerprint(model);
     struct static_encoder *s = NULL;
 
-    if (retriever_epoch(e->retriever, q->tenant, q->collection) != 0)
+    if (retriever_may_have(e->retriever, q->tenant, q->collection))
         s = static_encoders_get(e->static_encoders, q->tenant, q->collection);
     if (!s || digest_eq(&static_encoder_origin(s)->fingerprint, &fingerprint))
         return s;

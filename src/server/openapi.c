@@ -623,7 +623,7 @@ static const char spec[] =
     "    },\n"
     "    \"/readyz\": {\n"
     "      \"get\": {\n"
-    "        \"summary\": \"It takes questions (503 while stopping)\",\n"
+    "        \"summary\": \"All collections are read and it takes questions (503 before, and while stopping)\",\n"
     "        \"responses\": {\n"
     "          \"200\": {\n"
     "            \"description\": \"it does\",\n"

@@ -23,6 +23,10 @@ void handle_readyz(struct request *r)
         reply_problem(r, 503, "unavailable", "the server is stopping");
         return;
     }
+    if (retriever_is_read(r->loop->service->engine->retriever) < 0) {
+        reply_problem(r, 503, "unavailable", "%s", err_text());
+        return;
+    }
     buf_add_str(&body, "{\"status\":\"ready\"}");
     reply_json(r, 200, &body);
 }

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/store_parts.h"
@@ -141,12 +141,8 @@ static int on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
 /* True when there is work or the end has come; false after IDLE_MS of neither. */
 static bool wait_for_work_locked(struct writer *w)
 {
-    struct timespec until;
+    struct timespec until = clock_until(IDLE_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += IDLE_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     while (!w->first && !w->closing) {
         if (w->wal_pages == 0)
             pthread_cond_wait(&w->wake, &w->mu); /* nothing to tidy: sleep until called */

@@ -78,3 +78,16 @@ Test(clock, writes_what_it_reads)
     clock_iso(-1, text);
     cr_expect_str_eq(text, "1969-12-31T23:59:59.999Z");
 }
+
+Test(clock, until_is_a_time_of_the_monotonic_clock_with_whole_nanoseconds)
+{
+    for (int ms = 0; ms < 5000; ms += 333) {
+        uint64_t before = clock_ns();
+        struct timespec t = clock_until(ms);
+        uint64_t at = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+
+        cr_expect_lt(t.tv_nsec, 1000000000L);
+        cr_expect_geq(at, before + (uint64_t)ms * 1000000u);
+        cr_expect_leq(at, clock_ns() + (uint64_t)ms * 1000000u);
+    }
+}
