@@ -128,7 +128,7 @@ static struct flat_codes by_slot(const struct bench *b)
 
     for (size_t i = 0; i < b->n; i++)
         cut = fmaxf(cut, codes_encode(b->base + i * b->dim, b->dim, codes + i * n_bytes));
-    return (struct flat_codes){codes, b->base, b->n, b->dim, cut};
+    return (struct flat_codes){codes, b->base, b->n, b->dim, cut, NULL};
 }
 
 static void run(const struct bench *b, enum how how, size_t ef, const char *name,
@@ -146,8 +146,12 @@ static void run(const struct bench *b, enum how how, size_t ef, const char *name
         found = 0;
         total = (struct hnsw_stats){0};
         for (size_t i = 0; i < n_queries; i++) {
-            struct hnsw_query q = {
-                b->queries + i * b->dim, b->base, K, ef, b->allowed, b->n_allowed};
+            struct hnsw_query q = {.vector = b->queries + i * b->dim,
+                                   .vectors = b->base,
+                                   .k = K,
+                                   .ef = ef,
+                                   .allowed = b->allowed,
+                                   .n_allowed = b->n_allowed};
             struct vector_hit got[K];
             struct hnsw_stats s = {0};
             size_t n = 0;

@@ -23,6 +23,7 @@
  */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -92,6 +93,7 @@ struct hnsw_query {
     const uint64_t *allowed; /* bitmap of slots; NULL: all */
     size_t n_allowed;        /* how many bits are set; used with `allowed` only */
     const uint64_t *ids;     /* [slots] of equal scores the smaller id comes first; NULL: by slot */
+    bool exact;              /* a scan reads every code to its end */
 };
 
 struct hnsw_stats {
@@ -108,7 +110,8 @@ size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vect
                    struct hnsw_stats *stats);
 
 /* The k nearest of the allowed ones, by a scan of their codes (index/code_scan.h): for narrow
- * filters. ef is not used. */
+ * filters. ef is not used. Of many allowed only those with a promising beginning are read to the
+ * end (index/hnsw_scan.c), unless it is to be exact. */
 size_t hnsw_scan(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
                  struct hnsw_stats *stats);
 

@@ -57,6 +57,11 @@ static inline struct walk_graph hnsw_level_graph(const struct hnsw *h, size_t le
 struct walk *hnsw_walk_take(const struct hnsw *h);
 void hnsw_walk_give(const struct hnsw *h, struct walk *w);
 
+/* hnsw_scan for who has the query's codes already; adds to stats (NULL: nobody counts). */
+size_t hnsw_scan_codes(const struct hnsw *h, const struct hnsw_query *q,
+                       const struct codes_query *codes, struct vector_hit *out,
+                       struct hnsw_stats *stats);
+
 /* An empty graph with its lock; the rest is the caller's to fill. */
 struct hnsw *hnsw_new(void);
 

@@ -1,19 +1,10 @@
-#include <math.h>
-#include <string.h>
 
 #include "base/check.h"
-#include "base/mem.h"
-#include "index/bitmap.h"
-#include "index/code_scan.h"
 #include "index/hnsw_parts.h"
-#include "simd/simd.h"
 
 /* The walk ranks by codes: what is this far below the k-th exact cosine would have to be wrong by
  * as much to matter. 12 vectors are read for the ten best, not a fixed 40. */
 #define WALK_SIGMAS 5.0f
-
-/* Allowed codes read at a time by a scan. */
-#define SCAN_GROUP 64
 
 /* What a search needs beside the graph. */
 struct search {
@@ -69,8 +60,6 @@ static void count(struct hnsw_stats *stats, const struct walk *w)
     stats->hops += w->hops;
 }
 
-static size_t scan_allowed(const struct search *s, struct vector_hit *out);
-
 /* Twice the beam that would hold ef allowed ones if they were spread evenly. */
 static size_t wide_ef(const struct hnsw *h, const struct hnsw_query *q, size_t ef)
 {
@@ -90,7 +79,8 @@ static size_t search_filtered(const struct search *s, struct walk *w, size_t ef,
     descend(s, w);
     found = walk_run_filtered(w, &g, &s->codes, ef, &f);
     count(s->stats, w);
-    return found ? best_of(s, w, w->kept, w->n_kept, out) : scan_allowed(s, out);
+    return found ? best_of(s, w, w->kept, w->n_kept, out)
+                 : hnsw_scan_codes(s->h, s->q, &s->codes, out, s->stats);
 }
 
 static size_t search_all(const struct search *s, struct walk *w, size_t ef, struct vector_hit *out)
@@ -120,72 +110,4 @@ size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct vect
     n = q->allowed ? search_filtered(&s, w, ef, out) : search_all(&s, w, ef, out);
     hnsw_walk_give(h, w);
     return n;
-}
-
-/* ---- scan ---- */
-
-static void score_nodes(const struct search *s, const uint32_t *nodes, size_t n,
-                        struct code_collector *c)
-{
-    const struct hnsw *h = s->h;
-    int32_t scores[SCAN_GROUP];
-
-    simd_get()->codes_gather(s->codes.bytes, s->codes.bias, h->codes, h->n_bytes, h->n_bytes, nodes,
-                             n, scores);
-    for (size_t i = 0; i < n; i++)
-        if (scores[i] >= c->floor)
-            code_collector_add(c, scores[i], h->slot_of[nodes[i]]);
-    if (s->stats)
-        s->stats->visited += n;
-}
-
-static void collect_allowed(const struct search *s, struct code_collector *c)
-{
-    uint32_t nodes[SCAN_GROUP];
-    size_t n = 0;
-
-    for (size_t i = 0; i < bitmap_words(s->h->n_slots); i++) {
-        uint64_t bits = s->q->allowed ? s->q->allowed[i] : ~(uint64_t)0;
-
-        if (i == s->h->n_slots / 64)
-            bits &= ((uint64_t)1 << s->h->n_slots % 64) - 1;
-        for (; bits; bits &= bits - 1) {
-            nodes[n] = s->h->node_of[i * 64 + (size_t)__builtin_ctzll(bits)];
-            n += nodes[n] != HNSW_NONE;
-            if (n == SCAN_GROUP) {
-                score_nodes(s, nodes, n, c);
-                n = 0;
-            }
-        }
-    }
-    score_nodes(s, nodes, n, c);
-}
-
-static size_t scan_allowed(const struct search *s, struct vector_hit *out)
-{
-    struct rescore r = {
-        s->q->vector, s->q->vectors, s->h->dim, s->codes.unit, code_margin(&s->codes, s->h->cut),
-        s->q->ids};
-    struct code_collector c;
-    size_t n;
-
-    code_collector_init(&c, &s->codes, s->h->cut, s->q->k);
-    collect_allowed(s, &c);
-    code_collector_finish(&c);
-    n = rescore_best(&r, c.v, c.n, s->q->k, out, s->stats ? &s->stats->rescored : NULL);
-    code_collector_done(&c);
-    return n;
-}
-
-size_t hnsw_scan(const struct hnsw *h, const struct hnsw_query *q, struct vector_hit *out,
-                 struct hnsw_stats *stats)
-{
-    struct search s;
-
-    if (stats)
-        *stats = (struct hnsw_stats){0};
-    if (h->n == 0)
-        return 0;
-    search_init(&s, h, q, stats);
-    return scan_allowed(&s, out);
 }

@@ -110,6 +110,9 @@ static void find_allowed(struct search *q)
  * scan at 10 % of 40,000 and the walk at 50 %, as bench-search finds them faster. */
 #define WALK_COST 24
 
+/* A recall that is asked for, from which on a scan takes no short cut. */
+#define EXACT_FROM 0.99
+
 static bool scan_is_cheaper(const struct segment *s, const struct allowed *a, size_t ef)
 {
     size_t n = hnsw_vectors(s->graph);
@@ -147,7 +150,8 @@ static size_t search_graph(struct search *q, const struct segment *s, const stru
                                .ef = ef_of(q, s),
                                .allowed = a->bits,
                                .n_allowed = a->n,
-                               .ids = s->chunk_id};
+                               .ids = s->chunk_id,
+                               .exact = q->spec->recall_target > EXACT_FROM};
     struct hnsw_stats stats;
     bool scan = scan_is_cheaper(s, a, query.ef);
 

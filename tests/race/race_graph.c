@@ -20,7 +20,7 @@ static void *ask(void *arg)
 
     memset(allowed, 0x55, sizeof allowed);
     for (; !atomic_load(&stop); i++) {
-        struct hnsw_query q = {vectors + i % N * DIM, vectors, 10, 20, NULL, 0, NULL};
+        struct hnsw_query q = {vectors + i % N * DIM, vectors, 10, 20, NULL, 0, NULL, false};
         struct vector_hit out[10];
 
         q.allowed = i % 3 ? NULL : allowed;

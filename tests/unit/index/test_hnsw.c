@@ -14,7 +14,7 @@ Test(hnsw, of_nothing_one_and_two_vectors_answers)
     for (size_t n = 0; n <= 2; n++) {
         struct hnsw_input in = {v, NULL, n, DIM};
         struct hnsw *h = build_of(&in, 1);
-        struct hnsw_query q = {v, v, 10, 10, NULL, 0, NULL};
+        struct hnsw_query q = {v, v, 10, 10, NULL, 0, NULL, false};
         struct vector_hit out[10];
 
         cr_assert_not_null(h);
@@ -53,7 +53,7 @@ Test(hnsw, copied_answers_the_same)
     struct vector_hit a[30][10], b[30][10];
 
     for (size_t i = 0; i < 30; i++) {
-        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL};
+        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL, false};
 
         cr_assert_eq(hnsw_search(h, &q, a[i], NULL), 10);
     }
@@ -61,7 +61,7 @@ Test(hnsw, copied_answers_the_same)
     hnsw_free(h);
     cr_expect_eq(hnsw_check(copy), ERR_OK, "%s", err_text());
     for (size_t i = 0; i < 30; i++) {
-        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL};
+        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL, false};
 
         hnsw_search(copy, &q, b[i], NULL);
     }
@@ -83,7 +83,7 @@ static void *ask(void *arg)
 
     for (int round = 0; round < 20; round++)
         for (size_t i = 0; i < 40; i++) {
-            struct hnsw_query q = {c->vectors + i * DIM, c->vectors, 10, 20, NULL, 0, NULL};
+            struct hnsw_query q = {c->vectors + i * DIM, c->vectors, 10, 20, NULL, 0, NULL, false};
             struct vector_hit got[10];
 
             hnsw_search(c->h, &q, got, NULL);
@@ -101,7 +101,7 @@ Test(hnsw, gives_every_thread_the_same)
     pthread_t threads[4];
 
     for (size_t i = 0; i < 40; i++) {
-        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL};
+        struct hnsw_query q = {v + i * DIM, v, 10, 20, NULL, 0, NULL, false};
 
         cr_assert_eq(hnsw_search(c.h, &q, c.first[i], NULL), 10);
     }

@@ -70,7 +70,7 @@ Test(hnsw_build, reaches_every_copy_of_a_vector)
     float *v = vectors_of(0, 1000, DIM);
     struct hnsw_input in = {v, NULL, 1000, DIM};
     struct hnsw *h;
-    struct hnsw_query q = {v, v, 300, 400, NULL, 0, NULL};
+    struct hnsw_query q = {v, v, 300, 400, NULL, 0, NULL, false};
     struct vector_hit out[300];
     size_t n_same = 0;
 

@@ -52,7 +52,7 @@ Test(hnsw_file, comes_back_as_it_was)
         cr_expect_eq(hnsw_vectors(mapped), sizes[i]);
         cr_expect_eq(hnsw_ef_for(mapped, 0.97f), hnsw_ef_for(h, 0.97f));
         for (size_t j = 0; j < 20; j++) {
-            struct hnsw_query q = {v + j * DIM, v, 10, 30, NULL, 0, NULL};
+            struct hnsw_query q = {v + j * DIM, v, 10, 30, NULL, 0, NULL, false};
             struct vector_hit a[10] = {0}, b[10] = {0};
 
             cr_expect_eq(hnsw_search(h, &q, a, NULL), hnsw_search(mapped, &q, b, NULL));

@@ -38,7 +38,7 @@ static size_t allow_clusters(uint64_t *allowed, size_t n_clusters)
 static void expect_only_allowed(const struct hnsw *h, const float *v, const uint64_t *allowed,
                                 size_t n_allowed)
 {
-    struct hnsw_query q = {v, v, 10, 40, allowed, n_allowed, NULL};
+    struct hnsw_query q = {v, v, 10, 40, allowed, n_allowed, NULL, false};
     struct vector_hit out[10];
     size_t n = hnsw_search(h, &q, out, NULL);
 
@@ -78,7 +78,7 @@ Test(hnsw_search, of_no_allowed_one_finds_nothing)
     struct hnsw_input in = {v, NULL, 100, DIM};
     struct hnsw *h = build_of(&in, 1);
     uint64_t none[2] = {0};
-    struct hnsw_query q = {v, v, 10, 10, none, 0, NULL};
+    struct hnsw_query q = {v, v, 10, 10, none, 0, NULL, false};
     struct vector_hit out[10];
 
     cr_expect_eq(hnsw_search(h, &q, out, NULL), 0);
@@ -93,7 +93,7 @@ Test(hnsw_search, gives_cosines_to_the_bit_and_counts_its_work)
     struct hnsw_input in = {v, NULL, 1000, DIM};
     struct hnsw *h = build_of(&in, 1);
     struct flat f = {v, NULL, 1000, DIM};
-    struct hnsw_query q = {query, v, 10, 1, NULL, 0, NULL};
+    struct hnsw_query q = {query, v, 10, 1, NULL, 0, NULL, false};
     struct hnsw_stats s;
     struct vector_hit out[10];
 
@@ -104,26 +104,6 @@ Test(hnsw_search, gives_cosines_to_the_bit_and_counts_its_work)
     cr_expect_gt(s.hops, 1);
     cr_expect(s.visited > s.hops && s.visited < 1000);
     cr_expect_geq(s.rescored, 10);
-    hnsw_free(h);
-    mem_free(v);
-}
-
-Test(hnsw_search, scans_what_is_allowed_exactly)
-{
-    float *v = vectors_of(0, N, DIM), query[DIM];
-    struct hnsw_input in = {v, NULL, N, DIM};
-    struct hnsw *h = build_of(&in, 1);
-    uint64_t allowed[(N + 63) / 64];
-    struct hnsw_query q = {query, v, 10, 0, allowed, allow_any(allowed, 0.02), NULL};
-    struct vector_hit out[10];
-
-    for (size_t i = 0; i < 20; i++) {
-        vector_of(50000 + i, DIM, query);
-        q.allowed = i % 2 ? allowed : NULL;
-        cr_assert_eq(hnsw_scan(h, &q, out, NULL), 10);
-        for (size_t j = 0; j < 10; j++)
-            cr_expect_eq(n_nearer(&in, query, q.allowed, out[j].score), j);
-    }
     hnsw_free(h);
     mem_free(v);
 }

@@ -78,7 +78,7 @@ static inline double recall_of(const struct hnsw *h, const struct hnsw_input *in
     size_t found = 0, wanted = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct hnsw_query q = {query, in->vectors, 10, ef, allowed, n_allowed, NULL};
+        struct hnsw_query q = {query, in->vectors, 10, ef, allowed, n_allowed, NULL, false};
         struct vector_hit got[10];
         size_t n_got;
 
