@@ -15,7 +15,7 @@ T       ?=
 PKGS    := libuv jansson sqlite3 libcurl gumbo md4c libzip libxml-2.0 libutf8proc libxxhash \
            libzstd libcrypto libconfig
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
-           -Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral
+           -Werror=implicit-function-declaration -Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral
 CFLAGS_release := -O2 -DNDEBUG
 CFLAGS_debug   := -O1 -DRAGD_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined \
                   -fno-omit-frame-pointer

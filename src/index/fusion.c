@@ -67,13 +67,16 @@ static double reciprocal(uint32_t rank)
     return rank ? 1.0 / (FUSION_RRF_K + rank) : 0;
 }
 
-size_t fusion(enum search_fusion how, const struct topk *vectors, const struct topk *words,
-              size_t n_words, size_t k, struct arena *mem, struct fused **out)
+size_t fusion(enum search_fusion how, const struct fusion_lists *lists, size_t k, struct arena *mem,
+              struct fused **out)
 {
-    double by_words = fusion_keyword_weight(n_words);
+    const struct topk *vectors = lists->vectors, *words = lists->words;
+    double by_words = fusion_keyword_weight(lists->n_words);
     struct joined j = join(vectors, words, mem);
     struct topk best;
 
+    if (how == FUSION_MIX && lists->complete)
+        lists->complete(lists->arg, j.v, j.n);
     topk_init(&best, k, mem);
     for (size_t i = 0; i < j.n; i++) {
         const struct fused *f = &j.v[i];

@@ -274,11 +274,40 @@ static float cosine_of(const struct snapshot *snap, const struct search_spec *sp
     return flat_score(&flat, spec->plain ? spec->plain : spec->vector, c->slot);
 }
 
+static bool lacks_cosine(const struct search *s, const struct fused *f)
+{
+    const struct segment *seg = s->snap->views[f->at.view].segment;
+
+    return isnan(f->vector_score) && !(seg->no_vector && bitmap_get(seg->no_vector, f->at.slot));
+}
+
+/* The cosines of those that only the words brought: the vectors' list ends somewhere, and what is
+ * just behind its end is no worse for it. Their vectors lie anywhere in memory, so all are asked
+ * for before the first is read. */
+static void add_cosines(void *arg, struct fused *v, size_t n)
+{
+    const struct search *s = arg;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct segment *seg = s->snap->views[v[i].at.view].segment;
+
+        if (lacks_cosine(s, &v[i]))
+            __builtin_prefetch(seg->vectors + (size_t)v[i].at.slot * seg->dim);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct flat flat = segment_flat(s->snap->views[v[i].at.view].segment);
+
+        if (lacks_cosine(s, &v[i]))
+            v[i].vector_score = flat_score(&flat, s->spec->vector, v[i].at.slot);
+    }
+}
+
 static size_t fuse(struct search *s, struct fused **out)
 {
+    struct fusion_lists lists = {&s->vectors, &s->words, s->question.n_asked, add_cosines, s};
+
     if (s->spec->mode == SEARCH_HYBRID)
-        return fusion(s->spec->fusion, &s->vectors, &s->words, s->question.n_asked,
-                      ranking_pool(s->spec), s->mem, out);
+        return fusion(s->spec->fusion, &lists, ranking_pool(s->spec), s->mem, out);
     if (s->spec->mode == SEARCH_VECTOR)
         return as_fused(&s->vectors, true, s->mem, out);
     return as_fused(&s->words, false, s->mem, out);

@@ -16,7 +16,9 @@ Test(fusion, mixes_shares_of_the_best)
     struct topk vectors = list(v, 3), words = list(w, 3);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_MIX, &vectors, &words, 5, 10, mem, &out), 4);
+    cr_assert_eq(
+        fusion(FUSION_MIX, &(struct fusion_lists){&vectors, &words, 5, NULL, NULL}, 10, mem, &out),
+        4);
     cr_expect_eq(out[0].at.chunk_id, 11);
     cr_expect_float_eq(out[0].at.score, 0.5 + 0.5 * 0.75, 1e-6);
     cr_expect_eq(out[1].at.chunk_id, 10);
@@ -25,7 +27,38 @@ Test(fusion, mixes_shares_of_the_best)
     cr_expect_float_eq(out[2].at.score, 0.5 * 0.75, 1e-6);
     cr_expect(isnan(out[2].vector_score));
     cr_expect_eq(out[2].keyword_score, 6);
-    cr_expect_eq(fusion(FUSION_MIX, &vectors, &words, 5, 2, mem, &out), 2, "cut at k");
+    cr_expect_eq(
+        fusion(FUSION_MIX, &(struct fusion_lists){&vectors, &words, 5, NULL, NULL}, 2, mem, &out),
+        2, "cut at k");
+    arena_free(mem);
+}
+
+static void know_cosine(void *arg, struct fused *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isnan(v[i].vector_score))
+            v[i].vector_score = *(float *)arg;
+}
+
+Test(fusion, what_only_the_words_brought_counts_by_its_cosine_too)
+{
+    struct arena *mem = arena_new(0);
+    struct candidate v[] = {{.8f, 0, 0, 10}, {.6f, 0, 1, 11}};
+    struct candidate w[] = {{8, 0, 2, 12}, {6, 0, 1, 11}};
+    struct topk vectors = list(v, 2), words = list(w, 2);
+    float cosine = .48f;
+    struct fusion_lists lists = {&vectors, &words, 5, know_cosine, &cosine};
+    struct fused *out;
+
+    cr_assert_eq(fusion(FUSION_MIX, &lists, 10, mem, &out), 3);
+    cr_expect_eq(out[0].at.chunk_id, 12);
+    cr_expect_float_eq(out[0].at.score, 0.5 + 0.5 * 0.6, 1e-6);
+    cr_expect_float_eq(out[0].vector_score, .48f, 1e-6);
+    cr_expect_eq(out[1].at.chunk_id, 11);
+    cr_expect_eq(out[2].at.chunk_id, 10);
+    cr_expect(isnan(out[2].keyword_score));
+    cr_assert_eq(fusion(FUSION_RRF, &lists, 10, mem, &out), 3);
+    cr_expect_eq(out[0].at.chunk_id, 11, "ranks are of the lists alone");
     arena_free(mem);
 }
 
@@ -46,7 +79,9 @@ Test(fusion, by_rank_adds_reciprocals)
     struct topk vectors = list(v, 2), words = list(w, 2);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_RRF, &vectors, &words, 5, 10, mem, &out), 3);
+    cr_assert_eq(
+        fusion(FUSION_RRF, &(struct fusion_lists){&vectors, &words, 5, NULL, NULL}, 10, mem, &out),
+        3);
     cr_expect_eq(out[0].at.chunk_id, 11);
     cr_expect_float_eq(out[0].at.score, 1.0 / 62 + 1.0 / 61, 1e-7);
     cr_expect_eq(out[1].at.chunk_id, 10);
@@ -61,10 +96,13 @@ Test(fusion, takes_empty_lists_and_equal_scores)
     struct topk vectors = list(v, 2), none = list(NULL, 0);
     struct fused *out;
 
-    cr_assert_eq(fusion(FUSION_MIX, &vectors, &none, 5, 10, mem, &out), 2);
+    cr_assert_eq(
+        fusion(FUSION_MIX, &(struct fusion_lists){&vectors, &none, 5, NULL, NULL}, 10, mem, &out),
+        2);
     cr_expect_eq(out[0].at.chunk_id, 11, "ties by chunk id");
     cr_expect_float_eq(out[0].at.score, 0.5, 1e-6);
     cr_expect_float_eq(out[1].at.score, 0.5, 1e-6);
-    cr_expect_eq(fusion(FUSION_MIX, &none, &none, 5, 10, mem, &out), 0);
+    cr_expect_eq(
+        fusion(FUSION_MIX, &(struct fusion_lists){&none, &none, 5, NULL, NULL}, 10, mem, &out), 0);
     arena_free(mem);
 }

@@ -155,7 +155,7 @@ Test(search, a_hit_has_its_cosine_though_its_vector_is_beyond_the_candidates)
     cr_assert_eq(snapshot_search(many, &all, mem, &exact), ERR_OK);
     cr_assert_eq(snapshot_search(many, &spec, mem, &h), ERR_OK);
     cr_expect_eq(h.v[1].chunk_id, 150, "as good as the best by meaning");
-    cr_expect_float_eq(h.v[1].score, FUSION_KEYWORD_WEIGHT, 1e-6, "still no candidate by meaning");
+    cr_expect_float_eq(h.v[1].score, FUSION_KEYWORD_WEIGHT, 1e-6, "a cosine below 0 adds nothing");
     cr_expect_eq(exact.v[149].chunk_id, 150);
     cr_expect_eq(h.v[1].vector_score, exact.v[149].vector_score, "bit for bit");
     snapshot_unref(many);
