@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/check.h"
@@ -261,6 +263,24 @@ int sections_verify(const struct sections *s)
                         s->path, e->name);
     }
     return ERR_OK;
+}
+
+/* Pages that lie wholly inside; a neighbour's bytes are left alone. */
+static void let_go(const struct sections *s, const struct entry *e)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)s->map.p + e->offset + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)s->map.p + e->offset + e->bytes) / page * page;
+
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void sections_let_go(const struct sections *s, const char *prefix)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strncmp(s->entries[i].name, prefix, strlen(prefix)) == 0)
+            let_go(s, &s->entries[i]);
 }
 
 size_t sections_bytes(const struct sections *s)

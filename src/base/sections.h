@@ -66,5 +66,9 @@ const void *sections_get(const struct sections *s, const char *name, size_t item
 /* Reads every byte: ERR_FORMAT naming the first section whose checksum differs. */
 int sections_verify(const struct sections *s);
 
+/* The pages of sections whose names begin so need not stay in memory, because they were copied.
+ * They may be read again all the same. */
+void sections_let_go(const struct sections *s, const char *prefix);
+
 size_t sections_bytes(const struct sections *s);     /* of the file */
 const char *sections_path(const struct sections *s); /* as it was opened; borrowed */

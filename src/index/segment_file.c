@@ -72,10 +72,25 @@ static int map_arrays(struct segment *s)
     return ERR_OK;
 }
 
+/* The graph is copied to large pages, where its memory is read half as fast again, and its part of
+ * the file is let go. */
+static int map_graph(struct segment *s)
+{
+    struct hnsw *mapped;
+    int rc = hnsw_map(&mapped, s->file, "graph.");
+
+    if (rc < 0)
+        return rc;
+    s->graph = hnsw_copy(mapped);
+    hnsw_free(mapped);
+    sections_let_go(s->file, "graph.");
+    return ERR_OK;
+}
+
 static int map_graph_or_codes(struct segment *s, bool has_graph)
 {
     if (has_graph)
-        return hnsw_map(&s->graph, s->file, "graph.");
+        return map_graph(s);
     s->codes = array(s->file, "codes", s->n_chunks, codes_stride(s->dim));
     return s->codes ? ERR_OK : FAIL(ERR_FORMAT, "its codes are missing or of the wrong size");
 }

@@ -185,3 +185,28 @@ Test(sections, another_file_is_refused)
     cr_expect_eq(sections_open(&s, "/tmp/no-such-file"), ERR_NOT_FOUND);
     buf_done(&b);
 }
+
+Test(sections, what_was_let_go_can_still_be_read_and_its_neighbours_too)
+{
+    enum { N = 5000 }; /* five pages */
+    uint32_t *many = malloc(N * sizeof *many);
+    struct sections_writer *w = sections_create(path);
+    struct sections *s;
+    size_t n;
+
+    for (uint32_t i = 0; i < N; i++)
+        many[i] = i;
+    sections_add(w, "copied.a", many, N, sizeof *many);
+    sections_add(w, "copied.b", many, N, sizeof *many);
+    sections_add(w, "kept", many, N, sizeof *many);
+    cr_assert_eq(sections_commit(w), ERR_OK);
+    cr_assert_eq(sections_open(&s, path), ERR_OK);
+    cr_assert_eq(sections_verify(s), ERR_OK);
+    sections_let_go(s, "copied.");
+    sections_let_go(s, "nosuch.");
+    cr_expect_arr_eq(sections_get(s, "kept", 4, &n), many, N * sizeof *many);
+    cr_expect_arr_eq(sections_get(s, "copied.b", 4, &n), many, N * sizeof *many);
+    cr_expect_eq(sections_verify(s), ERR_OK, "%s", err_text());
+    sections_close(s);
+    free(many);
+}
