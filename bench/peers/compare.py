@@ -161,7 +161,7 @@ def make_texts():
     pool, where = sentences()
     rng.shuffle(pool)
     texts = {ratios.Q12: [words(rng, 12)], ratios.Q32: [words(rng, 32)], ratios.P128: [words(rng, 128)],
-             ratios.BATCH: [words(rng, 128) for _ in range(64)], ratios.MIXED: pool[:64],
+             ratios.BATCH: [words(rng, 128) for _ in range(64)], ratios.MIXED: [pool[i % len(pool)] for i in range(64)],
              COSINE: pool[64:64 + N_COSINE]}
     return texts, where
 
