@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/http_handle.h"
+#include "net/url.h"
 
 /* Libcurl may not be called from inside its own callbacks. So these only note what has come, and
  * the run waits in the list `ready` until libcurl has returned; then it is told:
@@ -325,7 +326,7 @@ struct http_async_run *http_async_start(struct http_async *h, const struct http_
     if (h->first)
         h->first->prev = run;
     h->first = run;
-    if (http_handle_check_key(call->key) < 0) {
+    if (url_check_key(call->key) < 0) {
         snprintf(run->reason, sizeof run->reason, "%s", err_text());
         fail_later(run, CURLE_URL_MALFORMAT);
         return run;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/http_handle.h"
+#include "net/url.h"
 
 struct connection {
     struct connection *next;
@@ -165,7 +166,7 @@ static int explain(struct connection *k, const struct exchange *x, CURLcode wron
 
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_result *out)
 {
-    int rc = http_handle_check_key(call->key);
+    int rc = url_check_key(call->key);
     struct exchange x = {.call = call, .head.retry_after_ms = -1};
     struct connection *k;
     struct curl_slist *headers;

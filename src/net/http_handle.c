@@ -40,13 +40,6 @@ CURL *http_handle_new(const char *no_proxy, char *reason)
 
 /* ---- the request ---- */
 
-int http_handle_check_key(const char *key)
-{
-    if (key && strpbrk(key, "\r\n"))
-        return FAIL(ERR_ARGUMENT, "the key has a line break in it");
-    return ERR_OK;
-}
-
 static struct curl_slist *add_key(struct curl_slist *list, const char *key)
 {
     struct buf line;

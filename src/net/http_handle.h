@@ -22,9 +22,6 @@ char *http_handle_no_proxy(void);
 /* NULL when libcurl has no memory. `reason` [CURL_ERROR_SIZE] and no_proxy live as long. */
 CURL *http_handle_new(const char *no_proxy, char *reason);
 
-/* ERR_ARGUMENT when the key cannot be sent; NULL is fine. */
-int http_handle_check_key(const char *key);
-
 /* Header lines of a request; key NULL: none. curl_slist_free_all gives them back. */
 struct curl_slist *http_handle_headers(const char *key, const char *accept, bool has_body);
 

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
@@ -79,4 +80,11 @@ char *url_join(const char *base_text, const char *path)
     buf_init(&b);
     buf_addf(&b, "%.*s%s", STR_ARGS(base), path);
     return buf_take(&b);
+}
+
+int url_check_key(const char *key)
+{
+    if (key && strpbrk(key, "\r\n"))
+        return FAIL(ERR_ARGUMENT, "the key has a line break in it");
+    return ERR_OK;
 }

@@ -14,3 +14,6 @@ char *url_shown(const char *url);
 
 /* "base/path" with one slash between them; mem_free it. */
 char *url_join(const char *base, const char *path);
+
+/* ERR_ARGUMENT when a key cannot be sent in a header; NULL is fine. The key is not in the text. */
+int url_check_key(const char *key);

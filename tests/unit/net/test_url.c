@@ -43,3 +43,11 @@ Test(url, a_url_has_one_slash_between_base_and_path)
     mem_free(plain);
     mem_free(slash);
 }
+
+Test(url, a_key_is_one_line)
+{
+    cr_expect_eq(url_check_key(NULL), ERR_OK);
+    cr_expect_eq(url_check_key("sesame"), ERR_OK);
+    cr_expect_eq(url_check_key("sesame\r\nX-Admin: 1"), ERR_ARGUMENT);
+    cr_expect_null(strstr(err_text(), "sesame"), "%s", err_text());
+}
