@@ -9,6 +9,10 @@
 #include "net/http_handle.h"
 #include "net/url.h"
 
+/* Bytes of one reply that are told in one turn of the loop. Libcurl would read 100 buffers, and a
+ * hundred megabytes of events a second from a server gone mad must not keep the others waiting. */
+#define TURN_MAX 65536
+
 /* Libcurl may not be called from inside its own callbacks. So these only note what has come, and
  * the run waits in the list `ready` until libcurl has returned; then it is told:
  *
@@ -20,8 +24,8 @@ struct http_async {
     CURLM *multi;
     uv_timer_t timer; /* libcurl's own */
     uv_timer_t rest;  /* ends what was released and goes on */
-    uv_timer_t soon;  /* tells of what failed before it started */
-    int n_open_timers;
+    uv_idle_t soon;   /* in the next turn of the loop */
+    int n_open;       /* of the three handles above */
     char *no_proxy;
     struct http_async_run *first;                    /* all runs */
     struct http_async_run *ready_first, *ready_last; /* those with something to tell */
@@ -41,7 +45,7 @@ struct http_async_run {
     struct buf data;        /* came and is not told yet */
     size_t n_rest;          /* bytes since it was released */
     uint64_t rest_until_ms; /* on the loop's clock */
-    bool head_whole, head_told, too_long, finished, released, is_ready;
+    bool head_whole, head_told, too_long, finished, released, is_ready, paused;
     CURLcode result;
 };
 
@@ -89,6 +93,10 @@ static size_t receive_body(char *p, size_t size, size_t n, void *arg)
     if (run->released) {
         run->n_rest += size * n;
         return run->n_rest <= HTTP_ASYNC_REST_MAX ? size * n : 0;
+    }
+    if (run->data.n >= TURN_MAX) {
+        run->paused = true;
+        return CURL_WRITEFUNC_PAUSE; /* it comes again */
     }
     buf_add(&run->data, p, size * n);
     make_ready(run);
@@ -147,6 +155,13 @@ static void tell_data(struct http_async *h, struct http_async_run *run)
     buf_clear(&h->telling_data);
 }
 
+/* What libcurl holds back is told in the same turn, the rest in the next. */
+static void resume(struct http_async_run *run)
+{
+    run->paused = false;
+    curl_easy_pause(run->curl, CURLPAUSE_CONT);
+}
+
 static void tell_done(struct http_async_run *run)
 {
     struct http_async_call call = run->call;
@@ -166,6 +181,8 @@ static void tell(struct http_async *h, struct http_async_run *run)
         tell_head(run);
     if (h->telling == run && run->data.n && !run->released)
         tell_data(h, run);
+    if (h->telling == run && run->paused)
+        resume(run);
     if (h->telling == run && run->finished)
         tell_done(run);
     h->telling = NULL;
@@ -206,9 +223,10 @@ static void on_timer(uv_timer_t *t)
     act(t->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static void on_soon(uv_timer_t *t)
+static void on_soon(uv_idle_t *idle)
 {
-    tell_all(t->data);
+    uv_idle_stop(idle);
+    act(idle->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void on_socket(uv_poll_t *p, int status, int events)
@@ -225,14 +243,17 @@ static void on_socket(uv_poll_t *p, int status, int events)
     act(w->h, w->fd, what);
 }
 
+/* "At once" is not a timer of 0 ms: libuv runs those that its timers start in the same turn, so
+ * that a server who sends as fast as we read would keep the loop from everything else. */
 static int set_timer(CURLM *multi, long ms, void *arg)
 {
     struct http_async *h = arg;
 
     (void)multi;
-    if (ms < 0)
-        uv_timer_stop(&h->timer);
-    else
+    uv_timer_stop(&h->timer);
+    if (ms == 0)
+        uv_idle_start(&h->soon, on_soon);
+    else if (ms > 0)
         uv_timer_start(&h->timer, on_timer, (uint64_t)ms, 0);
     return 0;
 }
@@ -309,7 +330,7 @@ static void fail_later(struct http_async_run *run, CURLcode why)
     run->finished = true;
     run->result = why;
     make_ready(run);
-    uv_timer_start(&run->h->soon, on_soon, 0, 0);
+    uv_idle_start(&run->h->soon, on_soon);
 }
 
 struct http_async_run *http_async_start(struct http_async *h, const struct http_async_call *call)
@@ -408,6 +429,9 @@ void http_async_release(struct http_async_run *run)
         return;
     }
     run->released = true;
+    buf_clear(&run->data);
+    if (run->paused)
+        resume(run);
     run->rest_until_ms = uv_now(h->loop) + HTTP_ASYNC_REST_MS;
     if (!uv_is_active((uv_handle_t *)&h->rest))
         uv_timer_start(&h->rest, end_released, HTTP_ASYNC_REST_MS, 0);
@@ -427,9 +451,9 @@ struct http_async *http_async_new(uv_loop_t *loop)
     buf_init(&h->telling_data);
     uv_timer_init(loop, &h->timer);
     uv_timer_init(loop, &h->rest);
-    uv_timer_init(loop, &h->soon);
+    uv_idle_init(loop, &h->soon);
     h->timer.data = h->rest.data = h->soon.data = h;
-    h->n_open_timers = 3;
+    h->n_open = 3;
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, watch);
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -438,11 +462,11 @@ struct http_async *http_async_new(uv_loop_t *loop)
     return h;
 }
 
-static void timer_closed(uv_handle_t *handle)
+static void handle_closed(uv_handle_t *handle)
 {
     struct http_async *h = handle->data;
 
-    if (--h->n_open_timers == 0)
+    if (--h->n_open == 0)
         mem_free(h);
 }
 
@@ -459,7 +483,7 @@ void http_async_free(struct http_async *h)
     buf_done(&h->telling_data);
     mem_free(h->no_proxy);
     curl_global_cleanup();
-    uv_close((uv_handle_t *)&h->timer, timer_closed);
-    uv_close((uv_handle_t *)&h->rest, timer_closed);
-    uv_close((uv_handle_t *)&h->soon, timer_closed);
+    uv_close((uv_handle_t *)&h->timer, handle_closed);
+    uv_close((uv_handle_t *)&h->rest, handle_closed);
+    uv_close((uv_handle_t *)&h->soon, handle_closed);
 }
