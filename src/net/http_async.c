@@ -9,8 +9,8 @@
 #include "net/http_handle.h"
 #include "net/url.h"
 
-/* Bytes of one reply that are told in one turn of the loop. Libcurl would read 100 buffers, and a
- * hundred megabytes of events a second from a server gone mad must not keep the others waiting. */
+/* Bytes of one reply that are told in one turn of the loop, more or less. Libcurl reads a hundred
+ * buffers where it can, and a server that never ends would keep all others waiting. */
 #define TURN_MAX 65536
 
 /* Libcurl may not be called from inside its own callbacks. So these only note what has come, and

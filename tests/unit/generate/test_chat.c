@@ -583,7 +583,8 @@ Test(chat, the_deadline_bounds_everything_and_is_told_once)
         fake_chat_fail(&b.fast, faults[i], 0);
         ask(&b, (struct wish){.first = -1, .within_ms = 500}, &t);
         cr_expect_eq(t.r.rc, ERR_TIMEOUT, "fault %d: %s", (int)faults[i], t.error);
-        cr_expect_lt(clock_ms_since(t.start_ns), 2500, "fault %d: %g ms, %s, %d tries", (int)faults[i], clock_ms_since(t.start_ns), t.error, t.r.tries);
+        cr_expect_lt(clock_ms_since(t.start_ns), 2500, "fault %d: %g ms, %s, %d tries",
+                     (int)faults[i], clock_ms_since(t.start_ns), t.error, t.r.tries);
         cr_expect_not(t.r.complete);
         run_for(&b, 100);
         cr_expect_eq(t.n_done, 1);

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -159,4 +160,42 @@ Test(chat_wire, what_the_server_says_went_wrong_is_passed_on)
            ERR_UNAVAILABLE, "overloaded");
     refuse(true, STR_LIT("{\"error\":\"out of memory\"}"), ERR_UNAVAILABLE, "out of memory");
     refuse(false, STR_LIT("{\"error\":{\"code\":7},\"choices\":[]}"), ERR_UNAVAILABLE, "error");
+}
+
+static unsigned next(unsigned *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+/* Damaged replies are read or refused, and never read beyond their end. */
+Test(chat_wire, damaged_replies_are_read_or_refused)
+{
+    static const char fine[] =
+        "{\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\\u00e9b\"},\"message\":"
+        "{\"content\":\"yes\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":12,"
+        "\"completion_tokens\":3},\"error\":null}";
+    static const char marks[] = "{}[]\",:0";
+    unsigned seed = 42;
+    int n_read = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        size_t n = sizeof fine - 1 - (i % 3 ? 0 : next(&seed) % 40);
+        char *damaged = malloc(n); /* of its own size, so that reading beyond it is seen */
+        struct chat_reply r;
+        int rc;
+
+        memcpy(damaged, fine, n);
+        for (unsigned k = next(&seed) % 4; k > 0; k--)
+            damaged[next(&seed) % n] = k % 2 ? marks[next(&seed) % 8] : (char)next(&seed);
+        chat_reply_init(&r);
+        rc = i % 2 ? chat_reply_chunk(&r, (struct str){damaged, n})
+                   : chat_reply_whole(&r, (struct str){damaged, n});
+        n_read += rc == ERR_OK;
+        cr_assert(rc == ERR_OK || rc == ERR_FORMAT || rc == ERR_UNAVAILABLE || rc == ERR_LIMIT,
+                  "%.*s: %d", (int)n, damaged, rc);
+        chat_reply_done(&r);
+        free(damaged);
+    }
+    cr_expect_gt(n_read, 2000);
 }
