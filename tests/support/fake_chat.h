@@ -4,6 +4,7 @@
  */
 #pragma once
 #include <jansson.h>
+#include <netinet/tcp.h>
 
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -211,6 +212,7 @@ static inline bool fake_chat_fn(struct fake_http *f, int fd, int i, struct str h
     int late_ms = c->first_token_ms;
 
     (void)i;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     c->key_was_right = memmem(head.p, head.n, "Authorization: Bearer sesame-42\r\n", 33) != NULL;
     pthread_mutex_lock(&c->mu);
     snprintf(c->body, sizeof c->body, "%.*s", STR_ARGS(body));
