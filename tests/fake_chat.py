@@ -216,7 +216,7 @@ class Exchange:
                 await self.event(self.chunk([{"index": 0, "delta": delta, "finish_reason": None}]))
                 self.counts.tokens += 1
                 n += 1
-            if not self.fault("endless", False):
+            if not self.text or not self.fault("endless", False):
                 return -1 if await self.stopped(n) else n
 
     async def stopped(self, n):

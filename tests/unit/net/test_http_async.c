@@ -186,7 +186,8 @@ static void bench_close(struct bench *b)
 {
     http_async_free(b->h);
     uv_close((uv_handle_t *)&b->alarm, NULL);
-    uv_run(&b->loop, UV_RUN_DEFAULT);
+    while (uv_run(&b->loop, UV_RUN_DEFAULT)) /* it may have been stopped */
+        ;
     cr_expect_eq(uv_loop_close(&b->loop), 0);
     fake_stop(&b->p.f);
     buf_done(&b->p.request);
@@ -410,6 +411,25 @@ Test(http_async, a_released_call_that_does_not_end_is_closed)
     buf_done(&hangs.text);
     buf_done(&endless.text);
     buf_done(&kept.text);
+    bench_close(&b);
+}
+
+/* Its end would be the client's memory, or its patience: the alarm rings, and others are served. */
+Test(http_async, a_reply_that_never_ends_leaves_the_loop_to_others)
+{
+    struct bench b;
+    struct asked endless = {0}, other = {0};
+
+    bench_open(&b);
+    start(&b, "/endless", 0, &endless);
+    run_for(&b, 200);
+    cr_assert(endless.run);
+    cr_expect_gt(endless.n_data, 1);
+    ask(&b, "/plain", 5000, &other);
+    cr_expect_eq(other.rc, ERR_OK, "%s", other.error);
+    cancel(&endless);
+    buf_done(&endless.text);
+    buf_done(&other.text);
     bench_close(&b);
 }
 
