@@ -12,8 +12,8 @@
 #include "base/pool.h"
 #include "embed/embedder.h"
 #include "embed/gather.h"
-#include "net/http_client.h"
 #include "net/upstream.h"
+#include "net/url.h"
 #include "text/tokens.h"
 
 #define INFO_BYTES ((size_t)256 << 10)
@@ -379,7 +379,7 @@ int remote_options_check(const struct remote_options *o)
 
     if (!o->url || !*o->url)
         return FAIL(ERR_ARGUMENT, "embed.url is not set; an embedding server needs one");
-    TRY(http_client_check_url(o->url));
+    TRY(url_check(o->url));
     if (o->kind == REMOTE_OPENAI && (!o->model || !*o->model))
         return FAIL(ERR_ARGUMENT, "embed.model is not set; the server is asked for one by name");
     if (o->model && strlen(o->model) >= REMOTE_MODEL_MAX)
@@ -395,7 +395,7 @@ out:
 
 static bool has_file(const char *dir, const char *name)
 {
-    char *path = upstream_url(dir, name);
+    char *path = url_join(dir, name);
     bool has = access(path, R_OK) == 0;
 
     mem_free(path);
@@ -424,10 +424,10 @@ static struct remote *remote_new(const struct remote_options *o)
     r->model = mem_strdup(o->model ? o->model : "");
     r->query_prefix = mem_strdup(o->query_prefix ? o->query_prefix : "");
     r->document_prefix = mem_strdup(o->document_prefix ? o->document_prefix : "");
-    r->embed_url = upstream_url(o->url, o->kind == REMOTE_OPENAI ? "/embeddings" : "/embed");
-    r->info_url = upstream_url(o->url, "/info");
-    r->embed_shown = http_client_shown(r->embed_url);
-    r->info_shown = http_client_shown(r->info_url);
+    r->embed_url = url_join(o->url, o->kind == REMOTE_OPENAI ? "/embeddings" : "/embed");
+    r->info_url = url_join(o->url, "/info");
+    r->embed_shown = url_shown(r->embed_url);
+    r->info_shown = url_shown(r->info_url);
     r->dimensions = o->dimensions;
     r->batch = o->batch;
     r->introduced = o->kind == REMOTE_OPENAI;

@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "net/http_client.h"
 #include "net/upstream.h"
+#include "net/url.h"
 
 struct rerank_remote {
     enum rerank_kind kind;
@@ -163,7 +163,7 @@ int rerank_remote_check(const struct rerank_remote_options *o)
 
     if (!o->url || !*o->url)
         return FAIL(ERR_ARGUMENT, "rerank.url is not set; a reranking server needs one");
-    rc = http_client_check_url(o->url);
+    rc = url_check(o->url);
     if (rc < 0)
         return err_context(rc, "rerank.url");
     CHECK(o->batch >= 1 && o->batch <= RERANK_BATCH_MAX);
@@ -180,8 +180,8 @@ int rerank_remote_open(struct rerank_remote **out, const struct rerank_remote_op
     r = mem_calloc(1, sizeof *r);
     r->kind = o->kind;
     r->batch = o->batch;
-    r->url = upstream_url(o->url, "/rerank");
-    r->shown = http_client_shown(r->url);
+    r->url = url_join(o->url, "/rerank");
+    r->shown = url_shown(r->url);
     r->model = mem_strdup(o->model ? o->model : "");
     r->upstream = upstream_new(&(struct upstream_options){
         .section = "rerank", .key = o->key, .timeout_ms = o->timeout_ms, .probe = probe, .arg = r});

@@ -84,6 +84,16 @@ void breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok, int64_t n
     pthread_mutex_unlock(&b->mu);
 }
 
+void breaker_forgo(struct breaker *b, enum breaker_pass pass)
+{
+    CHECK(pass != BREAKER_REFUSED);
+    if (pass != BREAKER_PROBE)
+        return;
+    pthread_mutex_lock(&b->mu);
+    b->probing = false;
+    pthread_mutex_unlock(&b->mu);
+}
+
 bool breaker_is_open(struct breaker *b)
 {
     bool open;

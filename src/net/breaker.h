@@ -22,8 +22,8 @@ struct breaker;
 
 enum breaker_pass {
     BREAKER_REFUSED, /* fail at once; nothing to give back */
-    BREAKER_CALL,    /* call, then breaker_leave */
-    BREAKER_PROBE,   /* the one caller who finds out, then breaker_leave */
+    BREAKER_CALL,    /* call, then breaker_leave or breaker_forgo */
+    BREAKER_PROBE,   /* the one caller who finds out, then breaker_leave or breaker_forgo */
 };
 
 struct breaker *breaker_new(void);
@@ -36,5 +36,9 @@ enum breaker_pass breaker_enter(struct breaker *b, int64_t now_ms, int64_t *wait
 /* How the call that was let through ended. `ok`: the server answered sensibly, even if it
  * refused. A failure that began before the breaker opened does not lengthen the wait. */
 void breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok, int64_t now_ms);
+
+/* Takes back what breaker_enter let through: the call taught nothing (its caller left). The next
+ * caller of an open breaker may be the probe. */
+void breaker_forgo(struct breaker *b, enum breaker_pass pass);
 
 bool breaker_is_open(struct breaker *b);

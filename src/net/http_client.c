@@ -3,13 +3,11 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/http_handle.h"
+#include "net/url.h"
 
 struct connection {
     struct connection *next;
@@ -28,110 +26,20 @@ struct http_client {
 struct exchange {
     const struct http_call *call;
     struct http_result result;
-    size_t head_bytes;
+    struct http_head head;
     bool too_long;
 };
 
-/* ---- what may be shown ---- */
-
-static bool set_part(CURLU *u, CURLUPart part, const char *value)
-{
-    return curl_url_set(u, part, value, 0) == CURLUE_OK;
-}
-
-char *http_client_shown(const char *url)
-{
-    CURLU *u = curl_url();
-    char *text = NULL, *shown;
-
-    if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && set_part(u, CURLUPART_USER, NULL) &&
-        set_part(u, CURLUPART_PASSWORD, NULL) && set_part(u, CURLUPART_QUERY, NULL) &&
-        set_part(u, CURLUPART_FRAGMENT, NULL))
-        curl_url_get(u, CURLUPART_URL, &text, 0);
-    shown = mem_strdup(text ? text : "(not a URL)");
-    curl_free(text);
-    curl_url_cleanup(u);
-    return shown;
-}
-
-static bool has_part(CURLU *u, CURLUPart part)
-{
-    char *text = NULL;
-    bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK;
-
-    curl_free(text);
-    return has;
-}
-
-static bool is_http(CURLU *u)
-{
-    char *scheme = NULL;
-    bool is = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
-
-    curl_free(scheme);
-    return is;
-}
-
-int http_client_check_url(const char *url)
-{
-    CURLU *u = curl_url();
-    char *shown = http_client_shown(url);
-    int rc = ERR_OK;
-
-    if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(u))
-        rc = FAIL(ERR_ARGUMENT, "'%s' is not a URL like http://HOST:PORT or https://HOST/PATH",
-                  shown);
-    else if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
-        rc = FAIL(ERR_ARGUMENT,
-                  "the URL of '%s' has a user or password in it; a key comes from the environment",
-                  shown);
-    else if (has_part(u, CURLUPART_QUERY) || has_part(u, CURLUPART_FRAGMENT))
-        rc = FAIL(ERR_ARGUMENT, "the URL of '%s' has a '?' or '#' in it; it must end with its path",
-                  shown);
-    mem_free(shown);
-    curl_url_cleanup(u);
-    return rc;
-}
-
 /* ---- the reply ---- */
-
-/* Seconds, or a date (RFC 9110). A date that has passed is now. */
-static int64_t parse_retry_after(struct str value)
-{
-    char text[64];
-    char *end;
-    long long seconds;
-    time_t at;
-
-    value = str_trim(value);
-    if (value.n == 0 || value.n >= sizeof text)
-        return -1;
-    memcpy(text, value.p, value.n);
-    text[value.n] = '\0';
-    seconds = strtoll(text, &end, 10);
-    if (*end == '\0' && seconds >= 0 && seconds < 1000000)
-        return seconds * 1000;
-    at = curl_getdate(text, NULL);
-    if (at < 0)
-        return -1;
-    return at > time(NULL) ? (int64_t)(at - time(NULL)) * 1000 : 0;
-}
 
 static size_t receive_head(char *p, size_t size, size_t n, void *arg)
 {
-    static const struct str name = {"retry-after:", 12};
     struct exchange *x = arg;
-    struct str line = {p, size * n};
 
-    x->head_bytes += line.n;
-    if (x->head_bytes > HTTP_CLIENT_HEAD_MAX) {
-        x->too_long = true;
-        return 0;
-    }
-    if (line.n > name.n && str_eq_nocase(str_sub(line, 0, name.n), name))
-        x->result.retry_after_ms = parse_retry_after(str_sub(line, name.n, line.n));
-    return line.n;
+    if (http_head_add(&x->head, (struct str){p, size * n}))
+        return size * n;
+    x->too_long = true;
+    return 0;
 }
 
 static size_t receive_body(char *p, size_t size, size_t n, void *arg)
@@ -148,25 +56,12 @@ static size_t receive_body(char *p, size_t size, size_t n, void *arg)
 
 /* ---- connections ---- */
 
-static char *no_proxy_list(void)
-{
-    const char *given = getenv("no_proxy");
-    struct buf b;
-
-    given = given ? given : getenv("NO_PROXY");
-    buf_init(&b);
-    if (given && *given)
-        buf_addf(&b, "%s,", given);
-    buf_add_str(&b, "localhost,127.0.0.1,::1");
-    return buf_take(&b);
-}
-
 struct http_client *http_client_new(void)
 {
     struct http_client *c = mem_calloc(1, sizeof *c);
 
     curl_global_init(CURL_GLOBAL_DEFAULT); /* counted; safe on any thread since libcurl 7.84 */
-    c->no_proxy = no_proxy_list();
+    c->no_proxy = http_handle_no_proxy();
     pthread_mutex_init(&c->mu, NULL);
     return c;
 }
@@ -197,21 +92,13 @@ void http_client_free(struct http_client *c)
 static struct connection *connection_new(const struct http_client *c)
 {
     struct connection *k = mem_calloc(1, sizeof *k);
-    CURL *curl = curl_easy_init();
 
-    k->curl = curl;
-    if (!curl)
+    k->curl = http_handle_new(c->no_proxy, k->reason);
+    if (!k->curl)
         return k;
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, c->no_proxy);
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "ragd/" RAGD_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, k->reason);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_head);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_body);
+    curl_easy_setopt(k->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(k->curl, CURLOPT_HEADERFUNCTION, receive_head);
+    curl_easy_setopt(k->curl, CURLOPT_WRITEFUNCTION, receive_body);
     return k;
 }
 
@@ -247,29 +134,10 @@ static void give(struct http_client *c, struct connection *k)
 
 /* ---- one call ---- */
 
-static struct curl_slist *headers_of(const struct http_call *call)
-{
-    struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json");
-    struct buf line;
-
-    list = curl_slist_append(list, "Expect:"); /* no 100-continue round trip */
-    if (call->body.p)
-        list = curl_slist_append(list, "Content-Type: application/json");
-    if (call->key) {
-        buf_init(&line);
-        buf_addf(&line, "Authorization: Bearer %s", call->key);
-        list = curl_slist_append(list, line.p);
-        memset(line.p, 0, line.n);
-        buf_done(&line);
-    }
-    return list;
-}
-
 static void prepare(CURL *curl, const struct http_call *call, struct curl_slist *headers,
                     struct exchange *x)
 {
-    int64_t connect_ms =
-        call->within_ms < HTTP_CLIENT_CONNECT_MAX ? call->within_ms : HTTP_CLIENT_CONNECT_MAX;
+    struct http_waits waits = {HTTP_CLIENT_CONNECT_MAX, call->within_ms};
 
     curl_easy_setopt(curl, CURLOPT_URL, call->url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -280,57 +148,35 @@ static void prepare(CURL *curl, const struct http_call *call, struct curl_slist 
     } else {
         curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)call->within_ms);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    http_handle_set_waits(curl, &waits);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
 }
 
-static bool connected(CURL *curl)
-{
-    curl_off_t us = 0;
-
-    return curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
-}
-
 static int explain(struct connection *k, const struct exchange *x, CURLcode wrong)
 {
-    const struct http_call *call = x->call;
-    const char *reason = *k->reason ? k->reason : curl_easy_strerror(wrong);
-    char *shown = http_client_shown(call->url);
-    int rc = ERR_UNAVAILABLE;
+    struct http_waits waits = {HTTP_CLIENT_CONNECT_MAX, x->call->within_ms};
 
     if (x->too_long)
-        (void)FAIL(rc, "%s: the reply is longer than the limit of %zu bytes", shown,
-                   x->head_bytes > HTTP_CLIENT_HEAD_MAX ? HTTP_CLIENT_HEAD_MAX : call->body_max);
-    else if (wrong == CURLE_OPERATION_TIMEDOUT && !connected(k->curl) &&
-             call->within_ms > HTTP_CLIENT_CONNECT_MAX)
-        (void)FAIL(rc, "%s: no connection within %d ms", shown, HTTP_CLIENT_CONNECT_MAX);
-    else if (wrong == CURLE_OPERATION_TIMEDOUT)
-        rc = FAIL(ERR_TIMEOUT, "%s: no full reply within %lld ms", shown,
-                  (long long)call->within_ms);
-    else if (wrong == CURLE_URL_MALFORMAT ||
-             (wrong == CURLE_UNSUPPORTED_PROTOCOL && !connected(k->curl)))
-        rc = FAIL(ERR_ARGUMENT, "%s: %s", shown, reason);
-    else
-        (void)FAIL(rc, "%s: %s", shown, reason);
-    mem_free(shown);
-    return rc;
+        return http_handle_too_long(x->call->url, x->head.bytes > HTTP_HANDLE_HEAD_MAX
+                                                      ? HTTP_HANDLE_HEAD_MAX
+                                                      : x->call->body_max);
+    return http_handle_explain(k->curl, wrong, x->call->url, k->reason, &waits);
 }
 
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_result *out)
 {
-    int rc = ERR_OK;
-    struct exchange x = {.call = call, .result.retry_after_ms = -1};
+    int rc = url_check_key(call->key);
+    struct exchange x = {.call = call, .head.retry_after_ms = -1};
     struct connection *k;
     struct curl_slist *headers;
     CURLcode wrong;
     long status = 0;
 
-    if (call->key && strpbrk(call->key, "\r\n"))
-        return FAIL(ERR_ARGUMENT, "the key has a line break in it");
+    if (rc < 0)
+        return rc;
     k = take(c);
-    headers = headers_of(call);
+    headers = http_handle_headers(call->key, "application/json", call->body.p);
     buf_init(&x.result.body);
     wrong = k->curl ? CURLE_OK : CURLE_FAILED_INIT;
     if (k->curl) {
@@ -344,6 +190,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
     }
     curl_easy_getinfo(k->curl, CURLINFO_RESPONSE_CODE, &status);
     x.result.status = (int)status;
+    x.result.retry_after_ms = x.head.retry_after_ms;
     *out = x.result;
     buf_init(&x.result.body); /* handed over */
 out:

@@ -11,7 +11,7 @@
  *          than the limit. ERR_ARGUMENT: a URL or key that cannot be used. Each names the URL.
  *          A status of 400 and above is no error here: the caller judges it.
  * Threads  any number of calls at once; each has a connection of its own while it runs.
- * Limits   HTTP_CLIENT_IDLE_MAX connections are kept, HTTP_CLIENT_HEAD_MAX bytes of reply head.
+ * Limits   HTTP_CLIENT_IDLE_MAX connections are kept, HTTP_HANDLE_HEAD_MAX bytes of reply head.
  */
 #pragma once
 #include <stddef.h>
@@ -21,7 +21,6 @@
 #include "base/str.h"
 
 #define HTTP_CLIENT_IDLE_MAX    16
-#define HTTP_CLIENT_HEAD_MAX    ((size_t)64 << 10)
 #define HTTP_CLIENT_CONNECT_MAX 3000 /* ms to connect, or the call's deadline if that is sooner */
 
 struct http_client;
@@ -45,10 +44,3 @@ void http_client_free(struct http_client *c); /* no call is running */
 
 /* Fills `out` (buf_done(&out->body) gives it back), which stays untouched when the call fails. */
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_result *out);
-
-/* Whether a setting can be the URL of a server: http or https, a host, no user or password, no
- * query, no fragment. ERR_ARGUMENT says what is wrong with it. */
-int http_client_check_url(const char *url);
-
-/* The URL as it may be shown; "(not a URL)" when it is none. mem_free it. */
-char *http_client_shown(const char *url);

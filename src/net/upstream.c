@@ -9,13 +9,10 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "net/breaker.h"
 #include "net/http_client.h"
-
-#define FIRST_WAIT_MS 100
-#define EXCERPT_MAX   200 /* bytes of a server's own words in our errors */
+#include "net/refusal.h"
 
 /* A time-out with less time than this says nothing about the server: whoever asks with a deadline
  * of a millisecond must not close it to everybody else. */
@@ -74,89 +71,24 @@ void upstream_stats_get(struct upstream *u, struct upstream_stats *out)
                                    .open = breaker_is_open(u->breaker)};
 }
 
-char *upstream_url(const char *base_text, const char *path)
-{
-    struct buf b;
-    struct str base = str_of(base_text);
-
-    while (base.n && base.p[base.n - 1] == '/')
-        base.n--;
-    buf_init(&b);
-    buf_addf(&b, "%.*s%s", STR_ARGS(base), path);
-    return buf_take(&b);
-}
-
 /* ---- one try ---- */
-
-static bool is_passing(int status)
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-           status == 504;
-}
-
-/* What a server sent may end on a terminal, which must not obey it. */
-static void make_plain(char *text)
-{
-    for (char *p = text; *p; p++)
-        if (*p < ' ' || *p == 127)
-            *p = ' ';
-}
-
-/* The server's own words, on one line; nothing when they might repeat the key. */
-static void excerpt(const struct upstream *u, const struct http_result *reply, char *out,
-                    size_t size)
-{
-    size_t n = reply->body.n < size - 1 ? reply->body.n : size - 1;
-
-    out[0] = '\0';
-    if (reply->status == 401 || reply->status == 403 || n == 0)
-        return;
-    if (u->key && memmem(reply->body.p, reply->body.n, u->key, strlen(u->key)))
-        return;
-    memcpy(out, reply->body.p, n);
-    out[n] = '\0';
-    make_plain(out);
-}
-
-/* What the configuration may have to do with a status. */
-static void hint_of(const struct upstream *u, int status, char *out, size_t size)
-{
-    const char *s = u->o.section;
-
-    out[0] = '\0';
-    if ((status == 401 || status == 403) && u->key)
-        snprintf(out, size, " (is the key in the variable of %s.key_env right?)", s);
-    else if (status == 401 || status == 403)
-        snprintf(out, size, " (it wants a key; %s.key_env names the variable that holds it)", s);
-    else if (status == 404)
-        snprintf(out, size, " (is %s.url right, with /v1 where the server wants it, and %s.model?)",
-                 s, s);
-    else if (status >= 300 && status < 400)
-        snprintf(out, size, " (redirects are not followed; %s.url must be the last address)", s);
-}
-
-static int refused(const struct upstream *u, const struct upstream_call *c,
-                   const struct http_result *reply)
-{
-    char words[EXCERPT_MAX], hint[EXCERPT_MAX];
-
-    excerpt(u, reply, words, sizeof words);
-    hint_of(u, reply->status, hint, sizeof hint);
-    return FAIL(is_passing(reply->status) ? ERR_UNAVAILABLE : ERR_ARGUMENT, "%s: status %d%s%s%s",
-                c->shown, reply->status, hint, *words ? ": " : "", words);
-}
 
 static int nonsense(const struct upstream_call *c)
 {
     char reason[ERR_TEXT_MAX];
 
     snprintf(reason, sizeof reason, "%s", err_text());
-    make_plain(reason);
+    refusal_make_plain(reason);
     return FAIL(ERR_FORMAT, "%s: %s", c->shown, reason);
 }
 
 static int judge(struct upstream *u, struct upstream_call *c, const struct http_result *reply)
 {
+    struct refusal refusal = {.shown = c->shown,
+                              .section = u->o.section,
+                              .key = u->key,
+                              .status = reply->status,
+                              .body = buf_view(&reply->body)};
     int rc;
 
     c->status = reply->status;
@@ -166,11 +98,11 @@ static int judge(struct upstream *u, struct upstream_call *c, const struct http_
         c->failed = rc < 0;
         return rc < 0 ? nonsense(c) : ERR_OK;
     }
-    c->again = is_passing(reply->status);
+    c->again = refusal_passes(reply->status);
     c->failed = reply->status >= 500;
     if (u->o.refused)
         u->o.refused(u->o.arg, reply->status, buf_view(&reply->body));
-    return refused(u, c, reply);
+    return refusal_explain(&refusal);
 }
 
 static int try_once(struct upstream *u, struct upstream_call *c)
@@ -262,16 +194,6 @@ out:
 
 /* ---- tries ---- */
 
-/* Half of the time is chance, so that those who failed together do not come back together. */
-static int64_t pause_before(int i_try, int64_t retry_after_ms)
-{
-    uint64_t seed = clock_ns();
-    int64_t full = (int64_t)FIRST_WAIT_MS << i_try;
-    int64_t wait = full / 2 + (int64_t)(hash64(&seed, sizeof seed) % (uint64_t)(full / 2));
-
-    return retry_after_ms > wait ? retry_after_ms : wait;
-}
-
 static void sleep_ms(int64_t ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -288,7 +210,7 @@ int upstream_ask(struct upstream *u, struct upstream_call *c)
 
         if (rc == ERR_OK)
             return rc;
-        wait = pause_before(i, c->retry_after_ms);
+        wait = refusal_pause_ms(i, c->retry_after_ms);
         if (!c->again || i + 1 == UPSTREAM_TRIES || upstream_now_ms() + wait >= c->until_ms)
             return rc;
         sleep_ms(wait);

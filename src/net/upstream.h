@@ -72,6 +72,3 @@ int upstream_probe(struct upstream *u, struct upstream_call *c);
 int64_t upstream_allowed_ms(const struct upstream *u, int64_t within_ms);
 int64_t upstream_now_ms(void);
 void upstream_stats_get(struct upstream *u, struct upstream_stats *out);
-
-/* "base/path" with one slash between them; mem_free it. */
-char *upstream_url(const char *base, const char *path);

@@ -163,3 +163,21 @@ Test(breaker, does_what_a_plain_model_does_over_random_operations)
     }
     breaker_free(b);
 }
+
+Test(breaker, a_probe_that_taught_nothing_leaves_its_place_to_the_next)
+{
+    struct breaker *b = breaker_new();
+
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        breaker_leave(b, breaker_enter(b, 0, NULL), false, 0);
+    cr_assert_eq(breaker_enter(b, 1000, NULL), BREAKER_PROBE);
+    cr_expect_eq(breaker_enter(b, 1000, NULL), BREAKER_REFUSED);
+    breaker_forgo(b, BREAKER_PROBE);
+    cr_expect(breaker_is_open(b));
+    cr_assert_eq(breaker_enter(b, 1000, NULL), BREAKER_PROBE);
+    breaker_leave(b, BREAKER_PROBE, true, 1000);
+    cr_expect_not(breaker_is_open(b));
+    breaker_forgo(b, breaker_enter(b, 1000, NULL)); /* of a call: nothing to take back */
+    cr_expect_not(breaker_is_open(b));
+    breaker_free(b);
+}

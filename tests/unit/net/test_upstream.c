@@ -228,13 +228,3 @@ Test(upstream, nobody_there_is_unavailable)
     cr_expect(strstr(err_text(), "127.0.0.1"), "%s", err_text());
     upstream_free(b.u);
 }
-
-Test(upstream, a_url_has_one_slash_between_base_and_path)
-{
-    char *plain = upstream_url("http://a", "/x"), *slash = upstream_url("http://a/v1//", "/x");
-
-    cr_expect_str_eq(plain, "http://a/x");
-    cr_expect_str_eq(slash, "http://a/v1/x");
-    mem_free(plain);
-    mem_free(slash);
-}
