@@ -192,6 +192,27 @@ static bool begins_sentence(const struct collect *c, size_t i, struct span sente
     return true;
 }
 
+static bool begins_capital(const struct mark *m)
+{
+    return m->kind == MARK_WORD && m->capital;
+}
+
+/* A capital inside a sentence makes a name, and then that of the word before it, which begins the
+ * sentence, does too: "Northern Bank lends". */
+static void find_names(struct collect *c, const struct span *spans)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (begins_capital(&c->v[i]) && !begins_sentence(c, i, spans[c->v[i].i_sentence]))
+            c->v[i].name = true;
+    for (size_t i = 0; i + 1 < c->n; i++) {
+        const struct mark *next = &c->v[i + 1];
+
+        if (begins_capital(&c->v[i]) && begins_capital(next) && next->name &&
+            next->at == c->v[i].at + c->v[i].word.n + 1)
+            c->v[i].name = true;
+    }
+}
+
 static size_t assign_sentences(struct collect *c, struct arena *mem)
 {
     struct span *spans = arena_alloc(mem, SENTENCES_MAX * sizeof *spans);
@@ -201,10 +222,9 @@ static size_t assign_sentences(struct collect *c, struct arena *mem)
         while (s + 1 < n && c->v[i].at >= spans[s].end)
             s++;
         c->v[i].i_sentence = (uint32_t)s;
-        if (c->v[i].kind == MARK_WORD && c->v[i].capital && n > 0 &&
-            !begins_sentence(c, i, spans[s]))
-            c->v[i].name = true;
     }
+    if (n > 0)
+        find_names(c, spans);
     return n;
 }
 

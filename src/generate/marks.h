@@ -4,7 +4,8 @@
  *    amcor* sale NO reach 15e9 2022                     (* a name)
  *
  * Words are stemmed by the analyzer, stop words left out. A name is a word with a capital that does
- * not begin the sentence, or with two ("OPEC"), or with letters and digits ("CET1"). A negation is
+ * not begin the sentence, or stands before such a name ("Northern Bank"), or has two capitals
+ * ("OPEC"), or letters and digits ("CET1"). A negation is
  * "not", "no", "never", "n't", "without", "unable", "failed to" and the like; "not only" is none.
  *
  * Threads  free of state; the analyzer is confined.

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define DIGITS_MAX   32
+#define YEAR_MIN     1500
+#define YEAR_END     2100
 #define CLOSE_ENOUGH 1e-9 /* of two values that are the same */
 
 /* ---- words ---- */
@@ -193,6 +195,7 @@ static void read_digits(struct scan *sc, struct number *n)
         if (isdigit((unsigned char)s.p[at])) {
             fraction += fraction > 0;
         } else if (s.p[at] == ',' && !fraction && group_at(s, at + 1)) {
+            n->grouped = true;
             continue;
         } else if (s.p[at] == '.' && !fraction && at + 1 < s.n &&
                    isdigit((unsigned char)s.p[at + 1])) {
@@ -313,16 +316,19 @@ static size_t read_iso_date(struct str s, size_t at, struct number *out, size_t 
     day = atoi(copy + 8);
     if (month < 1 || month > 12)
         return 0;
-    out[0] = (struct number){{(uint32_t)at, (uint32_t)at + 4}, NUMBER_PLAIN, year, year, 1, 0, 0};
-    out[1] =
-        (struct number){{(uint32_t)at + 5, (uint32_t)at + 7}, NUMBER_MONTH, month, month, 1, 0, 0};
+    out[0] =
+        (struct number){{(uint32_t)at, (uint32_t)at + 4}, NUMBER_PLAIN, year, year, 1, 0, 0, 0};
+    out[1] = (struct number){
+        {(uint32_t)at + 5, (uint32_t)at + 7}, NUMBER_MONTH, month, month, 1, 0, 0, 0};
     out[2] =
-        (struct number){{(uint32_t)at + 8, (uint32_t)at + 10}, NUMBER_PLAIN, day, day, 1, 0, 0};
+        (struct number){{(uint32_t)at + 8, (uint32_t)at + 10}, NUMBER_PLAIN, day, day, 1, 0, 0, 0};
     return 3;
 }
 
 static bool digit_near(struct str s, size_t start, size_t end)
 {
+    if (str_starts(str_sub(s, end, s.n), STR_LIT(" of ")))
+        end += 4;
     while (end < s.n && (s.p[end] == ' ' || s.p[end] == ',' || s.p[end] == '.'))
         end++;
     while (start > 0 && (s.p[start - 1] == ' ' || s.p[start - 1] == ','))
@@ -363,9 +369,10 @@ static bool joins(struct str between)
     return false;
 }
 
-static bool looks_like_year(const struct number *n)
+bool number_is_year(const struct number *n)
 {
-    return n->value >= 1500 && n->value < 2100 && n->step == 1 && n->span.end - n->span.start == 4;
+    return n->kind == NUMBER_PLAIN && n->value >= YEAR_MIN && n->value < YEAR_END && n->step == 1 &&
+           !n->scaled && !n->grouped;
 }
 
 static void share_units(struct str s, struct number *v, size_t n)
@@ -374,7 +381,7 @@ static void share_units(struct str s, struct number *v, size_t n)
         const struct number *next = &v[i + 1];
         double by = next->bare != 0 ? next->value / next->bare : 1;
 
-        if (v[i].kind != NUMBER_PLAIN || v[i].scaled || looks_like_year(&v[i]) ||
+        if (v[i].kind != NUMBER_PLAIN || v[i].scaled || number_is_year(&v[i]) ||
             (next->kind == NUMBER_PLAIN && !next->scaled) || next->kind == NUMBER_MONTH ||
             !joins(str_sub(s, v[i].span.end, next->span.start)))
             continue;

@@ -26,6 +26,7 @@ struct number {
     double value; /* scaled: 1.5 million is 1500000, 50 basis points are 0.5 */
     double bare;  /* as it is written: 1.5, 50 */
     double step;  /* what one of its last digit is worth, scaled: 100000 */
+    bool grouped; /* "1,999", which is no year */
     bool scaled;  /* a scale is written with it */
     bool shared;  /* kind and scale are the next number's ("3 to 5 %") and may not be its own */
 };
@@ -40,6 +41,9 @@ struct number_setting {
 /* In order, not overlapping; at most cap. */
 size_t numbers_find(struct str text, struct number *out, size_t cap);
 struct number_setting numbers_setting(struct str text);
+
+/* Written like a year, 1500 to 2099. */
+bool number_is_year(const struct number *n);
 
 /* Whether `said` is what a source says with `in`, whose text has that setting: the same value, or
  * one rounded to fewer digits ("1.5 million" for 1,496,500), never the other way round. */

@@ -57,6 +57,7 @@ Test(marks, what_begins_a_sentence_is_no_name_by_its_capital)
 
     cr_expect_str_eq(shown("Banks lend. Rules of Rome hold. \"Bonds yield.\"", mem),
                      "Banks lend | Rules Rome* hold | Bonds yield");
+    cr_expect_str_eq(shown("Northern Bank lends.", mem), "Northern* Bank* lends");
     cr_expect_str_eq(shown("OPEC met. It was in Vienna.", mem), "OPEC* met | Vienna*");
     arena_free(mem);
 }

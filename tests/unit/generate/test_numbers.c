@@ -105,6 +105,17 @@ Test(numbers, dates_are_a_year_a_month_and_a_day)
     cr_expect_not(number_said(&a[1], &b[2], &none), "a month is no day");
     cr_expect_eq(numbers_find(STR_LIT("They may march on."), a, 4), 0);
     cr_expect_eq(numbers_find(STR_LIT("May 5"), a, 4), 2);
+    cr_expect_eq(numbers_find(STR_LIT("March of 2022"), a, 4), 2);
+}
+
+Test(numbers, a_year_is_written_like_one)
+{
+    struct number fy = only("FY19"), year = only("1914"), grouped = only("1,914"),
+                  small = only("191"), scaled = only("2000 million"), percent = only("2000 %");
+
+    cr_expect(number_is_year(&fy) && number_is_year(&year));
+    cr_expect_not(number_is_year(&grouped) || number_is_year(&small));
+    cr_expect_not(number_is_year(&scaled) || number_is_year(&percent));
 }
 
 Test(numbers, a_range_may_share_the_unit_of_its_end)

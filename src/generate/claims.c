@@ -1,0 +1,603 @@
+#include "generate/claims.h"
+
+#include <ctype.h>
+
+#include "generate/marks.h"
+
+/* Fitted on one half of the altered and unaltered sentences of docs/answers.md, see there. */
+#define WORDS_MIN       0.5 /* share of a claim's content words that its window has */
+#define SAYS_THE_SAME   0.6 /* of a window that a number or a name is looked for in */
+#define NEGATION_MIN    0.6
+#define WINDOW_MAX      3
+#define WINDOW_COST     0.03 /* a longer window must hold more */
+#define CITATIONS_MAX   16
+#define NEGATION_NEAR   3 /* marks between a negation and what it negates */
+#define STEM_PREFIX_MIN 5 /* "Germany" and "German" are one name */
+#define SHOWN_MAX       60
+
+const char *claim_verdict_name(enum claim_verdict v)
+{
+    static const char *const names[] = {"supported", "unchecked", "number",
+                                        "name",      "negation",  "words"};
+
+    return names[v];
+}
+
+/* ---- the passages ---- */
+
+struct source {
+    uint32_t n;
+    struct marks text, head;
+    struct number_setting setting;
+};
+
+/* What one claim is compared with. */
+struct window {
+    const struct source *source;
+    size_t from, to; /* marks of source->text */
+    double share;
+};
+
+struct check {
+    const struct source *sources;
+    size_t n_sources;
+    const uint32_t *cited; /* [n_cited]; 0: all count */
+    size_t n_cited;
+    struct marks claim;
+    struct window window;
+    struct arena *mem;
+};
+
+static bool takes_part(const struct check *c, const struct source *s)
+{
+    for (size_t i = 0; i < c->n_cited; i++)
+        if (c->cited[i] == s->n)
+            return true;
+    return c->n_cited == 0;
+}
+
+static bool is_in(const struct mark *m, const struct marks *in, size_t from, size_t to,
+                  const struct number_setting *setting)
+{
+    for (size_t i = from; i < to; i++)
+        if (mark_same(m, &in->v[i], setting))
+            return true;
+    return false;
+}
+
+static bool in_source(const struct mark *m, const struct source *s)
+{
+    return is_in(m, &s->text, 0, s->text.n, &s->setting) ||
+           is_in(m, &s->head, 0, s->head.n, &s->setting);
+}
+
+static bool in_sources(const struct check *c, const struct mark *m)
+{
+    for (size_t i = 0; i < c->n_sources; i++)
+        if (takes_part(c, &c->sources[i]) && in_source(m, &c->sources[i]))
+            return true;
+    return false;
+}
+
+static bool in_window(const struct check *c, const struct mark *m)
+{
+    const struct window *w = &c->window;
+
+    return is_in(m, &w->source->text, w->from, w->to, &w->source->setting) ||
+           is_in(m, &w->source->head, 0, w->source->head.n, &w->source->setting);
+}
+
+/* ---- the window ---- */
+
+/* Share of the claim's words that are among these marks, or in the source's head. */
+static double share_of(const struct marks *claim, const struct source *s, size_t from, size_t to)
+{
+    size_t n = 0, n_found = 0;
+
+    for (size_t i = 0; i < claim->n; i++) {
+        if (claim->v[i].kind != MARK_WORD)
+            continue;
+        n++;
+        n_found += is_in(&claim->v[i], &s->text, from, to, &s->setting) ||
+                   is_in(&claim->v[i], &s->head, 0, s->head.n, &s->setting);
+    }
+    return n ? (double)n_found / (double)n : 0;
+}
+
+static void search_source(struct check *c, const struct source *s)
+{
+    for (size_t from = 0; from < s->text.n;) {
+        uint32_t first = s->text.v[from].i_sentence;
+        size_t to = from, next = from;
+
+        for (uint32_t len = 0; len < WINDOW_MAX && to < s->text.n; len++) {
+            double share;
+
+            while (to < s->text.n && s->text.v[to].i_sentence <= first + len)
+                to++;
+            if (len == 0)
+                next = to;
+            share = share_of(&c->claim, s, from, to) - WINDOW_COST * len;
+            if (!c->window.source || share > c->window.share)
+                c->window = (struct window){s, from, to, share};
+        }
+        from = next;
+    }
+}
+
+static void find_window(struct check *c)
+{
+    c->window = (struct window){0};
+    for (size_t i = 0; i < c->n_sources; i++)
+        if (takes_part(c, &c->sources[i]))
+            search_source(c, &c->sources[i]);
+}
+
+/* ---- numbers and names ---- */
+
+static const char *tell(const struct check *c, const char *what, struct str word, const char *rest)
+{
+    size_t n = word.n < SHOWN_MAX ? word.n : SHOWN_MAX;
+
+    return arena_printf(c->mem, "%s %.*s %s", what, (int)n, word.p, rest);
+}
+
+static bool same_sort(const struct mark *a, const struct mark *b)
+{
+    if (a->kind == MARK_NUMBER)
+        return b->kind == MARK_NUMBER && a->number.kind == b->number.kind &&
+               number_is_year(&a->number) == number_is_year(&b->number);
+    return b->kind == MARK_WORD && b->capital;
+}
+
+/* Something of the same sort stands in the window that the claim does not have: where the window
+ * says the same as the claim, it is what the claim should have said. */
+static bool another_stands_there(const struct check *c, const struct mark *m)
+{
+    const struct window *w = &c->window;
+
+    for (size_t i = w->from; i < w->to; i++) {
+        const struct mark *in = &w->source->text.v[i];
+        bool said = false;
+
+        if (!same_sort(m, in))
+            continue;
+        for (size_t k = 0; k < c->claim.n && !said; k++)
+            said = mark_same(&c->claim.v[k], in, &w->source->setting);
+        if (!said)
+            return true;
+    }
+    return false;
+}
+
+static bool has_place(const struct check *c, const struct mark *m)
+{
+    return in_window(c, m) || c->window.share < SAYS_THE_SAME || !another_stands_there(c, m);
+}
+
+static const char *wrong_number(const struct check *c)
+{
+    for (size_t i = 0; i < c->claim.n; i++) {
+        const struct mark *m = &c->claim.v[i];
+
+        if (m->kind != MARK_NUMBER)
+            continue;
+        if (!in_sources(c, m))
+            return tell(c, "number", m->word, "not in the sources");
+        if (!has_place(c, m))
+            return tell(c, "number", m->word, "where the source has another");
+    }
+    return NULL;
+}
+
+/* "German" and "Germany": one begins the other but for a few letters. */
+static bool same_root(struct str a, struct str b)
+{
+    size_t n = 0;
+
+    while (n < a.n && n < b.n && tolower((unsigned char)a.p[n]) == tolower((unsigned char)b.p[n]))
+        n++;
+    return n >= STEM_PREFIX_MIN && n + 4 >= a.n && n + 4 >= b.n;
+}
+
+static bool root_in(struct str word, const struct marks *in)
+{
+    for (size_t i = 0; i < in->n; i++)
+        if (in->v[i].kind == MARK_WORD && same_root(word, in->v[i].word))
+            return true;
+    return false;
+}
+
+/* The capitals of `word` are the first letters of words one after another; of two letters, these
+ * words have capitals too. */
+static bool spelled_out_in(struct str word, const struct marks *in)
+{
+    for (size_t i = 0; i + word.n <= in->n; i++) {
+        size_t k = 0;
+
+        while (k < word.n && in->v[i + k].kind == MARK_WORD &&
+               (in->v[i + k].capital || word.n > 2) &&
+               toupper((unsigned char)in->v[i + k].word.p[0]) == word.p[k])
+            k++;
+        if (k == word.n && k > 1)
+            return true;
+    }
+    return false;
+}
+
+/* The run of capitalised words around mark i, as the letters that they begin with. */
+static struct str initials_around(const struct marks *m, size_t i, char *out, size_t cap)
+{
+    size_t from = i, n = 0;
+
+    while (from > 0 && m->v[from - 1].kind == MARK_WORD && m->v[from - 1].capital)
+        from--;
+    for (; from < m->n && n < cap && m->v[from].kind == MARK_WORD && m->v[from].capital; from++)
+        out[n++] = (char)toupper((unsigned char)m->v[from].word.p[0]);
+    return (struct str){out, n};
+}
+
+static bool has_acronym(const struct marks *in, struct str letters)
+{
+    for (size_t i = 0; i < in->n; i++)
+        if (in->v[i].kind == MARK_WORD && str_eq(in->v[i].word, letters))
+            return true;
+    return false;
+}
+
+/* In another form: an acronym, what it stands for, another ending. */
+static bool in_source_otherwise(const struct check *c, size_t i, const struct source *s)
+{
+    char letters[WORD_MAX];
+    struct str word = c->claim.v[i].word;
+    struct str initials = initials_around(&c->claim, i, letters, sizeof letters);
+
+    return root_in(word, &s->text) || root_in(word, &s->head) || spelled_out_in(word, &s->text) ||
+           (initials.n > 1 && (has_acronym(&s->text, initials) || has_acronym(&s->head, initials)));
+}
+
+static bool name_in_sources(const struct check *c, size_t i)
+{
+    if (in_sources(c, &c->claim.v[i]))
+        return true;
+    for (size_t k = 0; k < c->n_sources; k++)
+        if (takes_part(c, &c->sources[k]) && in_source_otherwise(c, i, &c->sources[k]))
+            return true;
+    return false;
+}
+
+static const char *wrong_name(const struct check *c)
+{
+    for (size_t i = 0; i < c->claim.n; i++) {
+        const struct mark *m = &c->claim.v[i];
+
+        if (m->kind != MARK_WORD || !m->name)
+            continue;
+        if (!name_in_sources(c, i))
+            return tell(c, "name", m->word, "not in the sources");
+        if (in_sources(c, m) && !has_place(c, m))
+            return tell(c, "name", m->word, "where the source has another");
+    }
+    return NULL;
+}
+
+/* ---- negation ---- */
+
+/* Whether a negation stands within a few marks of mark i. */
+static bool negated_near(const struct marks *m, size_t i, size_t from, size_t to)
+{
+    size_t begin = i > from + NEGATION_NEAR ? i - NEGATION_NEAR : from;
+    size_t end = i + NEGATION_NEAR + 1 < to ? i + NEGATION_NEAR + 1 : to;
+
+    for (size_t k = begin; k < end; k++)
+        if (m->v[k].kind == MARK_NO)
+            return true;
+    return false;
+}
+
+/* The word that a negation at i is about: the next one, or at the end the one before. */
+static const struct mark *negated_by(const struct marks *m, size_t i, size_t from, size_t to)
+{
+    for (size_t k = i + 1; k < to && k <= i + NEGATION_NEAR; k++)
+        if (m->v[k].kind == MARK_WORD)
+            return &m->v[k];
+    return i > from && m->v[i - 1].kind == MARK_WORD ? &m->v[i - 1] : NULL;
+}
+
+/* "un-", "in-", "non-" and the like before the rest of a word say "not" too. */
+static bool negated_form(struct str word, struct str of)
+{
+    static const char *const prefixes[] = {"un", "in", "im", "ir", "il", "non", "dis"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        struct str p = str_of(prefixes[i]);
+        size_t n = of.n < 6 ? of.n : 6; /* of the stem; endings differ */
+
+        if (n >= 4 && word.n >= p.n + n && str_eq_nocase(str_sub(word, 0, p.n), p) &&
+            str_eq_nocase(str_sub(word, p.n, p.n + n), str_sub(of, 0, n)))
+            return true;
+    }
+    return false;
+}
+
+enum polarity { POLARITY_NONE, POLARITY_YES, POLARITY_NO, POLARITY_BOTH };
+
+/* How marks from..to say this word. */
+static enum polarity polarity_of(const struct mark *word, const struct marks *in, size_t from,
+                                 size_t to)
+{
+    unsigned seen = POLARITY_NONE;
+
+    for (size_t i = from; i < to; i++) {
+        if (in->v[i].kind != MARK_WORD)
+            continue;
+        if (negated_form(in->v[i].word, word->word))
+            seen |= POLARITY_NO;
+        else if (in->v[i].key == word->key)
+            seen |= negated_near(in, i, from, to) ? POLARITY_NO : POLARITY_YES;
+    }
+    return (enum polarity)seen;
+}
+
+static bool has_no(const struct marks *m, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (m->v[i].kind == MARK_NO)
+            return true;
+    return false;
+}
+
+/* A "not" of the claim whose word the window says without one. */
+static bool denies(const struct check *c, const struct window *w)
+{
+    for (size_t i = 0; i < c->claim.n; i++) {
+        const struct mark *about;
+        enum polarity p;
+
+        if (c->claim.v[i].kind != MARK_NO)
+            continue;
+        about = negated_by(&c->claim, i, 0, c->claim.n);
+        if (!about)
+            continue;
+        p = polarity_of(about, &w->source->text, w->from, w->to);
+        if (p == POLARITY_YES || (p == POLARITY_NONE && !has_no(&w->source->text, w->from, w->to)))
+            return true;
+    }
+    return false;
+}
+
+/* A "not" of the window whose word the claim says without one. */
+static bool affirms(const struct check *c, const struct window *w)
+{
+    const struct marks *in = &w->source->text;
+
+    for (size_t i = w->from; i < w->to; i++) {
+        const struct mark *about;
+
+        if (in->v[i].kind != MARK_NO)
+            continue;
+        about = negated_by(in, i, w->from, w->to);
+        if (about && polarity_of(about, &c->claim, 0, c->claim.n) == POLARITY_YES &&
+            polarity_of(about, in, w->from, w->to) == POLARITY_NO)
+            return true;
+    }
+    return false;
+}
+
+static const char *wrong_negation(const struct check *c)
+{
+    if (c->window.share < NEGATION_MIN)
+        return NULL;
+    if (denies(c, &c->window))
+        return "says \"not\", the source does not";
+    if (affirms(c, &c->window))
+        return "does not say \"not\", the source does";
+    return NULL;
+}
+
+/* ---- one claim ---- */
+
+static bool has_word(const struct marks *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->v[i].kind == MARK_WORD)
+            return true;
+    return false;
+}
+
+static enum claim_verdict verdict_of(struct check *c, const char **reason)
+{
+    *reason = NULL;
+    find_window(c);
+    if (!c->window.source) {
+        *reason = "no passage has its words";
+        return CLAIM_WORDS;
+    }
+    if ((*reason = wrong_number(c)) != NULL)
+        return CLAIM_NUMBER;
+    if ((*reason = wrong_name(c)) != NULL)
+        return CLAIM_NAME;
+    if (c->window.share < WORDS_MIN) {
+        *reason = "no passage has its words";
+        return CLAIM_WORDS;
+    }
+    if ((*reason = wrong_negation(c)) != NULL)
+        return CLAIM_NEGATION;
+    return CLAIM_SUPPORTED;
+}
+
+/* "The passages do not say", "Nothing in the sources": a claim about them, not from them. */
+static bool is_of_the_sources(struct str s)
+{
+    static const char *const about[] = {"passage", "source", "document", "context", "text"};
+    static const char *const say[] = {
+        "not say",   "not answer",  "not contain", "not mention",    "not provide", "not specify",
+        "not state", "not include", "not give",    "no information", "nothing",     "not address"};
+    char lower[256];
+    size_t n = s.n < sizeof lower - 1 ? s.n : sizeof lower - 1;
+    bool found = false, says = false;
+
+    for (size_t i = 0; i < n; i++)
+        lower[i] = (char)tolower((unsigned char)s.p[i]);
+    lower[n] = 0;
+    for (size_t i = 0; i < sizeof about / sizeof *about && !found; i++)
+        found = strstr(lower, about[i]) != NULL;
+    for (size_t i = 0; i < sizeof say / sizeof *say && !says; i++)
+        says = strstr(lower, say[i]) != NULL;
+    return found && says;
+}
+
+static void check_claim(struct check *c, struct word_analyzer *words, struct str text,
+                        struct claim *out)
+{
+    c->claim = marks_of(words, text, c->mem);
+    if (!has_word(&c->claim) || text.p[text.n - 1] == '?' || is_of_the_sources(text)) {
+        out->verdict = CLAIM_UNCHECKED;
+        return;
+    }
+    out->verdict = verdict_of(c, &out->reason);
+    if (!claim_is_supported(out->verdict) && c->n_cited > 0) {
+        const char *reason;
+
+        c->n_cited = 0;
+        out->cites_another = claim_is_supported(verdict_of(c, &reason));
+        if (out->cites_another) {
+            out->verdict = CLAIM_SUPPORTED;
+            out->reason = NULL;
+        }
+    }
+}
+
+/* ---- the answer ---- */
+
+/* Bytes of a citation "[12]" at `at`, 0: none. */
+static size_t citation_at(struct str s, size_t at, uint32_t *n)
+{
+    size_t i = at + 1;
+
+    if (s.p[at] != '[')
+        return 0;
+    for (*n = 0; i < s.n && isdigit((unsigned char)s.p[i]) && i < at + 6; i++)
+        *n = *n * 10 + (uint32_t)(s.p[i] - '0');
+    return i > at + 1 && i < s.n && s.p[i] == ']' ? i + 1 - at : 0;
+}
+
+struct cited {
+    uint32_t v[CITATIONS_MAX];
+    size_t n;
+};
+
+static void add_cited(struct cited *c, uint32_t n)
+{
+    if (c->n < CITATIONS_MAX)
+        c->v[c->n++] = n;
+}
+
+/* Citations that stand before a sentence belong to the one before it: "... cash. [1] They ..." */
+static uint32_t leading_citations(struct str answer, struct span s, struct cited *before)
+{
+    uint32_t at = s.start, n;
+    size_t len;
+
+    while (at < s.end && (len = citation_at(answer, at, &n)) > 0) {
+        add_cited(before, n);
+        at += (uint32_t)len;
+        while (at < s.end && answer.p[at] == ' ')
+            at++;
+    }
+    return at;
+}
+
+/* The sentence with blanks for its citations, which would be numbers. */
+static struct str without_citations(struct str sentence, struct cited *cited, struct arena *mem)
+{
+    char *copy = arena_strndup(mem, sentence.p, sentence.n);
+    uint32_t n;
+
+    for (size_t i = 0; i < sentence.n; i++) {
+        size_t len = citation_at(sentence, i, &n);
+
+        if (len == 0)
+            continue;
+        add_cited(cited, n);
+        memset(copy + i, ' ', len);
+        i += len - 1;
+    }
+    return str_trim((struct str){copy, sentence.n});
+}
+
+/* Those that are a source's; a number that is none says nothing. */
+static size_t keep_known(struct cited *c, const struct source *sources, size_t n_sources)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t k = 0; k < n_sources; k++)
+            if (sources[k].n == c->v[i]) {
+                c->v[n++] = c->v[i];
+                break;
+            }
+    return c->n = n;
+}
+
+static struct source *prepare(struct word_analyzer *words, const struct claim_source *in, size_t n,
+                              struct arena *mem)
+{
+    struct source *s = ARENA_ARRAY(mem, struct source, n);
+
+    for (size_t i = 0; i < n; i++)
+        s[i] = (struct source){.n = in[i].n,
+                               .text = marks_of(words, in[i].text, mem),
+                               .head = marks_of(words, in[i].head, mem),
+                               .setting = numbers_setting(in[i].text)};
+    return s;
+}
+
+/* Sentences, with the citations that lead the next one; those of nothing else are left out. */
+static size_t cut_claims(struct str answer, struct claim *claims, struct cited *cited,
+                         struct arena *mem)
+{
+    struct span *spans = arena_alloc(mem, CLAIMS_MAX * sizeof *spans);
+    size_t n_spans = sentence_split(answer, spans, CLAIMS_MAX), n = 0;
+
+    for (size_t i = 0; i < n_spans; i++) {
+        struct span s = spans[i];
+
+        if (n > 0)
+            s.start = leading_citations(answer, s, &cited[n - 1]);
+        if (n > 0 && s.start > spans[i].start)
+            claims[n - 1].span.end =
+                (uint32_t)span_trim(answer, claims[n - 1].span.start, s.start).end;
+        if (s.start < s.end)
+            claims[n++].span = s;
+    }
+    return n;
+}
+
+void claims_check(struct word_analyzer *words, struct str answer,
+                  const struct claim_source *sources, size_t n_sources, struct arena *mem,
+                  struct claim **out, size_t *n_out)
+{
+    struct claim *claims = ARENA_ARRAY(mem, struct claim, CLAIMS_MAX);
+    struct cited *cited = ARENA_ARRAY(mem, struct cited, CLAIMS_MAX);
+    struct source *prepared = prepare(words, sources, n_sources, mem);
+    size_t n = cut_claims(answer, claims, cited, mem);
+
+    for (size_t i = 0; i < n; i++) {
+        struct cited none = {0}; /* leading ones of the next are in cited[i] already */
+        struct span s = claims[i].span;
+        struct str text = without_citations(str_sub(answer, s.start, s.end), &none, mem);
+        struct check c = {.sources = prepared, .n_sources = n_sources, .mem = mem};
+
+        for (size_t k = 0; k < none.n; k++)
+            add_cited(&cited[i], none.v[k]);
+        c.n_cited = keep_known(&cited[i], prepared, n_sources);
+        c.cited = cited[i].v;
+        if (text.n == 0)
+            claims[i].verdict = CLAIM_UNCHECKED;
+        else
+            check_claim(&c, words, text, &claims[i]);
+    }
+    *out = claims;
+    *n_out = n;
+}
