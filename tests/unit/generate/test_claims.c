@@ -47,9 +47,9 @@ Test(claims, what_is_said_in_other_words_is_rarely_suspected)
         if (claim_is_supported(c.v[0].verdict))
             continue;
         n_suspected++;
-        cr_log_warn("suspected: %s: %s", claims_true[i], c.v[0].reason);
+        cr_log_info("suspected: %s: %s", claims_true[i], c.v[0].reason);
     }
-    cr_log_warn("%zu of %zu true sentences suspected", n_suspected, N_OF(claims_true));
+    cr_log_info("%zu of %zu true sentences suspected", n_suspected, N_OF(claims_true));
     cr_expect_leq(n_suspected, 2);
     end(&c);
 }
@@ -65,12 +65,12 @@ Test(claims, a_wrong_number_name_or_negation_is_found_and_named)
         n_missed += claim_is_supported(c.v[0].verdict);
         n_otherwise += c.v[0].verdict != claims_false[i].why;
         if (c.v[0].verdict != claims_false[i].why)
-            cr_log_warn("%s: %s (%s)", claims_false[i].text, claim_verdict_name(c.v[0].verdict),
+            cr_log_info("%s: %s (%s)", claims_false[i].text, claim_verdict_name(c.v[0].verdict),
                         c.v[0].reason ? c.v[0].reason : "");
         else
             cr_expect_not_null(c.v[0].reason);
     }
-    cr_log_warn("%zu of %zu missed", n_missed, N_OF(claims_false));
+    cr_log_info("%zu of %zu missed", n_missed, N_OF(claims_false));
     cr_expect_leq(n_missed, 2);
     cr_expect_leq(n_otherwise, 4);
     end(&c);
@@ -131,7 +131,7 @@ Test(claims, what_claims_nothing_is_not_checked)
 {
     static const char *const texts[] = {
         "Is there more?", "The passages do not mention penguins.",       "[1]",
-        "It is so.",      "Nothing in the documents is about penguins.",
+        "It is that.",    "Nothing in the documents is about penguins.",
     };
     struct checked c = begin();
 
@@ -167,7 +167,7 @@ Test(claims, an_acronym_and_what_it_stands_for_are_one_name)
     struct checked c = begin();
 
     check(&c,
-          "The reports go to FCEN. The embargo was proclaimed by the Organization of Arab "
+          "The FCEN gets all the reports. The embargo was proclaimed by the Organization of Arab "
           "Petroleum Exporting Countries.",
           s, 2);
     cr_assert_eq(c.n, 2);
