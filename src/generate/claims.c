@@ -5,8 +5,11 @@
 #include "generate/marks.h"
 
 /* Fitted on one half of the altered and unaltered sentences of docs/answers.md, see there. */
-#define WORDS_MIN       0.5 /* share of a claim's content words that its window has */
-#define SAYS_THE_SAME   0.6 /* of a window that a number or a name is looked for in */
+#define WORDS_MIN       0.5  /* share of a claim's content words that its window has */
+#define SAYS_THE_SAME   0.6  /* of a window that a number or a name is looked for in */
+#define VERBATIM        0.8  /* of a window that is quoted nearly as it stands ... */
+#define CLEARLY_BEST    0.05 /* ... only others as good as it count beside it, ... */
+#define NEARLY_AS_GOOD  0.15 /* ... else those that hold this much less */
 #define NEGATION_MIN    0.6
 #define WINDOW_MAX      3
 #define WINDOW_COST     0.03 /* a longer window must hold more */
@@ -79,23 +82,23 @@ static bool in_sources(const struct check *c, const struct mark *m)
     return false;
 }
 
-static bool in_window(const struct check *c, const struct mark *m)
+static bool in_window(const struct window *w, const struct mark *m)
 {
-    const struct window *w = &c->window;
-
     return is_in(m, &w->source->text, w->from, w->to, &w->source->setting) ||
            is_in(m, &w->source->head, 0, w->source->head.n, &w->source->setting);
 }
 
 /* ---- the window ---- */
 
-/* Share of the claim's words that are among these marks, or in the source's head. */
-static double share_of(const struct marks *claim, const struct source *s, size_t from, size_t to)
+/* Share of the claim's words that are among these marks, or in the source's head. Its numbers do
+ * not choose a window, or a wrong one would choose what seems to support it. */
+static double share_of(const struct marks *claim, const struct source *s, size_t from, size_t to,
+                       bool with_numbers)
 {
     size_t n = 0, n_found = 0;
 
     for (size_t i = 0; i < claim->n; i++) {
-        if (claim->v[i].kind != MARK_WORD)
+        if (claim->v[i].kind == MARK_NO || (claim->v[i].kind == MARK_NUMBER && !with_numbers))
             continue;
         n++;
         n_found += is_in(&claim->v[i], &s->text, from, to, &s->setting) ||
@@ -104,33 +107,53 @@ static double share_of(const struct marks *claim, const struct source *s, size_t
     return n ? (double)n_found / (double)n : 0;
 }
 
-static void search_source(struct check *c, const struct source *s)
+/* Called for each window of a source; false ends it. */
+typedef bool (*window_fn)(void *arg, const struct window *w);
+
+static bool each_window(const struct marks *claim, const struct source *s, window_fn fn, void *arg)
 {
     for (size_t from = 0; from < s->text.n;) {
         uint32_t first = s->text.v[from].i_sentence;
         size_t to = from, next = from;
 
         for (uint32_t len = 0; len < WINDOW_MAX && to < s->text.n; len++) {
-            double share;
+            struct window w = {s, from, from, 0};
 
             while (to < s->text.n && s->text.v[to].i_sentence <= first + len)
                 to++;
             if (len == 0)
                 next = to;
-            share = share_of(&c->claim, s, from, to) - WINDOW_COST * len;
-            if (!c->window.source || share > c->window.share)
-                c->window = (struct window){s, from, to, share};
+            w.to = to;
+            w.share = share_of(claim, s, from, to, false) - WINDOW_COST * len;
+            if (!fn(arg, &w))
+                return false;
         }
         from = next;
     }
+    return true;
+}
+
+static bool all_windows(const struct check *c, window_fn fn, void *arg)
+{
+    for (size_t i = 0; i < c->n_sources; i++)
+        if (takes_part(c, &c->sources[i]) && !each_window(&c->claim, &c->sources[i], fn, arg))
+            return false;
+    return true;
+}
+
+static bool keep_better(void *arg, const struct window *w)
+{
+    struct window *best = arg;
+
+    if (!best->source || w->share > best->share)
+        *best = *w;
+    return true;
 }
 
 static void find_window(struct check *c)
 {
     c->window = (struct window){0};
-    for (size_t i = 0; i < c->n_sources; i++)
-        if (takes_part(c, &c->sources[i]))
-            search_source(c, &c->sources[i]);
+    all_windows(c, keep_better, &c->window);
 }
 
 /* ---- numbers and names ---- */
@@ -170,9 +193,27 @@ static bool another_stands_there(const struct check *c, const struct mark *m)
     return false;
 }
 
+struct place {
+    const struct mark *mark;
+    double share_min;
+};
+
+static bool is_no_place(void *arg, const struct window *w)
+{
+    const struct place *p = arg;
+
+    return w->share < p->share_min || !in_window(w, p->mark);
+}
+
+/* Whether a mark that the sources have stands where they say the same as the claim: in the best
+ * window, or one that is nearly as good. */
 static bool has_place(const struct check *c, const struct mark *m)
 {
-    return in_window(c, m) || c->window.share < SAYS_THE_SAME || !another_stands_there(c, m);
+    bool verbatim = c->window.share >= VERBATIM;
+    struct place p = {m, c->window.share - (verbatim ? CLEARLY_BEST : NEARLY_AS_GOOD)};
+
+    return c->window.share < SAYS_THE_SAME || !another_stands_there(c, m) ||
+           !all_windows(c, is_no_place, &p);
 }
 
 static const char *wrong_number(const struct check *c)
@@ -295,13 +336,25 @@ static bool negated_near(const struct marks *m, size_t i, size_t from, size_t to
     return false;
 }
 
-/* The word that a negation at i is about: the next one, or at the end the one before. */
+static bool stands_for_a_noun(struct str negation)
+{
+    return str_eq_nocase(negation, STR_LIT("none")) ||
+           str_eq_nocase(negation, STR_LIT("nothing")) ||
+           str_eq_nocase(negation, STR_LIT("nobody"));
+}
+
+/* The word that a negation at i is about: the next one; of "requires none", or at the end, the one
+ * before. */
 static const struct mark *negated_by(const struct marks *m, size_t i, size_t from, size_t to)
 {
+    const struct mark *before = i > from && m->v[i - 1].kind == MARK_WORD ? &m->v[i - 1] : NULL;
+
+    if (before && stands_for_a_noun(m->v[i].word))
+        return before;
     for (size_t k = i + 1; k < to && k <= i + NEGATION_NEAR; k++)
         if (m->v[k].kind == MARK_WORD)
             return &m->v[k];
-    return i > from && m->v[i - 1].kind == MARK_WORD ? &m->v[i - 1] : NULL;
+    return before;
 }
 
 /* "un-", "in-", "non-" and the like before the rest of a word say "not" too. */
@@ -347,20 +400,41 @@ static bool has_no(const struct marks *m, size_t from, size_t to)
     return false;
 }
 
-/* A "not" of the claim whose word the window says without one. */
+/* Negations among marks from..to; with `claim`, only those about a word that it has. */
+static size_t count_no(const struct marks *m, size_t from, size_t to, const struct marks *claim)
+{
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++) {
+        const struct mark *about;
+
+        if (m->v[i].kind != MARK_NO || (!claim && m->v[i].bound))
+            continue;
+        about = negated_by(m, i, from, to);
+        n += !claim || (about && polarity_of(about, claim, 0, claim->n) != POLARITY_NONE);
+    }
+    return n;
+}
+
+/* A "not" of the claim whose word the window says without one, and no "not" of the window is about
+ * anything else that the claim says. Limits are said in too many ways: "not below", "at least". */
 static bool denies(const struct check *c, const struct window *w)
 {
+    const struct marks *in = &w->source->text;
+
+    if (count_no(&c->claim, 0, c->claim.n, NULL) <= count_no(in, w->from, w->to, &c->claim))
+        return false;
     for (size_t i = 0; i < c->claim.n; i++) {
         const struct mark *about;
         enum polarity p;
 
-        if (c->claim.v[i].kind != MARK_NO)
+        if (c->claim.v[i].kind != MARK_NO || c->claim.v[i].bound)
             continue;
         about = negated_by(&c->claim, i, 0, c->claim.n);
         if (!about)
             continue;
-        p = polarity_of(about, &w->source->text, w->from, w->to);
-        if (p == POLARITY_YES || (p == POLARITY_NONE && !has_no(&w->source->text, w->from, w->to)))
+        p = polarity_of(about, in, w->from, w->to);
+        if (p == POLARITY_YES || (p == POLARITY_NONE && !has_no(in, w->from, w->to)))
             return true;
     }
     return false;
@@ -405,6 +479,15 @@ static bool has_word(const struct marks *m)
     return false;
 }
 
+/* A number that is there counts as much as a word. */
+static bool has_words(const struct check *c)
+{
+    const struct window *w = &c->window;
+
+    return w->share >= WORDS_MIN ||
+           share_of(&c->claim, w->source, w->from, w->to, true) >= WORDS_MIN;
+}
+
 static enum claim_verdict verdict_of(struct check *c, const char **reason)
 {
     *reason = NULL;
@@ -417,7 +500,7 @@ static enum claim_verdict verdict_of(struct check *c, const char **reason)
         return CLAIM_NUMBER;
     if ((*reason = wrong_name(c)) != NULL)
         return CLAIM_NAME;
-    if (c->window.share < WORDS_MIN) {
+    if (!has_words(c)) {
         *reason = "no passage has its words";
         return CLAIM_WORDS;
     }

@@ -64,6 +64,28 @@ static size_t negation_at(struct str s, size_t at)
     return 0;
 }
 
+/* "no more than", "may not be less than", "never falls below": the third word at the latest. */
+static bool sets_limit(struct str s, size_t at)
+{
+    static const char *const limits[] = {"more",    "less",    "fewer", "later", "longer",
+                                         "greater", "higher",  "lower", "below", "above",
+                                         "exceed",  "exceeds", "under", "over",  "earlier"};
+
+    for (int word = 0; word < 3; word++) {
+        while (at < s.n && !word_byte(s.p[at])) {
+            if (s.p[at] == '.' || s.p[at] == ',')
+                return false;
+            at++;
+        }
+        for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+            if (whole_word(s, at, str_of(limits[i])))
+                return true;
+        while (at < s.n && word_byte(s.p[at]))
+            at++;
+    }
+    return false;
+}
+
 /* ---- collecting ---- */
 
 struct collect {
@@ -85,8 +107,10 @@ static void add_negations(struct collect *c)
 
         if (n == 0)
             continue;
-        add(c, (struct mark){
-                   .kind = MARK_NO, .at = (uint32_t)at, .word = str_sub(c->text, at, at + n)});
+        add(c, (struct mark){.kind = MARK_NO,
+                             .at = (uint32_t)at,
+                             .bound = sets_limit(c->text, at + n),
+                             .word = str_sub(c->text, at, at + n)});
         at += n - 1;
     }
 }
@@ -197,6 +221,22 @@ static bool begins_capital(const struct mark *m)
     return m->kind == MARK_WORD && m->capital;
 }
 
+/* What begins a sentence and is not a part of the name behind it: "Some Category III banks". */
+static bool leads_only(struct str word)
+{
+    static const char *const words[] = {
+        "some",    "many",  "most",    "all",     "each",  "every",    "both",     "several",
+        "any",     "under", "after",   "since",   "while", "before",   "because",  "although",
+        "however", "only",  "unlike",  "despite", "also",  "during",   "like",     "other",
+        "another", "total", "neither", "no",      "when",  "yes",      "through",  "within",
+        "once",    "until", "unless",  "today",   "first", "together", "according"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_eq_nocase(word, str_of(words[i])))
+            return true;
+    return false;
+}
+
 /* A capital inside a sentence makes a name, and then that of the word before it, which begins the
  * sentence, does too: "Northern Bank lends". */
 static void find_names(struct collect *c, const struct span *spans)
@@ -208,7 +248,7 @@ static void find_names(struct collect *c, const struct span *spans)
         const struct mark *next = &c->v[i + 1];
 
         if (begins_capital(&c->v[i]) && begins_capital(next) && next->name &&
-            next->at == c->v[i].at + c->v[i].word.n + 1)
+            !leads_only(c->v[i].word) && next->at == c->v[i].at + c->v[i].word.n + 1)
             c->v[i].name = true;
     }
 }

@@ -6,7 +6,8 @@
  * Words are stemmed by the analyzer, stop words left out. A name is a word with a capital that does
  * not begin the sentence, or stands before such a name ("Northern Bank"), or has two capitals
  * ("OPEC"), or letters and digits ("CET1"). A negation is
- * "not", "no", "never", "n't", "without", "unable", "failed to" and the like; "not only" is none.
+ * "not", "no", "never", "n't", "without", "unable", "failed to" and the like; "not only" is none,
+ * "not more than" one of a limit.
  *
  * Threads  free of state; the analyzer is confined.
  */
@@ -25,6 +26,7 @@ enum mark_kind { MARK_WORD, MARK_NUMBER, MARK_NO };
 struct mark {
     enum mark_kind kind;
     uint64_t key;    /* of a word's stem; 0 for the others */
+    bool bound;      /* a negation that sets a limit: "not more than", "never fall below" */
     bool name;       /* a word that names one thing */
     bool capital;    /* a word that begins with a capital, wherever it stands */
     struct str word; /* as it is written */

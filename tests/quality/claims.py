@@ -8,6 +8,8 @@ come from the same sources, half from elsewhere. The unaltered sentences are the
 chosen and what becomes of it follows from --seed; the sentences are halved by a hash, the rules
 were made looking at the half "made" and are reported on the half "held".
 
+Then the true sentences of paraphrases.txt, checked against the documents that they are of.
+
     tests/quality/claims.py [--json FILE] [--n 100] [--half held] [--seed 1] [--show 0]
 """
 import collections
@@ -22,6 +24,7 @@ import subprocess
 import service
 from figures import ABOVE, Figures, options, tell
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = "build/release/tests/quality/check_claims"
 KINDS = ("number", "name", "negation")
 BAR = 0.8
@@ -161,8 +164,33 @@ def build(o):
     return cases
 
 
-def verdicts(cases):
-    path = os.path.join(service.WORK, "claims.jsonl")
+def paraphrases():
+    """Of paraphrases.txt; the sources are the paragraphs of the document that they are of."""
+    cases, sources, name = [], [], ""
+    with open(os.path.join(HERE, "paraphrases.txt"), encoding="utf-8") as f:
+        for line in (x.strip() for x in f if not x.startswith("#")):
+            if not line.startswith("== "):
+                cases.append(Case(name, "true", "", line, sources, ""))
+                continue
+            name = line[3:]
+            with open(os.path.join(service.ROOT, "examples/finance", name), encoding="utf-8") as g:
+                sections = re.split(r"\n(?=## )|\n\n(?=The [A-Z][a-z ]+\n\n)", g.read())
+            sources = [{"title": name, "text": t} for t in sections]
+    return cases
+
+
+def tell_paraphrases():
+    cases = paraphrases()
+    found = verdicts(cases, "paraphrases.jsonl")
+    f = Figures("%d true sentences in other words" % len(cases), "tests/quality/claims.py")
+    f.add("marked", len(found) / len(cases), "%.3f")
+    for n in sorted(found):
+        f.note("%s: %s" % (found[n][0][1], cases[n].sentence))
+    return f
+
+
+def verdicts(cases, name="claims.jsonl"):
+    path = os.path.join(service.WORK, name)
     os.makedirs(service.WORK, exist_ok=True)
     with open(path, "w", encoding="utf-8") as f:
         for n, c in enumerate(cases):
@@ -207,7 +235,7 @@ def main():
     f.add("all: recall", hit / len(altered), "%.2f")
     f.add("all: precision", hit / max(1, hit + len(suspected)), "%.2f")
     f.add("true sentences that are marked", len(suspected) / len(altered), "%.3f")
-    tell(o, f)
+    tell(o, f, tell_paraphrases())
     for n in (suspected + [n for n in altered if not found[n]])[:o.show]:
         print("%s %s %s\n    %s\n    was: %s" % (cases[n].kind, cases[n].how, found[n],
                                                  cases[n].sentence, cases[n].was))

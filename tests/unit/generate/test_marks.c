@@ -70,6 +70,8 @@ Test(marks, negations_in_their_forms)
     cr_expect_str_eq(shown("They were unable to agree.", mem), "NO agree");
     cr_expect_str_eq(shown("No bank failed to pay without cause.", mem), "NO bank NO pay NO cause");
     cr_expect_str_eq(shown("not only banks", mem), "only banks");
+    cr_expect_str_eq(shown("It may not be more than that. No stock is over par.", mem),
+                     "may NO more | NO stock over par");
     cr_expect_str_eq(shown("Regulation No 575/2013", mem), "Regulation 575 2013");
     cr_expect_str_eq(shown("A note of a knot.", mem), "note knot");
     arena_free(mem);
