@@ -103,7 +103,8 @@ static bool has_noun_before(const struct question_words *w, size_t i)
 static bool stands_for_a_clause(const struct question_words *w, size_t i)
 {
     for (size_t k = i + 1; k < w->n && k <= i + 4; k++)
-        if (among(w->v[k], "to that if"))
+        if (among(w->v[k], "to that if for") ||
+            (among(w->v[k], "when") && !among(w->v[k - 1], "and")))
             return true;
     return false;
 }
@@ -129,18 +130,21 @@ static const char *reference(const struct question_words *w)
     return NULL;
 }
 
+/* Nothing, or a verb, so that the word before is what the question is about. */
+static bool is_done(const struct question_words *w, size_t i)
+{
+    return i >= w->n || among(w->v[i], AUXILIARIES);
+}
+
 /* "Which one is higher?", "and the other two?", "the former". */
 static bool leaves_the_noun_out(const struct question_words *w)
 {
     for (size_t i = 0; i + 1 < w->n; i++) {
-        bool last = i + 2 == w->n;
-
         if (among(w->v[i], "which the this that first second last latter other") &&
             among(w->v[i + 1], "one ones"))
-            return i + 2 >= w->n || !among(w->v[i + 2], "of");
-        if (among(w->v[i], "the") && among(w->v[i + 1], "latter former above"))
-            return true;
-        if (among(w->v[i], "the") && among(w->v[i + 1], "same other others rest") && last)
+            return is_done(w, i + 2);
+        if (among(w->v[i], "the") &&
+            among(w->v[i + 1], "latter former above same other others rest") && is_done(w, i + 2))
             return true;
     }
     return false;

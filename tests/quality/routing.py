@@ -5,7 +5,7 @@ route_questions searches each question and asks the rules. Money is of list pric
 prompts' tokens as text/tokens.h guesses them; time is of the two models' assumed pace. Both are
 options, because both change; the shares do not.
 
-    tests/quality/routing.py [--json FILE] [--every 1] [--out-tokens 120]
+    tests/quality/routing.py [--json FILE] [--every 3] [--out-tokens 120]
                              [--fast-in 0.15 --fast-out 0.60 --best-in 2.50 --best-out 10.00]
                              [--fast-first-ms 400 --fast-rate 100 --best-first-ms 550 --best-rate 60]
 """
@@ -19,6 +19,7 @@ import service
 from figures import ABOVE, BELOW, Figures, options, tell
 
 PROGRAM = "build/release/tests/quality/route_questions"
+MANY = 5000  # questions of a set, of which every n-th is enough
 COMPUTED = 0.9  # of finbench's computing questions to the best model
 LOOKED_UP = 0.3  # of its look-ups, at most
 # What a reader of finbench's questions finds in them; not the words of src/generate/routing.c.
@@ -111,14 +112,14 @@ def tell_tatqa(rows):
 
 
 def main():
-    o = options(__doc__, every=1, out_tokens=120, fast_in=0.15, fast_out=0.60, best_in=2.50,
+    o = options(__doc__, every=3, out_tokens=120, fast_in=0.15, fast_out=0.60, best_in=2.50,
                 best_out=10.00, fast_first_ms=400, fast_rate=100, best_first_ms=550, best_rate=60)
     service.need_shared()
     subprocess.run(["make", "-s", "--no-print-directory", "V=release", PROGRAM], cwd=service.ROOT,
                    check=True, stdout=subprocess.DEVNULL)
     told = []
     for name, data, asked in questions():
-        rows = list(routes(name, data, asked[::o.every]))
+        rows = list(routes(name, data, asked[::o.every if len(asked) > MANY else 1]))
         told.append(tell_set(name, rows, o))
         if name == "finbench":
             told.append(tell_finbench(rows, dict(asked)))

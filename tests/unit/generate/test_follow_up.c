@@ -63,6 +63,9 @@ static const char *const alone[] = {
     "Wie hoch ist die Mindestquote?",
     "Which of the two ratios is higher?",
     "Who must file a report when they receive cash?",
+    "What is the former name of the museum?",
+    "What does it mean when a bank fails?",
+    "How long does it take for a rule to come into force?",
     "Which one of the auditors signed the report?",
     "",
 };
