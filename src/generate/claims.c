@@ -3,20 +3,20 @@
 #include <ctype.h>
 
 #include "generate/marks.h"
+#include "generate/name_forms.h"
+#include "generate/polarity.h"
 
 /* Fitted on one half of the altered and unaltered sentences of docs/answers.md, see there. */
-#define WORDS_MIN       0.5  /* share of a claim's content words that its window has */
-#define SAYS_THE_SAME   0.6  /* of a window that a number or a name is looked for in */
-#define VERBATIM        0.8  /* of a window that is quoted nearly as it stands ... */
-#define CLEARLY_BEST    0.05 /* ... only others as good as it count beside it, ... */
-#define NEARLY_AS_GOOD  0.15 /* ... else those that hold this much less */
-#define NEGATION_MIN    0.6
-#define WINDOW_MAX      3
-#define WINDOW_COST     0.03 /* a longer window must hold more */
-#define CITATIONS_MAX   16
-#define NEGATION_NEAR   3 /* marks between a negation and what it negates */
-#define STEM_PREFIX_MIN 5 /* "Germany" and "German" are one name */
-#define SHOWN_MAX       60
+#define WORDS_MIN      0.5  /* share of a claim's content words that its window has */
+#define SAYS_THE_SAME  0.6  /* of a window that a number or a name is looked for in */
+#define VERBATIM       0.8  /* of a window that is quoted nearly as it stands ... */
+#define CLEARLY_BEST   0.05 /* ... only others as good as it count beside it, ... */
+#define NEARLY_AS_GOOD 0.15 /* ... else those that hold this much less */
+#define NEGATION_MIN   0.6
+#define WINDOW_MAX     3
+#define WINDOW_COST    0.03 /* a longer window must hold more */
+#define CITATIONS_MAX  16
+#define SHOWN_MAX      60
 
 const char *claim_verdict_name(enum claim_verdict v)
 {
@@ -231,70 +231,10 @@ static const char *wrong_number(const struct check *c)
     return NULL;
 }
 
-/* "German" and "Germany": one begins the other but for a few letters. */
-static bool same_root(struct str a, struct str b)
+static bool said_otherwise(const struct check *c, size_t i, const struct source *s)
 {
-    size_t n = 0;
-
-    while (n < a.n && n < b.n && tolower((unsigned char)a.p[n]) == tolower((unsigned char)b.p[n]))
-        n++;
-    return n >= STEM_PREFIX_MIN && n + 4 >= a.n && n + 4 >= b.n;
-}
-
-static bool root_in(struct str word, const struct marks *in)
-{
-    for (size_t i = 0; i < in->n; i++)
-        if (in->v[i].kind == MARK_WORD && same_root(word, in->v[i].word))
-            return true;
-    return false;
-}
-
-/* The capitals of `word` are the first letters of words one after another; of two letters, these
- * words have capitals too. */
-static bool spelled_out_in(struct str word, const struct marks *in)
-{
-    for (size_t i = 0; i + word.n <= in->n; i++) {
-        size_t k = 0;
-
-        while (k < word.n && in->v[i + k].kind == MARK_WORD &&
-               (in->v[i + k].capital || word.n > 2) &&
-               toupper((unsigned char)in->v[i + k].word.p[0]) == word.p[k])
-            k++;
-        if (k == word.n && k > 1)
-            return true;
-    }
-    return false;
-}
-
-/* The run of capitalised words around mark i, as the letters that they begin with. */
-static struct str initials_around(const struct marks *m, size_t i, char *out, size_t cap)
-{
-    size_t from = i, n = 0;
-
-    while (from > 0 && m->v[from - 1].kind == MARK_WORD && m->v[from - 1].capital)
-        from--;
-    for (; from < m->n && n < cap && m->v[from].kind == MARK_WORD && m->v[from].capital; from++)
-        out[n++] = (char)toupper((unsigned char)m->v[from].word.p[0]);
-    return (struct str){out, n};
-}
-
-static bool has_acronym(const struct marks *in, struct str letters)
-{
-    for (size_t i = 0; i < in->n; i++)
-        if (in->v[i].kind == MARK_WORD && str_eq(in->v[i].word, letters))
-            return true;
-    return false;
-}
-
-/* In another form: an acronym, what it stands for, another ending. */
-static bool in_source_otherwise(const struct check *c, size_t i, const struct source *s)
-{
-    char letters[WORD_MAX];
-    struct str word = c->claim.v[i].word;
-    struct str initials = initials_around(&c->claim, i, letters, sizeof letters);
-
-    return root_in(word, &s->text) || root_in(word, &s->head) || spelled_out_in(word, &s->text) ||
-           (initials.n > 1 && (has_acronym(&s->text, initials) || has_acronym(&s->head, initials)));
+    return name_said_otherwise(&c->claim, i, &s->text) ||
+           name_said_otherwise(&c->claim, i, &s->head);
 }
 
 static bool name_in_sources(const struct check *c, size_t i)
@@ -302,7 +242,7 @@ static bool name_in_sources(const struct check *c, size_t i)
     if (in_sources(c, &c->claim.v[i]))
         return true;
     for (size_t k = 0; k < c->n_sources; k++)
-        if (takes_part(c, &c->sources[k]) && in_source_otherwise(c, i, &c->sources[k]))
+        if (takes_part(c, &c->sources[k]) && said_otherwise(c, i, &c->sources[k]))
             return true;
     return false;
 }
@@ -324,147 +264,16 @@ static const char *wrong_name(const struct check *c)
 
 /* ---- negation ---- */
 
-/* Whether a negation stands within a few marks of mark i. */
-static bool negated_near(const struct marks *m, size_t i, size_t from, size_t to)
-{
-    size_t begin = i > from + NEGATION_NEAR ? i - NEGATION_NEAR : from;
-    size_t end = i + NEGATION_NEAR + 1 < to ? i + NEGATION_NEAR + 1 : to;
-
-    for (size_t k = begin; k < end; k++)
-        if (m->v[k].kind == MARK_NO)
-            return true;
-    return false;
-}
-
-static bool stands_for_a_noun(struct str negation)
-{
-    return str_eq_nocase(negation, STR_LIT("none")) ||
-           str_eq_nocase(negation, STR_LIT("nothing")) ||
-           str_eq_nocase(negation, STR_LIT("nobody"));
-}
-
-/* The word that a negation at i is about: the next one; of "requires none", or at the end, the one
- * before. */
-static const struct mark *negated_by(const struct marks *m, size_t i, size_t from, size_t to)
-{
-    const struct mark *before = i > from && m->v[i - 1].kind == MARK_WORD ? &m->v[i - 1] : NULL;
-
-    if (before && stands_for_a_noun(m->v[i].word))
-        return before;
-    for (size_t k = i + 1; k < to && k <= i + NEGATION_NEAR; k++)
-        if (m->v[k].kind == MARK_WORD)
-            return &m->v[k];
-    return before;
-}
-
-/* "un-", "in-", "non-" and the like before the rest of a word say "not" too. */
-static bool negated_form(struct str word, struct str of)
-{
-    static const char *const prefixes[] = {"un", "in", "im", "ir", "il", "non", "dis"};
-
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        struct str p = str_of(prefixes[i]);
-        size_t n = of.n < 6 ? of.n : 6; /* of the stem; endings differ */
-
-        if (n >= 4 && word.n >= p.n + n && str_eq_nocase(str_sub(word, 0, p.n), p) &&
-            str_eq_nocase(str_sub(word, p.n, p.n + n), str_sub(of, 0, n)))
-            return true;
-    }
-    return false;
-}
-
-enum polarity { POLARITY_NONE, POLARITY_YES, POLARITY_NO, POLARITY_BOTH };
-
-/* How marks from..to say this word. */
-static enum polarity polarity_of(const struct mark *word, const struct marks *in, size_t from,
-                                 size_t to)
-{
-    unsigned seen = POLARITY_NONE;
-
-    for (size_t i = from; i < to; i++) {
-        if (in->v[i].kind != MARK_WORD)
-            continue;
-        if (negated_form(in->v[i].word, word->word))
-            seen |= POLARITY_NO;
-        else if (in->v[i].key == word->key)
-            seen |= negated_near(in, i, from, to) ? POLARITY_NO : POLARITY_YES;
-    }
-    return (enum polarity)seen;
-}
-
-static bool has_no(const struct marks *m, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i++)
-        if (m->v[i].kind == MARK_NO)
-            return true;
-    return false;
-}
-
-/* Negations among marks from..to; with `claim`, only those about a word that it has. */
-static size_t count_no(const struct marks *m, size_t from, size_t to, const struct marks *claim)
-{
-    size_t n = 0;
-
-    for (size_t i = from; i < to; i++) {
-        const struct mark *about;
-
-        if (m->v[i].kind != MARK_NO || (!claim && m->v[i].bound))
-            continue;
-        about = negated_by(m, i, from, to);
-        n += !claim || (about && polarity_of(about, claim, 0, claim->n) != POLARITY_NONE);
-    }
-    return n;
-}
-
-/* A "not" of the claim whose word the window says without one, and no "not" of the window is about
- * anything else that the claim says. Limits are said in too many ways: "not below", "at least". */
-static bool denies(const struct check *c, const struct window *w)
-{
-    const struct marks *in = &w->source->text;
-
-    if (count_no(&c->claim, 0, c->claim.n, NULL) <= count_no(in, w->from, w->to, &c->claim))
-        return false;
-    for (size_t i = 0; i < c->claim.n; i++) {
-        const struct mark *about;
-        enum polarity p;
-
-        if (c->claim.v[i].kind != MARK_NO || c->claim.v[i].bound)
-            continue;
-        about = negated_by(&c->claim, i, 0, c->claim.n);
-        if (!about)
-            continue;
-        p = polarity_of(about, in, w->from, w->to);
-        if (p == POLARITY_YES || (p == POLARITY_NONE && !has_no(in, w->from, w->to)))
-            return true;
-    }
-    return false;
-}
-
-/* A "not" of the window whose word the claim says without one. */
-static bool affirms(const struct check *c, const struct window *w)
-{
-    const struct marks *in = &w->source->text;
-
-    for (size_t i = w->from; i < w->to; i++) {
-        const struct mark *about;
-
-        if (in->v[i].kind != MARK_NO)
-            continue;
-        about = negated_by(in, i, w->from, w->to);
-        if (about && polarity_of(about, &c->claim, 0, c->claim.n) == POLARITY_YES &&
-            polarity_of(about, in, w->from, w->to) == POLARITY_NO)
-            return true;
-    }
-    return false;
-}
-
 static const char *wrong_negation(const struct check *c)
 {
+    const struct window *w = &c->window;
+    const struct marks *in = &w->source->text;
+
     if (c->window.share < NEGATION_MIN)
         return NULL;
-    if (denies(c, &c->window))
+    if (polarity_denies(&c->claim, in, w->from, w->to))
         return "says \"not\", the source does not";
-    if (affirms(c, &c->window))
+    if (polarity_affirms(&c->claim, in, w->from, w->to))
         return "does not say \"not\", the source does";
     return NULL;
 }
