@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/utf8.h"
 #include "text/sentences.h"
+#include "text/tokens.h"
 
 #define SENTENCES_MAX 512
 
@@ -46,14 +47,34 @@ static struct str cut_at_sentence(struct str text, size_t room, struct arena *me
     return str_sub(text, 0, end);
 }
 
-/* Best hits first: each takes what it needs of the budget, the first that does not fit is cut. */
-static void spend_budget(struct context *c, size_t budget, struct arena *mem)
-{
-    for (size_t i = 0; i < c->n && budget > 0; i++) {
-        struct str text = c->passages[i].text;
+struct budget {
+    size_t left;
+    bool in_tokens;
+    const struct wordpiece *w; /* NULL: tokens are guessed */
+};
 
-        c->kept[i] = text.n <= budget ? text : cut_at_sentence(text, budget, mem);
-        budget -= c->kept[i].n;
+static struct str what_fits(const struct budget *b, struct str text)
+{
+    if (b->in_tokens)
+        return tokens_first(b->w, text, b->left);
+    return str_sub(text, 0, text.n < b->left ? text.n : b->left);
+}
+
+static size_t cost_of(const struct budget *b, struct str text)
+{
+    size_t cost = b->in_tokens ? tokens_count(b->w, text) : text.n;
+
+    return cost < b->left ? cost : b->left;
+}
+
+/* Best hits first: each takes what it needs of the budget, the first that does not fit is cut. */
+static void spend_budget(struct context *c, struct budget b, struct arena *mem)
+{
+    for (size_t i = 0; i < c->n && b.left > 0; i++) {
+        struct str text = c->passages[i].text, fits = what_fits(&b, text);
+
+        c->kept[i] = fits.n == text.n ? text : cut_at_sentence(text, fits.n, mem);
+        b.left -= cost_of(&b, c->kept[i]);
         if (c->kept[i].n)
             c->order[c->n_used++] = (uint32_t)i;
         if (c->kept[i].n < text.n)
@@ -83,9 +104,10 @@ static bool goes_on(const struct passage *p, const struct passage *before)
            str_eq(p->document, before->document) && p->ordinal == before->ordinal + 1;
 }
 
-static void render_head(struct buf *b, const struct passage *p, size_t n)
+static void open_piece(struct buf *b, const struct passage *p, struct str mark)
 {
-    buf_addf(b, "[%zu] %.*s", n, STR_ARGS(p->title.n ? p->title : p->document));
+    buf_addf(b, "<passage %u %.*s>\n", p->source + 1, STR_ARGS(mark));
+    buf_add_view(b, p->title.n ? p->title : p->document);
     if (p->page)
         buf_addf(b, ", page %d", (int)p->page);
     if (p->heading.n)
@@ -93,45 +115,86 @@ static void render_head(struct buf *b, const struct passage *p, size_t n)
     buf_add_char(b, '\n');
 }
 
-static void render(struct context *c, struct arena *mem)
+static void close_piece(struct buf *b, const struct passage *p, struct str mark)
+{
+    buf_addf(b, "</passage %u %.*s>\n", p->source + 1, STR_ARGS(mark));
+}
+
+struct str context_render(const struct context *c, struct str mark, struct arena *mem)
 {
     struct buf b;
+    struct str rendered;
     const struct passage *before = NULL;
-    size_t before_n = 0, n_pieces = 0;
+    size_t before_n = 0;
 
     buf_init(&b);
     for (size_t i = 0; i < c->n_used; i++) {
         const struct passage *p = &c->passages[c->order[i]];
         struct str text = c->kept[c->order[i]];
 
-        if (before)
-            text = without_overlap(p, text, before, before_n);
-        if (goes_on(p, before))
-            buf_cut(&b, b.n - 1); /* no blank line */
-        else
-            render_head(&b, p, ++n_pieces);
+        if (!goes_on(p, before)) {
+            if (before)
+                close_piece(&b, before, mark);
+            open_piece(&b, p, mark);
+        }
+        buf_add_view(&b, before ? without_overlap(p, text, before, before_n) : text);
+        buf_add_char(&b, '\n');
         before = p;
-        before_n = c->kept[c->order[i]].n;
-        buf_addf(&b, "%.*s\n\n", STR_ARGS(text));
+        before_n = text.n;
     }
-    c->text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
+    if (before)
+        close_piece(&b, before, mark);
+    rendered = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
     buf_done(&b);
+    return rendered;
+}
+
+static bool holds(struct str text, struct str bytes)
+{
+    return text.n >= bytes.n && memmem(text.p, text.n, bytes.p, bytes.n) != NULL;
+}
+
+bool context_holds(const struct context *c, struct str bytes)
+{
+    for (size_t i = 0; i < c->n_used; i++) {
+        const struct passage *p = &c->passages[c->order[i]];
+
+        if (holds(p->text, bytes) || holds(p->title, bytes) || holds(p->heading, bytes) ||
+            holds(p->document, bytes))
+            return true;
+    }
+    return false;
+}
+
+static void build(struct passage *passages, size_t n, struct budget budget, struct arena *mem,
+                  struct context *out)
+{
+    struct context c = {.passages = passages, .n = n};
+
+    c.kept = ARENA_ARRAY(mem, struct str, n);
+    c.order = ARENA_ARRAY(mem, uint32_t, n);
+    spend_budget(&c, budget, mem);
+    qsort_r(c.order, c.n_used, sizeof *c.order, by_place, passages);
+    *out = c;
 }
 
 int context_build(struct passage *passages, size_t n, size_t budget_chars, struct arena *mem,
                   struct context *out)
 {
-    struct context c = {.passages = passages, .n = n};
-
     if (budget_chars < 1 || budget_chars > CONTEXT_CHARS_MAX)
         return FAIL(ERR_LIMIT, "context_chars is %zu; it must be from 1 to %d", budget_chars,
                     CONTEXT_CHARS_MAX);
-    c.kept = ARENA_ARRAY(mem, struct str, n);
-    c.order = ARENA_ARRAY(mem, uint32_t, n);
-    spend_budget(&c, budget_chars, mem);
-    qsort_r(c.order, c.n_used, sizeof *c.order, by_place, passages);
-    render(&c, mem);
-    *out = c;
+    build(passages, n, (struct budget){.left = budget_chars}, mem, out);
+    return ERR_OK;
+}
+
+int context_build_tokens(struct passage *passages, size_t n, size_t budget_tokens,
+                         const struct wordpiece *w, struct arena *mem, struct context *out)
+{
+    if (budget_tokens < 1 || budget_tokens > CONTEXT_TOKENS_MAX)
+        return FAIL(ERR_LIMIT, "context_tokens is %zu; it must be from 1 to %d", budget_tokens,
+                    CONTEXT_TOKENS_MAX);
+    build(passages, n, (struct budget){budget_tokens, true, w}, mem, out);
     return ERR_OK;
 }
 

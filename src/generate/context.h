@@ -5,6 +5,10 @@
  * budget, best hits first, each with its neighbours (snapshot_widen), which are read as one piece
  * with it. The prompt hash covers everything the answer is a function of.
  *
+ * Places are stable, numbers are not: a passage is rendered with the number that its source has in
+ * the reply, which is its rank, so that what a model cites is what the reader sees. The hash leaves
+ * ranks out all the same: an answer is kept together with the sources it was numbered by.
+ *
  * Threads  free of state.
  */
 #pragma once
@@ -15,9 +19,11 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "index/retriever.h"
+#include "text/wordpiece.h"
 
-#define CONTEXT_CHARS     4000
-#define CONTEXT_CHARS_MAX 200000
+#define CONTEXT_CHARS      4000
+#define CONTEXT_CHARS_MAX  200000
+#define CONTEXT_TOKENS_MAX 100000
 
 struct context {
     struct passage *passages; /* [n] by rank, as fetched */
@@ -25,12 +31,25 @@ struct context {
     struct str *kept; /* [n] what of each passage's text is within the budget: a prefix, or "" */
     uint32_t *order;  /* [n_used] indexes of those that kept something, in stable order */
     size_t n_used;
-    struct str text; /* rendered; what a language model would read */
 };
 
 /* passages are borrowed for as long as the context lives. budget_chars 1..CONTEXT_CHARS_MAX. */
 int context_build(struct passage *passages, size_t n, size_t budget_chars, struct arena *mem,
                   struct context *out);
+
+/* The same with a budget of tokens of the passages' text, 1..CONTEXT_TOKENS_MAX, counted by
+ * text/tokens.h: w NULL, as it is for a model elsewhere, guesses rather too many. */
+int context_build_tokens(struct passage *passages, size_t n, size_t budget_tokens,
+                         const struct wordpiece *w, struct arena *mem, struct context *out);
+
+/* What a language model reads: each piece, with its title, page and heading, between two lines
+ *   <passage N MARK>
+ *   </passage N MARK>
+ * The caller sees to it that no passage holds `mark` (prompt.h). "" when nothing is used. */
+struct str context_render(const struct context *c, struct str mark, struct arena *mem);
+
+/* Whether any piece of what is rendered holds these bytes. */
+bool context_holds(const struct context *c, struct str bytes);
 
 /* What an answer is asked with, beside the context. */
 struct prompt {

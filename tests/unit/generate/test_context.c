@@ -16,6 +16,14 @@ static struct passage passage(const char *document, int ordinal, uint32_t start,
                             .text = s};
 }
 
+static const char *rendered(struct passage *p, size_t n, size_t budget, struct arena *mem)
+{
+    struct context c;
+
+    cr_assert_eq(context_build(p, n, budget, mem, &c), ERR_OK);
+    return context_render(&c, STR_LIT("m"), mem).p;
+}
+
 static struct digest hash_of(struct passage *p, size_t n, const char *question, struct arena *mem)
 {
     struct context c;
@@ -35,12 +43,10 @@ Test(context, is_in_stable_order_whatever_the_ranks)
     struct arena *mem = arena_new(0);
     struct passage a[] = {passage("b", 0, 0, "Second."), passage("a", 1, 0, "First.")};
     struct passage b[] = {a[1], a[0]};
-    struct context c;
+    const char *text = rendered(a, 2, 4000, mem);
     struct digest x, y;
 
-    cr_assert_eq(context_build(a, 2, 4000, mem, &c), ERR_OK);
-    cr_expect_eq(c.n_used, 2);
-    cr_expect(strstr(c.text.p, "First.") < strstr(c.text.p, "Second."));
+    cr_expect(strstr(text, "First.") < strstr(text, "Second."));
     x = hash_of(a, 2, "q", mem);
     y = hash_of(b, 2, "q", mem);
     cr_expect(digest_eq(&x, &y), "a swap of two ranks changes nothing");
@@ -52,14 +58,11 @@ Test(context, leaves_out_what_a_neighbour_has_said)
     struct arena *mem = arena_new(0);
     struct passage p[] = {passage("d", 0, 0, "One sentence. Two sentence."),
                           passage("d", 1, 14, "Two sentence. Three sentence.")};
-    struct context c;
-    const char *first;
+    const char *text = rendered(p, 2, 4000, mem), *first = strstr(text, "Two sentence.");
 
-    cr_assert_eq(context_build(p, 2, 4000, mem, &c), ERR_OK);
-    first = strstr(c.text.p, "Two sentence.");
     cr_assert_not_null(first);
     cr_expect_null(strstr(first + 1, "Two sentence."));
-    cr_expect_not_null(strstr(c.text.p, "Three sentence."));
+    cr_expect_not_null(strstr(text, "Three sentence."));
     arena_free(mem);
 }
 
@@ -69,12 +72,12 @@ Test(context, a_hit_and_its_neighbours_are_read_as_one_piece)
     struct arena *mem = arena_new(0);
     struct passage p[] = {passage("d", 1, 8, "two. Three."), passage("d", 0, 0, "One and two."),
                           passage("d", 2, 19, "Four."), passage("a", 0, 0, "Else.")};
-    struct context c;
 
     p[1].is_neighbour = p[2].is_neighbour = true;
     p[3].source = 1;
-    cr_assert_eq(context_build(p, 4, 4000, mem, &c), ERR_OK);
-    cr_expect_str_eq(c.text.p, "[1] a\nElse.\n\n[2] d\nOne and two.\nThree.\nFour.\n\n");
+    cr_expect_str_eq(rendered(p, 4, 4000, mem), "<passage 2 m>\na\nElse.\n</passage 2 m>\n"
+                                                "<passage 1 m>\nd\nOne and two.\nThree.\nFour.\n"
+                                                "</passage 1 m>\n");
     arena_free(mem);
 }
 
@@ -84,12 +87,62 @@ Test(context, keeps_whole_sentences_within_the_budget_best_hits_first)
     struct passage p[] = {
         passage("z", 0, 0, "The best hit has two sentences. This is the second."),
         passage("a", 0, 0, "A lesser hit. It has more to say than there is room.")};
+    const char *text = rendered(p, 2, 70, mem);
+
+    cr_expect_not_null(strstr(text, "This is the second."));
+    cr_expect_not_null(strstr(text, "A lesser hit."));
+    cr_expect_null(strstr(text, "It has more"));
+    arena_free(mem);
+}
+
+Test(context, a_budget_of_tokens_keeps_whole_sentences_too)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {passage("a", 0, 0, "One two. Six ten. Ten six."),
+                          passage("b", 0, 0, "Not any more.")};
     struct context c;
 
-    cr_assert_eq(context_build(p, 2, 70, mem, &c), ERR_OK);
-    cr_expect_not_null(strstr(c.text.p, "This is the second."));
-    cr_expect_not_null(strstr(c.text.p, "A lesser hit."));
-    cr_expect_null(strstr(c.text.p, "It has more"));
+    cr_assert_eq(context_build_tokens(p, 2, 8, NULL, mem, &c), ERR_OK);
+    cr_expect(str_eq(c.kept[0], STR_LIT("One two. Six ten.")), "each is three tokens: 6 of 8");
+    cr_expect_eq(c.n_used, 1);
+    cr_assert_eq(context_build_tokens(p, 2, 100, NULL, mem, &c), ERR_OK);
+    cr_expect_eq(c.n_used, 2);
+    cr_expect_eq(context_build_tokens(p, 2, 0, NULL, mem, &c), ERR_LIMIT);
+    cr_expect_eq(context_build_tokens(p, 2, CONTEXT_TOKENS_MAX + 1, NULL, mem, &c), ERR_LIMIT);
+    arena_free(mem);
+}
+
+/* What is cited is a number of the reply's sources, which go by rank. */
+Test(context, a_passage_is_rendered_with_the_number_of_its_source)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {passage("z", 0, 0, "Best."), passage("m", 0, 0, "Second."),
+                          passage("a", 0, 0, "Third.")};
+
+    p[1].source = 1;
+    p[2].source = 2;
+    p[2].page = 4;
+    p[2].heading = STR_LIT("Scope");
+    cr_expect_str_eq(rendered(p, 3, 4000, mem),
+                     "<passage 3 m>\na, page 4, Scope\nThird.\n</passage 3 m>\n"
+                     "<passage 2 m>\nm\nSecond.\n</passage 2 m>\n"
+                     "<passage 1 m>\nz\nBest.\n</passage 1 m>\n");
+    cr_expect_str_eq(rendered(NULL, 0, 4000, mem), "");
+    arena_free(mem);
+}
+
+Test(context, tells_whether_what_is_rendered_holds_some_bytes)
+{
+    struct arena *mem = arena_new(0);
+    struct passage p[] = {passage("doc", 0, 0, "Text here."), passage("e", 0, 0, "Left out.")};
+    struct context c;
+
+    p[0].title = STR_LIT("Title");
+    p[0].heading = STR_LIT("Head");
+    cr_assert_eq(context_build(p, 2, 10, mem, &c), ERR_OK);
+    cr_expect(context_holds(&c, STR_LIT("here")) && context_holds(&c, STR_LIT("Tit")));
+    cr_expect(context_holds(&c, STR_LIT("Head")) && context_holds(&c, STR_LIT("doc")));
+    cr_expect_not(context_holds(&c, STR_LIT("Left")));
     arena_free(mem);
 }
 
