@@ -1,0 +1,137 @@
+#include <string.h>
+
+#include "cache/guard_parts.h"
+
+#define LETTERS_MIN 3 /* two come together by chance */
+#define FULL_MAX    12
+
+/* ---- what the documents or the tables define ---- */
+
+/* Known forms may come from the word index, where "equity" is "equiti": the last letter and what
+ * is behind it do not count in a word of five letters or more. */
+static bool alike(const struct guard_word *a, const struct guard_word *b)
+{
+    size_t n = strlen(a->text), m = strlen(b->text), least = n < m ? n : m;
+
+    if (strcmp(a->text, b->text) == 0)
+        return true;
+    if (a->class == G_NUMBER || b->class == G_NUMBER)
+        return false;
+    if (least >= 5)
+        return memcmp(a->text, b->text, least - 1) == 0 && (n > m ? n - m : m - n) <= 3;
+    return (n == m + 1 && a->text[m] == 's' && memcmp(a->text, b->text, m) == 0) ||
+           (m == n + 1 && b->text[n] == 's' && memcmp(a->text, b->text, n) == 0);
+}
+
+static bool is_small(const struct guard_word *w)
+{
+    static const char *const small[] = {"of", "in", "on", "and", "to", "the", "for", "a", "your"};
+
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        if (guard_word_is(w, small[i]))
+            return true;
+    return false;
+}
+
+/* How many words at i are the full form, small words aside; 0: they are not. */
+static size_t full_at(const struct guard_line *l, size_t i, const struct guard_line *full)
+{
+    size_t at = i, k = 0;
+
+    while (k < full->n && at < l->n) {
+        if (alike(&l->w[at], &full->w[k]))
+            at++, k++;
+        else if (k > 0 && is_small(&full->w[k]))
+            k++;
+        else if (at > i && is_small(&l->w[at]))
+            at++;
+        else
+            return 0;
+    }
+    return k == full->n ? at - i : 0;
+}
+
+static void put_acronym(struct guard_line *l, size_t i, size_t n, const char *brief)
+{
+    struct guard_word w = {.class = G_ACRONYM};
+
+    guard_word_set(&w, str_of(brief));
+    guard_splice(l, i, n, &w, 1);
+}
+
+void guard_acronyms(struct guard_line *l, const struct guard_acronym *known, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct guard_line full, brief;
+
+        guard_read(known[k].full, &full);
+        guard_numbers(&full);
+        guard_read(known[k].brief, &brief);
+        if (full.n < 2 || full.n > FULL_MAX || brief.n != 1)
+            continue;
+        for (size_t i = 0; i < l->n; i++) {
+            size_t len = full_at(l, i, &full);
+
+            if (len > 1)
+                put_acronym(l, i, len, brief.w[0].text);
+            if (guard_word_is(&l->w[i], brief.w[0].text))
+                l->w[i].defined = 1;
+        }
+    }
+}
+
+/* ---- what the other question spells out ---- */
+
+static char initial(const struct guard_word *w)
+{
+    return w->class == G_NUMBER ? w->text[1] : w->text[0];
+}
+
+/* How many words at i have the letters as their initials, small words counted or passed over. */
+static size_t spelled_at(const struct guard_line *l, size_t i, const char *letters)
+{
+    size_t taken;
+
+    if (!*letters)
+        return 0;
+    if (i >= l->n || l->w[i].class == G_BREAK || l->w[i].class == G_END ||
+        l->w[i].class == G_ACRONYM)
+        return 0;
+    if (initial(&l->w[i]) == *letters) {
+        taken = spelled_at(l, i + 1, letters + 1);
+        if (!letters[1] || taken)
+            return taken + 1;
+    }
+    if (!is_small(&l->w[i]))
+        return 0;
+    taken = spelled_at(l, i + 1, letters);
+    return taken ? taken + 1 : 0;
+}
+
+static bool has_word(const struct guard_line *l, const char *text)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (guard_word_is(&l->w[i], text))
+            return true;
+    return false;
+}
+
+bool guard_acronyms_of(struct guard_line *l, const struct guard_word *has, size_t n)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < n; k++) {
+        if (has[k].class != G_ACRONYM || has[k].defined || strlen(has[k].text) < LETTERS_MIN ||
+            has_word(l, has[k].text))
+            continue;
+        for (size_t i = 0; i < l->n; i++) {
+            size_t len = is_small(&l->w[i]) ? 0 : spelled_at(l, i, has[k].text);
+
+            if (len < LETTERS_MIN)
+                continue;
+            put_acronym(l, i, len, has[k].text);
+            any = true;
+        }
+    }
+    return any;
+}
