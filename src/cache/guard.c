@@ -24,6 +24,15 @@ static void each_word(const char *words, struct map *m, uint64_t value, bool uni
     }
 }
 
+static struct map *set_of(const char *const *words, size_t n)
+{
+    struct map *m = map_new();
+
+    for (size_t i = 0; i < n; i++)
+        each_word(words[i], m, i, true);
+    return m;
+}
+
 struct guard *guard_new(void)
 {
     struct guard *g = mem_calloc(1, sizeof *g);
@@ -34,9 +43,10 @@ struct guard *guard_new(void)
     g->irregular = map_new();
     for (size_t i = 0; i < n_guard_irregular; i++)
         each_word(strchr(guard_irregular[i], ' ') + 1, g->irregular, i, false);
-    g->attributes = map_new();
-    for (size_t i = 0; i < n_guard_attributes; i++)
-        each_word(guard_attributes[i], g->attributes, i, true);
+    g->attributes = set_of(guard_attributes, n_guard_attributes);
+    g->quantities = set_of(guard_quantities, n_guard_quantities);
+    g->durations = set_of(guard_durations, n_guard_durations);
+    guard_acronyms_ready(g);
     guard_phrases_ready(g);
     guard_synonyms_ready(g);
     return g;
@@ -49,9 +59,12 @@ void guard_free(struct guard *g)
     map_free(g->function_words);
     map_free(g->irregular);
     map_free(g->attributes);
+    map_free(g->quantities);
+    map_free(g->durations);
     map_free(g->phrases);
     map_free(g->synonyms);
     mem_free(g->rules);
+    mem_free(g->acronyms);
     mem_free(g);
 }
 
@@ -63,16 +76,6 @@ static void analyse(const struct guard *g, struct guard_line *l)
     guard_classify(g, l);
     guard_rephrase(g, l);
     guard_arrange(g, l);
-}
-
-static void common_acronyms(struct guard_line *l)
-{
-    for (size_t i = 0; i < n_guard_acronyms_common; i++) {
-        const char *brief = guard_acronyms_common[i], *full = strchr(brief, ' ') + 1;
-        struct guard_acronym a = {{brief, (size_t)(full - 1 - brief)}, str_of(full)};
-
-        guard_acronyms(l, &a, 1);
-    }
 }
 
 size_t guard_form_bytes(const struct guard_form *f)
@@ -103,8 +106,7 @@ struct guard_form *guard_prepare(const struct guard *g, struct str question,
 
     guard_read(question, &read);
     guard_numbers(&read);
-    guard_acronyms(&read, known, n);
-    common_acronyms(&read);
+    guard_acronyms(g, &read, known, n);
     said = read;
     analyse(g, &said);
     return make_form(&read, &said, mem);
@@ -112,21 +114,78 @@ struct guard_form *guard_prepare(const struct guard *g, struct str question,
 
 /* ---- comparing ---- */
 
-/* What may ask for the same: "what is X" and "define X", but not "define X" and "how much is X". */
-static bool kinds_agree(uint8_t a, uint8_t b)
-{
-    static const uint8_t pairs[][2] = {
-        {KIND_WHAT, KIND_WHICH},  {KIND_WHAT, KIND_DEFINE}, {KIND_WHAT, KIND_AMOUNT},
-        {KIND_WHAT, KIND_LONG},   {KIND_WHAT, KIND_NONE},   {KIND_WHICH, KIND_NONE},
-        {KIND_DEFINE, KIND_NONE}, {KIND_AMOUNT, KIND_NONE},
-    };
+/* ---- kind and tense ---- */
 
-    if (a == b)
-        return true;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if ((a == pairs[i][0] && b == pairs[i][1]) || (b == pairs[i][0] && a == pairs[i][1]))
+static bool has_period(const struct guard_line *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->w[i].class == G_PERIOD)
             return true;
     return false;
+}
+
+/* The noun that the rest is about: the last before a preposition or a period. */
+static const struct guard_word *head(const struct guard_line *l)
+{
+    size_t n = 0;
+
+    while (n < l->n && l->w[n].class != G_PREP && l->w[n].class != G_BOUND &&
+           l->w[n].class != G_PERIOD && l->w[n].class != G_MODAL)
+        n++;
+    return n ? &l->w[n - 1] : NULL;
+}
+
+static bool head_in(const struct map *m, const struct guard_line *l)
+{
+    const struct guard_word *h = head(l);
+    uint64_t at;
+
+    return h && map_get(m, h->text, strlen(h->text), &at);
+}
+
+/* "What is inflation?" wants a definition, "What was inflation?" and "What is the interest rate?"
+ * a number. */
+static bool wants_number(const struct guard *g, const struct guard_line *l)
+{
+    return head_in(g->quantities, l) && (l->n > 1 || l->tense == F_PAST);
+}
+
+static bool is_verb_of_money(const struct guard_line *l)
+{
+    static const char *const verbs[] = {"cost", "earn", "spend", "owe"};
+
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
+            if (guard_word_is(&l->w[i], verbs[k]))
+                return true;
+    return false;
+}
+
+static bool is_open(uint8_t kind)
+{
+    return kind == KIND_WHAT || kind == KIND_WHICH || kind == KIND_NONE;
+}
+
+/* What may ask for the same: "what is X" and "define X", but not "define X" and "how much is X". */
+static bool kinds_agree(const struct guard *g, const struct guard_line *a,
+                        const struct guard_line *b)
+{
+    uint8_t open = is_open(a->kind) ? a->kind : b->kind;
+    uint8_t other = is_open(a->kind) ? b->kind : a->kind;
+
+    if (a->kind == b->kind)
+        return true;
+    if (!is_open(open))
+        return false;
+    switch (other) {
+    case KIND_NONE:
+    case KIND_WHAT:
+    case KIND_WHICH: return true;
+    case KIND_DEFINE: return open != KIND_WHICH && !has_period(a);
+    case KIND_AMOUNT: return open == KIND_WHICH ? is_verb_of_money(a) : wants_number(g, a);
+    case KIND_LONG: return open != KIND_WHICH && head_in(g->durations, a);
+    default: return false;
+    }
 }
 
 static bool has_year(const struct guard_line *l)
@@ -137,35 +196,47 @@ static bool has_year(const struct guard_line *l)
     return false;
 }
 
-/* A year in both says when it was, whatever the verb. */
+/* Where no verb shows a tense it is the present, unless a year says when it was. */
 static bool tenses_agree(const struct guard_line *a, const struct guard_line *b)
 {
     if (a->tense == b->tense)
         return true;
-    if (a->tense == F_FUTURE || b->tense == F_FUTURE)
+    if ((a->tense && b->tense) || (a->tense | b->tense) & F_FUTURE)
         return false;
-    if (has_year(a) && has_year(b))
-        return true;
-    return (!a->tense && b->tense == F_NOW) || (!b->tense && a->tense == F_NOW);
+    return (a->tense | b->tense) == F_NOW || has_year(a);
 }
 
 static const char *const class_names[] = {
-    [G_WORD] = "other words", [G_NAME] = "name",   [G_ACRONYM] = "acronym",
-    [G_NUMBER] = "number",    [G_PERIOD] = "date", [G_PREP] = "preposition",
-    [G_BOUND] = "direction",  [G_NOT] = "negation", [G_MODAL] = "duty or permission",
-    [G_QUANTIFIER] = "quantifier", [G_TIME] = "time", [G_PERSON] = "person",
+    [G_WORD] = "other words",      [G_NAME] = "name",    [G_ACRONYM] = "acronym",
+    [G_NUMBER] = "number",         [G_PERIOD] = "date",  [G_PREP] = "preposition",
+    [G_BOUND] = "direction",       [G_NOT] = "negation", [G_MODAL] = "duty or permission",
+    [G_QUANTIFIER] = "quantifier", [G_TIME] = "time",    [G_PERSON] = "person",
 };
 
 /* Of all that is without a partner in the other, what matters most in a report. */
 static int weight(const struct guard_word *w)
 {
-    static const uint8_t order[] = {G_WORD, G_PREP, G_PERSON, G_ACRONYM, G_NAME, G_QUANTIFIER,
-                                    G_TIME, G_MODAL, G_BOUND, G_PERIOD, G_NUMBER, G_NOT};
+    static const uint8_t order[] = {G_WORD, G_PREP,  G_PERSON, G_ACRONYM, G_NAME,   G_QUANTIFIER,
+                                    G_TIME, G_MODAL, G_BOUND,  G_PERIOD,  G_NUMBER, G_NOT};
 
     for (size_t i = 0; i < sizeof order; i++)
         if (w->class == order[i])
             return (int)i + 1;
     return 1;
+}
+
+/* "The acquired company" is not "the acquiring company"; what one can, one may or is able to. */
+static bool same_word(const struct guard_word *a, const struct guard_word *b)
+{
+    if (((a->flags & F_ED) && (b->flags & F_ING)) || ((a->flags & F_ING) && (b->flags & F_ED)))
+        return false;
+    if (strcmp(a->text, b->text) == 0)
+        return true;
+    if (a->class != G_MODAL || b->class != G_MODAL)
+        return false;
+    return (guard_word_is(a, "+can") && !guard_word_is(b, "+must") &&
+            !guard_word_is(b, "+should")) ||
+           (guard_word_is(b, "+can") && !guard_word_is(a, "+must") && !guard_word_is(a, "+should"));
 }
 
 static const struct guard_word *alone(const struct guard_line *l, const struct guard_line *other)
@@ -176,7 +247,7 @@ static const struct guard_word *alone(const struct guard_line *l, const struct g
     for (size_t i = 0; i < l->n; i++) {
         size_t k = 0;
 
-        while (k < other->n && (taken[k] || strcmp(l->w[i].text, other->w[k].text) != 0))
+        while (k < other->n && (taken[k] || !same_word(&l->w[i], &other->w[k])))
             k++;
         if (k < other->n)
             taken[k] = true;
@@ -230,7 +301,7 @@ static bool same_words(const struct guard_line *a, const struct guard_line *b)
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (strcmp(a->w[i].text, b->w[i].text) != 0)
+        if (!same_word(&a->w[i], &b->w[i]))
             return false;
     return true;
 }
@@ -275,7 +346,7 @@ struct guard_verdict guard_compare(const struct guard *g, const struct guard_for
         return (struct guard_verdict){false, difference(&x, &y, mem)};
     if (x.n == 0)
         return (struct guard_verdict){false, "no content words"};
-    if (!kinds_agree(x.kind, y.kind))
+    if (!kinds_agree(g, &x, &y))
         return (struct guard_verdict){false, "kind of question"};
     if (!tenses_agree(&x, &y))
         return (struct guard_verdict){false, "tense"};

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/mem.h"
 #include "cache/guard_parts.h"
 
 #define LETTERS_MIN 3 /* two come together by chance */
@@ -33,8 +34,31 @@ static bool is_small(const struct guard_word *w)
     return false;
 }
 
+struct guard_long_form {
+    struct guard_word brief, w[FULL_MAX];
+    size_t n;
+};
+
+/* False: not an acronym and its words. */
+static bool read_form(struct guard_long_form *out, struct guard_acronym a)
+{
+    struct guard_line line;
+
+    guard_read(a.brief, &line);
+    if (line.n != 1)
+        return false;
+    out->brief = line.w[0];
+    guard_read(a.full, &line);
+    guard_numbers(&line);
+    if (line.n < 2 || line.n > FULL_MAX)
+        return false;
+    out->n = line.n;
+    memcpy(out->w, line.w, line.n * sizeof *line.w);
+    return true;
+}
+
 /* How many words at i are the full form, small words aside; 0: they are not. */
-static size_t full_at(const struct guard_line *l, size_t i, const struct guard_line *full)
+static size_t full_at(const struct guard_line *l, size_t i, const struct guard_long_form *full)
 {
     size_t at = i, k = 0;
 
@@ -51,32 +75,50 @@ static size_t full_at(const struct guard_line *l, size_t i, const struct guard_l
     return k == full->n ? at - i : 0;
 }
 
-static void put_acronym(struct guard_line *l, size_t i, size_t n, const char *brief)
+static void put_acronym(struct guard_line *l, size_t i, size_t n, const char *brief,
+                        uint8_t defined)
 {
-    struct guard_word w = {.class = G_ACRONYM};
+    struct guard_word w = {.class = G_ACRONYM, .defined = defined};
 
     guard_word_set(&w, str_of(brief));
     guard_splice(l, i, n, &w, 1);
 }
 
-void guard_acronyms(struct guard_line *l, const struct guard_acronym *known, size_t n)
+static void put_form(struct guard_line *l, const struct guard_long_form *f, uint8_t defined)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        size_t n = full_at(l, i, f);
+
+        if (n > 1)
+            put_acronym(l, i, n, f->brief.text, 1); /* spelled out: it is no other */
+        if (defined && guard_word_is(&l->w[i], f->brief.text))
+            l->w[i].defined = 1;
+    }
+}
+
+void guard_acronyms(const struct guard *g, struct guard_line *l, const struct guard_acronym *known,
+                    size_t n)
 {
     for (size_t k = 0; k < n; k++) {
-        struct guard_line full, brief;
+        struct guard_long_form f;
 
-        guard_read(known[k].full, &full);
-        guard_numbers(&full);
-        guard_read(known[k].brief, &brief);
-        if (full.n < 2 || full.n > FULL_MAX || brief.n != 1)
-            continue;
-        for (size_t i = 0; i < l->n; i++) {
-            size_t len = full_at(l, i, &full);
+        if (read_form(&f, known[k]))
+            put_form(l, &f, 1);
+    }
+    for (size_t k = 0; k < n_guard_acronyms_common; k++)
+        put_form(l, &g->acronyms[k], 0);
+}
 
-            if (len > 1)
-                put_acronym(l, i, len, brief.w[0].text);
-            if (guard_word_is(&l->w[i], brief.w[0].text))
-                l->w[i].defined = 1;
-        }
+void guard_acronyms_ready(struct guard *g)
+{
+    g->acronyms = mem_calloc(n_guard_acronyms_common, sizeof *g->acronyms);
+    for (size_t k = 0; k < n_guard_acronyms_common; k++) {
+        const char *brief = guard_acronyms_common[k], *full = strchr(brief, ' ') + 1;
+
+        read_form(&g->acronyms[k], (struct guard_acronym){
+                                       .brief = {brief, (size_t)(full - 1 - brief)},
+                                       .full = str_of(full),
+                                   });
     }
 }
 
@@ -129,7 +171,7 @@ bool guard_acronyms_of(struct guard_line *l, const struct guard_word *has, size_
 
             if (len < LETTERS_MIN)
                 continue;
-            put_acronym(l, i, len, has[k].text);
+            put_acronym(l, i, len, has[k].text, 0);
             any = true;
         }
     }

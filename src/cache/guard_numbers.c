@@ -10,23 +10,23 @@ static const struct {
     const char *word;
     double value;
 } number_words[] = {
-    {"zero", 0},      {"one", 1},      {"two", 2},      {"three", 3},    {"four", 4},
-    {"five", 5},      {"six", 6},      {"seven", 7},    {"eight", 8},    {"nine", 9},
-    {"ten", 10},      {"eleven", 11},  {"twelve", 12},  {"thirteen", 13}, {"fourteen", 14},
-    {"fifteen", 15},  {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
-    {"twenty", 20},   {"thirty", 30},  {"forty", 40},   {"fifty", 50},   {"sixty", 60},
-    {"seventy", 70},  {"eighty", 80},  {"ninety", 90},
+    {"zero", 0},     {"one", 1},      {"two", 2},        {"three", 3},     {"four", 4},
+    {"five", 5},     {"six", 6},      {"seven", 7},      {"eight", 8},     {"nine", 9},
+    {"ten", 10},     {"eleven", 11},  {"twelve", 12},    {"thirteen", 13}, {"fourteen", 14},
+    {"fifteen", 15}, {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
+    {"twenty", 20},  {"thirty", 30},  {"forty", 40},     {"fifty", 50},    {"sixty", 60},
+    {"seventy", 70}, {"eighty", 80},  {"ninety", 90},
 };
 
-static const char *const ordinals[] = {"first",  "second", "third",  "fourth", "fifth",
-                                       "sixth",  "seventh", "eighth", "ninth", "tenth"};
+static const char *const ordinals[] = {"first", "second",  "third",  "fourth", "fifth",
+                                       "sixth", "seventh", "eighth", "ninth",  "tenth"};
 
 static const struct {
     const char *word;
     double factor;
     bool tight; /* a letter that only means it when written to the number: 5k */
 } scales[] = {
-    {"hundred", 1e2, false}, {"thousand", 1e3, false}, {"million", 1e6, false},
+    {"hundred", 1e2, false}, {"thousand", 1e3, false},  {"million", 1e6, false},
     {"billion", 1e9, false}, {"trillion", 1e12, false}, {"k", 1e3, true},
     {"m", 1e6, true},        {"mn", 1e6, true},         {"mm", 1e6, true},
     {"mio", 1e6, true},      {"bn", 1e9, true},         {"b", 1e9, true},
@@ -38,22 +38,20 @@ static const struct {
     const char *unit;
     double factor;
 } units[] = {
-    {"percent", NULL, "%", 1},       {"per", "cent", "%", 1},
-    {"bp", NULL, "%", 0.01},         {"bps", NULL, "%", 0.01},
-    {"basis", "points", "%", 0.01},  {"basis", "point", "%", 0.01},
-    {"us", "dollars", "usd", 1},     {"dollars", NULL, "usd", 1},
-    {"dollar", NULL, "usd", 1},      {"usd", NULL, "usd", 1},
-    {"euros", NULL, "eur", 1},       {"euro", NULL, "eur", 1},
-    {"eur", NULL, "eur", 1},         {"gbp", NULL, "gbp", 1},
-    {"jpy", NULL, "jpy", 1},         {"yen", NULL, "jpy", 1},
+    {"percent", NULL, "%", 1},   {"per", "cent", "%", 1},        {"bp", NULL, "%", 0.01},
+    {"bps", NULL, "%", 0.01},    {"basis", "points", "%", 0.01}, {"basis", "point", "%", 0.01},
+    {"us", "dollars", "usd", 1}, {"dollars", NULL, "usd", 1},    {"dollar", NULL, "usd", 1},
+    {"usd", NULL, "usd", 1},     {"euros", NULL, "eur", 1},      {"euro", NULL, "eur", 1},
+    {"eur", NULL, "eur", 1},     {"gbp", NULL, "gbp", 1},        {"jpy", NULL, "jpy", 1},
+    {"yen", NULL, "jpy", 1},
 };
 
 /* "Basel III". One letter alone is a number only where the word before counts. */
 static double roman(const struct guard_word *w, const struct guard_word *before)
 {
-    static const char *const numerals[] = {"i",  "ii",  "iii",  "iv", "v",  "vi",
-                                           "vii", "viii", "ix", "x",  "xi", "xii"};
-    static const char *const counts[] = {"type", "tier", "phase",  "part",    "class", "title",
+    static const char *const numerals[] = {"i",   "ii",   "iii", "iv", "v",  "vi",
+                                           "vii", "viii", "ix",  "x",  "xi", "xii"};
+    static const char *const counts[] = {"type",  "tier",  "phase",  "part",    "class", "title",
                                          "stage", "level", "pillar", "chapter", "grade", "article"};
 
     if (!(w->flags & F_CAPITAL))
@@ -260,7 +258,7 @@ static void read_long_period(struct guard_line *l, size_t i)
 
 static bool is_month(const struct guard_word *w)
 {
-    static const char *const months[] = {"january", "february", "april",   "june",     "july",
+    static const char *const months[] = {"january", "february",  "april",   "june",     "july",
                                          "august",  "september", "october", "november", "december"};
 
     if ((guard_word_is(w, "march") || guard_word_is(w, "may")) && w->class == G_NAME)

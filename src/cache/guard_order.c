@@ -6,10 +6,10 @@
 /* ---- the kind of question ---- */
 
 static const char *const kind_words[KIND_N] = {
-    [KIND_WHAT] = "?what",   [KIND_WHICH] = "?which", [KIND_DEFINE] = "?define",
+    [KIND_WHAT] = "?what",     [KIND_WHICH] = "?which", [KIND_DEFINE] = "?define",
     [KIND_AMOUNT] = "?amount", [KIND_COUNT] = "?count", [KIND_LONG] = "?long",
-    [KIND_OFTEN] = "?often", [KIND_WHO] = "?who",     [KIND_WHEN] = "?when",
-    [KIND_WHERE] = "?where", [KIND_WHY] = "?why",     [KIND_HOW] = "?how",
+    [KIND_OFTEN] = "?often",   [KIND_WHO] = "?who",     [KIND_WHEN] = "?when",
+    [KIND_WHERE] = "?where",   [KIND_WHY] = "?why",     [KIND_HOW] = "?how",
 };
 
 static uint8_t kind_of(const struct guard_word *w)
@@ -79,6 +79,14 @@ static void front_to_end(struct guard_line *l, size_t start)
         guard_splice(l, n, 0, &of, 1);
 }
 
+/* Question words inside are words as others are. */
+static void settle_inner(struct guard_line *l)
+{
+    for (size_t i = 1; i < l->n; i++)
+        if (l->w[i].class == G_KIND)
+            l->w[i].class = G_WORD;
+}
+
 static void find_kind(struct guard_line *l)
 {
     if (l->n == 0)
@@ -87,7 +95,7 @@ static void find_kind(struct guard_line *l)
         enum guard_class c = l->w[0].class;
 
         l->kind = c == G_BE || c == G_DO || c == G_HAVE || c == G_MODAL || c == G_WILL ? KIND_YESNO
-                                                                                     : KIND_NONE;
+                                                                                       : KIND_NONE;
         return;
     }
     l->kind = kind_of(&l->w[0]);
@@ -99,41 +107,47 @@ static void find_kind(struct guard_line *l)
         l->w[1].flags |= l->w[0].flags;
         guard_remove(l, 0, 1);
     }
-    if (l->kind == KIND_WHAT && l->n > 1 && !is_class(l, 1, G_BE) && !is_class(l, 1, G_DO) &&
-        !is_class(l, 1, G_MODAL) && !is_class(l, 1, G_WILL))
-        l->kind = KIND_WHICH;
     if ((l->kind == KIND_WHAT || l->kind == KIND_DEFINE) && is_word(l, l->n - 1, "mean")) {
         l->kind = KIND_DEFINE;
         guard_remove(l, l->n - 1, 1);
     }
+    if (l->kind == KIND_WHAT && l->n > 1 && !is_class(l, 1, G_BE))
+        l->kind = KIND_WHICH;
 }
 
 /* ---- tense ---- */
 
+static bool asks_for_subject(uint8_t kind)
+{
+    return kind == KIND_WHO || kind == KIND_WHAT || kind == KIND_WHICH || kind == KIND_COUNT;
+}
+
+/* Of all clauses. Where no verb shows it: "who led" is past, and the rest is present. */
 static void find_tense(struct guard_line *l)
 {
     bool ed = false;
+    uint8_t n_past = 0;
 
     for (size_t i = 0; i < l->n; i++) {
-        uint8_t t = l->w[i].flags & (F_PAST | F_NOW | F_FUTURE);
-
-        if (t) {
-            l->tense = t & F_FUTURE ? F_FUTURE : t & F_PAST ? F_PAST : F_NOW;
-            return;
-        }
+        l->tense |= l->w[i].flags & (F_PAST | F_NOW | F_FUTURE);
+        n_past += (l->w[i].flags & F_PAST) && n_past < F_PAST - 1;
         ed |= (l->w[i].flags & F_ED) != 0;
     }
-    if (l->kind != KIND_NONE && l->kind != KIND_DEFINE && l->kind != KIND_YESNO)
-        l->tense = ed ? F_PAST : F_NOW;
+    if ((l->tense & F_PAST) && l->tense != F_PAST)
+        l->tense |= n_past; /* which clause is which, nearly */
+    if (!l->tense && l->kind != KIND_NONE && l->kind != KIND_DEFINE)
+        l->tense = (ed && asks_for_subject(l->kind)) || (l->w[0].flags & F_ED) ? F_PAST : F_NOW;
 }
 
 /* ---- verbs that say nothing ---- */
 
+/* A crime that a bank reports need not be its own; how much it reports is. */
 static bool is_light(const struct guard_line *l, size_t i)
 {
-    static const char *const light[] = {"have", "carry", "report", "record", "post", "entail"};
+    static const char *const light[] = {"have", "carry", "entail", "report", "record", "post"};
+    size_t n = l->kind == KIND_AMOUNT ? 6 : 3;
 
-    for (size_t k = 0; k < sizeof light / sizeof *light; k++)
+    for (size_t k = 0; k < n; k++)
         if (is_word(l, i, light[k]))
             return true;
     return false;
@@ -151,7 +165,7 @@ static size_t find_class(const struct guard_line *l, enum guard_class class)
 static void put(struct guard_line *l, size_t i, const char *text, enum guard_class class)
 {
     guard_word_set(&l->w[i], str_of(text));
-    l->w[i].class = (uint8_t)class;
+    l->w[i].class = (uint8_t) class;
     l->w[i].flags = 0;
 }
 
@@ -173,11 +187,19 @@ static bool drop_light_verb(struct guard_line *l)
     return true;
 }
 
+static bool is_attribute(const struct guard *g, const struct guard_word *w)
+{
+    uint64_t at;
+
+    return map_get(g->attributes, w->text, strlen(w->text), &at);
+}
+
 /* "Which limits apply to gifts" -> "which limits of gifts". */
-static bool drop_apply(struct guard_line *l)
+static bool drop_apply(const struct guard *g, struct guard_line *l)
 {
     for (size_t i = 2; i < l->n; i++) {
-        if (!is_word(l, i, "apply") || find_class(l, G_DO) < i)
+        if (!is_word(l, i, "apply") || !is_attribute(g, &l->w[i - 1]) || find_class(l, G_DO) < i ||
+            find_class(l, G_BE) < i)
             continue;
         if (is_word(l, i + 1, "to"))
             guard_remove(l, i + 1, 1);
@@ -354,8 +376,7 @@ static void join_periods(struct guard_line *l)
 
 static bool is_between(const struct guard_line *l, size_t i)
 {
-    return i > 0 && i + 1 < l->n && l->w[i - 1].class == G_PERIOD &&
-           l->w[i + 1].class == G_PERIOD;
+    return i > 0 && i + 1 < l->n && l->w[i - 1].class == G_PERIOD && l->w[i + 1].class == G_PERIOD;
 }
 
 /* What stands with a period and goes with it: "from 2018 to 2019", "since 2020". */
@@ -390,13 +411,6 @@ static void periods_to_end(struct guard_line *l)
 }
 
 /* ---- "the rate of X" is "the X rate" ---- */
-
-static bool is_attribute(const struct guard *g, const struct guard_word *w)
-{
-    uint64_t at;
-
-    return map_get(g->attributes, w->text, strlen(w->text), &at);
-}
 
 static bool means_of(const struct guard *g, const struct guard_line *l, size_t i)
 {
@@ -442,7 +456,7 @@ static void modal_to_end(struct guard_line *l)
         n += l->w[k].class == G_MODAL || l->w[k].class == G_NOT;
     if (n != 1 || i == l->n)
         return;
-    if (l->kind == KIND_HOW && is_word(l, i, "+may"))
+    if (l->kind == KIND_HOW && (is_word(l, i, "+can") || is_word(l, i, "+able")))
         guard_remove(l, i, 1);
     else
         guard_move(l, i, 1, l->n - 1);
@@ -455,7 +469,7 @@ static void drop_helpers(struct guard_line *l)
     for (size_t i = 0; i < l->n; i++) {
         enum guard_class c = l->w[i].class;
 
-        if (c == G_BE || c == G_DO || c == G_BREAK || (c == G_KIND && i == 0) ||
+        if (c == G_BE || c == G_DO || c == G_BREAK || c == G_KIND ||
             (c == G_PERSON && l->person != both))
             continue;
         l->w[n++] = l->w[i];
@@ -484,11 +498,12 @@ void guard_arrange(const struct guard *g, struct guard_line *l)
     l->tense = 0;
     front_to_end(l, opener(l));
     find_kind(l);
+    settle_inner(l);
     find_tense(l);
     noun = asks_for_noun(l);
     if (l->kind == KIND_WHAT || l->kind == KIND_WHICH || l->kind == KIND_AMOUNT) {
         noun |= drop_light_verb(l);
-        noun |= drop_apply(l);
+        noun |= drop_apply(g, l);
         drop_reported(l);
     }
     if (l->kind == KIND_WHICH)

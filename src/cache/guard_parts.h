@@ -113,8 +113,13 @@ extern const char *const guard_irregular[]; /* "pay paid": base, then its past f
 extern const size_t n_guard_irregular;
 extern const char *const guard_opposites[]; /* pairs, to name the reason and to test the synonyms */
 extern const size_t n_guard_opposites;
-extern const char *const guard_attributes[]; /* nouns that are something of something: rate, limit */
+extern const char
+    *const guard_attributes[]; /* nouns that are something of something: rate, limit */
 extern const size_t n_guard_attributes;
+extern const char *const guard_quantities[]; /* nouns that are so much: what they are is how much */
+extern const size_t n_guard_quantities;
+extern const char *const guard_durations[]; /* nouns that are so long */
+extern const size_t n_guard_durations;
 extern const char *const guard_acronyms_common[]; /* "brief full words" */
 extern const size_t n_guard_acronyms_common;
 
@@ -122,10 +127,10 @@ struct guard {
     struct map *function_words; /* -> index in guard_function_words */
     struct map *irregular;      /* past form -> index in guard_irregular */
     struct map *synonyms;       /* -> index in guard_synonyms */
-    struct map *attributes;
+    struct map *attributes, *quantities, *durations;
     struct map *phrases; /* first word -> index of the first phrase of a chain */
     struct guard_rule *rules;
-    size_t n_rules;
+    struct guard_long_form *acronyms; /* [n_guard_acronyms_common] */
 };
 
 /* ---- a line ---- */
@@ -133,7 +138,8 @@ struct guard {
 void guard_word_set(struct guard_word *w, struct str text);
 bool guard_word_is(const struct guard_word *w, const char *text);
 /* Replaces n words at i by m; false, and nothing done, when there is no room. */
-bool guard_splice(struct guard_line *l, size_t i, size_t n, const struct guard_word *with, size_t m);
+bool guard_splice(struct guard_line *l, size_t i, size_t n, const struct guard_word *with,
+                  size_t m);
 void guard_remove(struct guard_line *l, size_t i, size_t n);
 /* Moves n words at i to the place `to` of the line without them. */
 void guard_move(struct guard_line *l, size_t i, size_t n, size_t to);
@@ -142,7 +148,9 @@ void guard_move(struct guard_line *l, size_t i, size_t n, size_t to);
 
 void guard_read(struct str question, struct guard_line *out);
 void guard_numbers(struct guard_line *l);
-void guard_acronyms(struct guard_line *l, const struct guard_acronym *known, size_t n);
+void guard_acronyms(const struct guard *g, struct guard_line *l, const struct guard_acronym *known,
+                    size_t n);
+void guard_acronyms_ready(struct guard *g);
 /* Acronyms that only `has` has and words of `l` spell: put in their place. True if any was. */
 bool guard_acronyms_of(struct guard_line *l, const struct guard_word *has, size_t n);
 void guard_classify(const struct guard *g, struct guard_line *l);

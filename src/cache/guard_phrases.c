@@ -156,8 +156,6 @@ static void replace(struct guard_line *l, size_t i, const struct guard_rule *r)
         return;
     if (r->n_to)
         l->w[i].flags |= flags;
-    else if (i < l->n && l->w[i].class == G_KIND)
-        l->w[i].flags |= flags & (F_PAST | F_FUTURE);
     place_noun(l, i, r);
 }
 

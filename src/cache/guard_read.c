@@ -37,8 +37,8 @@ static bool is_alnum(char c)
 static const struct {
     const char *sign, *plain;
 } signs[] = {
-    {"\u2019", "'"}, {"\u2018", "'"},      {"\u201c", "\""},      {"\u201d", "\""},
-    {"\u2013", "-"}, {"\u2014", " , "},    {"\u2010", "-"},       {"\u2011", "-"},
+    {"\u2019", "'"}, {"\u2018", "'"},      {"\u201c", "\""},     {"\u201d", "\""},
+    {"\u2013", "-"}, {"\u2014", " , "},    {"\u2010", "-"},      {"\u2011", "-"},
     {"\u00a0", " "}, {"\u20ac", " \001e"}, {"\u00a3", " \001p"}, {"\u00a5", " \001y"},
     {"$", " \001d"}, {">", " above "},     {"<", " below "},
 };
@@ -94,7 +94,7 @@ static struct guard_word *add(struct reader *r, struct str text, enum guard_clas
         return NULL;
     }
     w = &r->l->w[r->l->n++];
-    *w = (struct guard_word){.class = (uint8_t)class};
+    *w = (struct guard_word){.class = (uint8_t) class};
     guard_word_set(w, text);
     return w;
 }
@@ -203,8 +203,9 @@ static void add_word(struct reader *r, struct str s)
     if (class == G_ACRONYM && c.n_lower == 1)
         s.n--; /* "SARs" */
     for (size_t i = 0; i < s.n && n < sizeof small; i++)
-        if (is_digit(s.p[i]) ? s.p[i] != ',' : s.p[i] != ',' && s.p[i] != '-' &&
-                                                   (s.p[i] != '.' || class == G_NUMBER))
+        if (is_digit(s.p[i])
+                ? s.p[i] != ','
+                : s.p[i] != ',' && s.p[i] != '-' && (s.p[i] != '.' || class == G_NUMBER))
             small[n++] = is_upper(s.p[i]) ? (char)(s.p[i] | 32) : s.p[i];
     w = add(r, (struct str){small, n}, class);
     if (w && c.n_upper && is_upper(s.p[0]) && !r->shouts)
@@ -322,7 +323,8 @@ static void read_sign(struct reader *r)
 
 static bool has_title_case(struct str s)
 {
-    static const char *const small[] = {" The ", " Is ", " Are ", " Of ", " For ", " Do ", " Does "};
+    static const char *const small[] = {" The ", " Is ", " Are ", " Of ",
+                                        " For ", " Do ", " Does "};
 
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
         if (memmem(s.p, s.n, small[i], strlen(small[i])))

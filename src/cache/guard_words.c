@@ -36,11 +36,11 @@ static size_t syllables(const char *t, size_t n)
 static bool stays(const char *t)
 {
     static const char *const words[] = {
-        "securities", "futures",  "customs", "damages",   "goods",   "premises", "news",
-        "proceeds",   "terms",   "arms",      "series",  "species",  "always",
-        "during",     "building", "nothing", "something", "anything", "everything", "hundred",
-        "diabetes",   "measles",  "bonds",   "stocks",    "lens",    "across",   "savings",
-        "minutes",    "returns",  "rights",  "options",   "holdings",
+        "securities", "futures", "customs",   "damages",  "goods",      "premises", "news",
+        "proceeds",   "terms",   "arms",      "series",   "species",    "always",   "during",
+        "building",   "nothing", "something", "anything", "everything", "hundred",  "diabetes",
+        "measles",    "bonds",   "stocks",    "lens",     "across",     "savings",  "minutes",
+        "returns",    "rights",  "options",   "holdings",
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
