@@ -72,7 +72,6 @@ void guard_free(struct guard *g)
 
 static void analyse(const struct guard *g, struct guard_line *l)
 {
-    l->person = 0;
     guard_classify(g, l);
     guard_rephrase(g, l);
     guard_arrange(g, l);
@@ -291,7 +290,7 @@ static const char *difference(const struct guard_line *a, const struct guard_lin
     if (!what)
         return "order of content words";
     name = what->class < sizeof class_names / sizeof *class_names ? class_names[what->class] : NULL;
-    if (are_opposites(x, y))
+    if (what->class == G_WORD && are_opposites(x, y))
         name = "opposite";
     return arena_printf(mem, "%s %s / %s", name ? name : "other words", shown(x), shown(y));
 }

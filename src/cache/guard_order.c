@@ -71,9 +71,9 @@ static void front_to_end(struct guard_line *l, size_t start)
     }
     guard_move(l, 0, n, l->n - n);
     n = l->n - n; /* where it is now */
-    while (n > 1 && (is_word(l, n - 1, "~it") || is_word(l, n - 1, "~they"))) {
-        guard_remove(l, n - 1, 1);
-        n--;
+    if (n > 1 && (is_word(l, n - 1, "~it") || is_word(l, n - 1, "~they"))) {
+        guard_remove(l, n - 1, 1); /* the topic stands in its place */
+        return;
     }
     if (!attached && !(n == 1 || (n == 2 && is_class(l, 1, G_BE))))
         guard_splice(l, n, 0, &of, 1);
@@ -89,8 +89,6 @@ static void settle_inner(struct guard_line *l)
 
 static void find_kind(struct guard_line *l)
 {
-    if (l->n == 0)
-        return;
     if (l->w[0].class != G_KIND) {
         enum guard_class c = l->w[0].class;
 
@@ -477,6 +475,14 @@ static void drop_helpers(struct guard_line *l)
     l->n = n;
 }
 
+static void find_person(struct guard_line *l)
+{
+    l->person = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->w[i].class == G_PERSON)
+            l->person |= guard_word_is(&l->w[i], "1") ? PERSON_FIRST : PERSON_SECOND;
+}
+
 static bool asks_for_noun(const struct guard_line *l)
 {
     switch (l->kind) {
@@ -496,6 +502,9 @@ void guard_arrange(const struct guard *g, struct guard_line *l)
 
     l->kind = KIND_NONE;
     l->tense = 0;
+    if (l->n == 0)
+        return;
+    find_person(l);
     front_to_end(l, opener(l));
     find_kind(l);
     settle_inner(l);

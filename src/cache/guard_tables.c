@@ -248,7 +248,7 @@ const char *const guard_synonyms[] = {
     "submit submission", "notify notification inform", "withdraw withdrawal", "transfer", "file filing",
     "implement implementation", "configure configuration", "install installation", "activate activation enable",
     "deactivate deactivation disable", "authenticate authentication", "authorize authorise authorization authorisation",
-    "create creation", "own ownership", "treat treatment", "diagnose diagnosis", "prevent prevention",
+    "create creation", "own ownership possess", "treat treatment", "diagnose diagnosis", "prevent prevention",
     "violate violation breach", "manage management", "use utilize utilise usage", "choose select selection",
     "help assist assistance aid support", "permit allow", "prohibit forbid ban", "show display",
     "send transmit", "keep retain retention", "store storage", "delay postpone", "happen occur",
@@ -257,7 +257,7 @@ const char *const guard_synonyms[] = {
     "comply compliance", "monitor monitoring", "train training", "review", "measure measurement",
     "invest investment", "borrow borrowing", "finance financing", "merge merger", "infect infection",
     "migrate migration", "encrypt encryption", "restore restoration", "finish complete completion",
-    "participate participation", "own possess", "search", "answer reply", "learn", "write",
+    "participate participation", "search", "answer reply", "learn", "write",
     /* nouns */
     "rule regulation", "document paperwork", "benefit advantage", "drawback disadvantage downside",
     "goal aim objective", "purpose", "company firm", "employee worker staff personnel", "customer client", "child children kid",

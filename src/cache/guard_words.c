@@ -157,8 +157,6 @@ void guard_classify(const struct guard *g, struct guard_line *l)
             else
                 to_base(g, w);
         }
-        if (w->class == G_PERSON)
-            l->person |= w->text[0] == '1' ? PERSON_FIRST : PERSON_SECOND;
         if (w->class != G_DROP)
             l->w[n++] = *w;
     }

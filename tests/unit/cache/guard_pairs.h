@@ -342,6 +342,6 @@ SAME("Could you tell me how to file an appeal?", "How do I file an appeal?")
 SAME("I would like to know what a lien is", "What is a lien?")
 #undef OTHER
 #undef SAME
-/* clang-format on */
+    /* clang-format on */
 };
 #define N_GUARD_PAIRS (sizeof guard_pairs / sizeof *guard_pairs)
