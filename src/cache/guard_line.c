@@ -51,3 +51,13 @@ void guard_move(struct guard_line *l, size_t i, size_t n, size_t to)
     guard_remove(l, i, n);
     guard_splice(l, to, 0, moved, n);
 }
+
+bool guard_has_class(const struct guard_line *l, size_t i, enum guard_class class)
+{
+    return i < l->n && l->w[i].class == class;
+}
+
+bool guard_has_word(const struct guard_line *l, size_t i, const char *text)
+{
+    return i < l->n && guard_word_is(&l->w[i], text);
+}

@@ -3,32 +3,7 @@
 #include "base/map.h"
 #include "cache/guard_parts.h"
 
-/* ---- the kind of question ---- */
-
-static const char *const kind_words[KIND_N] = {
-    [KIND_WHAT] = "?what",     [KIND_WHICH] = "?which", [KIND_DEFINE] = "?define",
-    [KIND_AMOUNT] = "?amount", [KIND_COUNT] = "?count", [KIND_LONG] = "?long",
-    [KIND_OFTEN] = "?often",   [KIND_WHO] = "?who",     [KIND_WHEN] = "?when",
-    [KIND_WHERE] = "?where",   [KIND_WHY] = "?why",     [KIND_HOW] = "?how",
-};
-
-static uint8_t kind_of(const struct guard_word *w)
-{
-    for (uint8_t k = 0; k < KIND_N; k++)
-        if (kind_words[k] && guard_word_is(w, kind_words[k]))
-            return k;
-    return KIND_NONE;
-}
-
-static bool is_class(const struct guard_line *l, size_t i, enum guard_class class)
-{
-    return i < l->n && l->w[i].class == class;
-}
-
-static bool is_word(const struct guard_line *l, size_t i, const char *text)
-{
-    return i < l->n && guard_word_is(&l->w[i], text);
-}
+/* ---- what is in front ---- */
 
 /* Where the question begins to ask: a question word, or a verb in front. l->n: nowhere. */
 static size_t opener(const struct guard_line *l)
@@ -71,70 +46,12 @@ static void front_to_end(struct guard_line *l, size_t start)
     }
     guard_move(l, 0, n, l->n - n);
     n = l->n - n; /* where it is now */
-    if (n > 1 && (is_word(l, n - 1, "~it") || is_word(l, n - 1, "~they"))) {
+    if (n > 1 && (guard_has_word(l, n - 1, "~it") || guard_has_word(l, n - 1, "~they"))) {
         guard_remove(l, n - 1, 1); /* the topic stands in its place */
         return;
     }
-    if (!attached && !(n == 1 || (n == 2 && is_class(l, 1, G_BE))))
+    if (!attached && !(n == 1 || (n == 2 && guard_has_class(l, 1, G_BE))))
         guard_splice(l, n, 0, &of, 1);
-}
-
-/* Question words inside are words as others are. */
-static void settle_inner(struct guard_line *l)
-{
-    for (size_t i = 1; i < l->n; i++)
-        if (l->w[i].class == G_KIND)
-            l->w[i].class = G_WORD;
-}
-
-static void find_kind(struct guard_line *l)
-{
-    if (l->w[0].class != G_KIND) {
-        enum guard_class c = l->w[0].class;
-
-        l->kind = c == G_BE || c == G_DO || c == G_HAVE || c == G_MODAL || c == G_WILL ? KIND_YESNO
-                                                                                       : KIND_NONE;
-        return;
-    }
-    l->kind = kind_of(&l->w[0]);
-    if (l->kind == KIND_DEFINE && is_class(l, 1, G_KIND)) {
-        uint8_t inner = kind_of(&l->w[1]);
-
-        if (inner != KIND_WHAT && inner != KIND_WHICH)
-            l->kind = inner;
-        l->w[1].flags |= l->w[0].flags;
-        guard_remove(l, 0, 1);
-    }
-    if ((l->kind == KIND_WHAT || l->kind == KIND_DEFINE) && is_word(l, l->n - 1, "mean")) {
-        l->kind = KIND_DEFINE;
-        guard_remove(l, l->n - 1, 1);
-    }
-    if (l->kind == KIND_WHAT && l->n > 1 && !is_class(l, 1, G_BE))
-        l->kind = KIND_WHICH;
-}
-
-/* ---- tense ---- */
-
-static bool asks_for_subject(uint8_t kind)
-{
-    return kind == KIND_WHO || kind == KIND_WHAT || kind == KIND_WHICH || kind == KIND_COUNT;
-}
-
-/* Of all clauses. Where no verb shows it: "who led" is past, and the rest is present. */
-static void find_tense(struct guard_line *l)
-{
-    bool ed = false;
-    uint8_t n_past = 0;
-
-    for (size_t i = 0; i < l->n; i++) {
-        l->tense |= l->w[i].flags & (F_PAST | F_NOW | F_FUTURE);
-        n_past += (l->w[i].flags & F_PAST) && n_past < F_PAST - 1;
-        ed |= (l->w[i].flags & F_ED) != 0;
-    }
-    if ((l->tense & F_PAST) && l->tense != F_PAST)
-        l->tense |= n_past; /* which clause is which, nearly */
-    if (!l->tense && l->kind != KIND_NONE && l->kind != KIND_DEFINE)
-        l->tense = (ed && asks_for_subject(l->kind)) || (l->w[0].flags & F_ED) ? F_PAST : F_NOW;
 }
 
 /* ---- verbs that say nothing ---- */
@@ -146,7 +63,7 @@ static bool is_light(const struct guard_line *l, size_t i)
     size_t n = l->kind == KIND_AMOUNT ? 6 : 3;
 
     for (size_t k = 0; k < n; k++)
-        if (is_word(l, i, light[k]))
+        if (guard_has_word(l, i, light[k]))
             return true;
     return false;
 }
@@ -196,14 +113,14 @@ static bool is_attribute(const struct guard *g, const struct guard_word *w)
 static bool drop_apply(const struct guard *g, struct guard_line *l)
 {
     for (size_t i = 2; i < l->n; i++) {
-        if (!is_word(l, i, "apply") || !is_attribute(g, &l->w[i - 1]) || find_class(l, G_DO) < i ||
-            find_class(l, G_BE) < i)
+        if (!guard_has_word(l, i, "apply") || !is_attribute(g, &l->w[i - 1]) ||
+            find_class(l, G_DO) < i || find_class(l, G_BE) < i)
             continue;
-        if (is_word(l, i + 1, "to"))
+        if (guard_has_word(l, i + 1, "to"))
             guard_remove(l, i + 1, 1);
         else if (i + 1 < l->n && l->w[i + 1].class != G_PREP)
             continue;
-        if (i + 1 == l->n || is_class(l, i + 1, G_PREP))
+        if (i + 1 == l->n || guard_has_class(l, i + 1, G_PREP))
             guard_remove(l, i, 1);
         else
             put(l, i, "of", G_PREP);
@@ -216,7 +133,7 @@ static bool drop_apply(const struct guard *g, struct guard_line *l)
 static void drop_reported(struct guard_line *l)
 {
     for (size_t i = 1; i + 1 < l->n; i++)
-        if (is_class(l, i, G_BE) && is_light(l, i + 1) && (l->w[i + 1].flags & F_ED))
+        if (guard_has_class(l, i, G_BE) && is_light(l, i + 1) && (l->w[i + 1].flags & F_ED))
             guard_remove(l, i + 1, 1);
 }
 
@@ -233,7 +150,9 @@ static bool ends_phrase(const struct guard_line *l, size_t i)
     case G_PERIOD:
     case G_TIME:
     case G_END: return true;
-    default: return is_word(l, i, "if") || is_word(l, i, "and") || is_word(l, i, "or");
+    default:
+        return guard_has_word(l, i, "if") || guard_has_word(l, i, "and") ||
+               guard_has_word(l, i, "or");
     }
 }
 
@@ -246,7 +165,9 @@ static bool ends_subject(const struct guard_line *l, size_t i)
     case G_DO:
     case G_NOT:
     case G_KIND: return true;
-    default: return is_word(l, i, "if") || is_word(l, i, "~that") || is_word(l, i, "because");
+    default:
+        return guard_has_word(l, i, "if") || guard_has_word(l, i, "~that") ||
+               guard_has_word(l, i, "because");
     }
 }
 
@@ -264,7 +185,7 @@ static size_t agent_to(struct guard_line *l, size_t e, size_t to)
 {
     size_t n = 0;
 
-    if (!is_word(l, e + 1, "by"))
+    if (!guard_has_word(l, e + 1, "by"))
         return 0;
     guard_remove(l, e + 1, 1);
     while (e + 1 + n < l->n && !ends_phrase(l, e + 1 + n))
@@ -289,8 +210,14 @@ static void passive_at(struct guard_line *l, size_t b)
         guard_move(l, e + n_agent, 1, b + n_agent);
         return;
     }
+    if (s > 0 && l->w[s - 1].class == G_MODAL)
+        s--; /* "documents must be kept" */
     while (s > 0 && !ends_subject(l, s - 1))
         s--;
+    if (s < b && l->w[b - 1].class == G_MODAL) {
+        guard_move(l, b - 1, 1, s);
+        s++;
+    }
     n = b - s;
     if (n == 0) { /* "Who was sued?" is not who did it */
         guard_splice(l, s, 0, &who, 1);
@@ -384,7 +311,7 @@ static bool goes_along(const struct guard_line *l, size_t i)
         return true;
     if (is_between(l, i))
         return true;
-    return l->w[i].class == G_PREP && is_class(l, i + 1, G_PERIOD);
+    return l->w[i].class == G_PREP && guard_has_class(l, i + 1, G_PERIOD);
 }
 
 static void periods_to_end(struct guard_line *l)
@@ -412,9 +339,10 @@ static void periods_to_end(struct guard_line *l)
 
 static bool means_of(const struct guard *g, const struct guard_line *l, size_t i)
 {
-    if (is_word(l, i, "of"))
+    if (guard_has_word(l, i, "of"))
         return true;
-    return (is_word(l, i, "for") || is_word(l, i, "on")) && is_attribute(g, &l->w[i - 1]);
+    return (guard_has_word(l, i, "for") || guard_has_word(l, i, "on")) &&
+           is_attribute(g, &l->w[i - 1]);
 }
 
 static bool bounds_noun(const struct guard_line *l, size_t i)
@@ -454,7 +382,7 @@ static void modal_to_end(struct guard_line *l)
         n += l->w[k].class == G_MODAL || l->w[k].class == G_NOT;
     if (n != 1 || i == l->n)
         return;
-    if (l->kind == KIND_HOW && (is_word(l, i, "+can") || is_word(l, i, "+able")))
+    if (l->kind == KIND_HOW && (guard_has_word(l, i, "+can") || guard_has_word(l, i, "+able")))
         guard_remove(l, i, 1);
     else
         guard_move(l, i, 1, l->n - 1);
@@ -475,14 +403,6 @@ static void drop_helpers(struct guard_line *l)
     l->n = n;
 }
 
-static void find_person(struct guard_line *l)
-{
-    l->person = 0;
-    for (size_t i = 0; i < l->n; i++)
-        if (l->w[i].class == G_PERSON)
-            l->person |= guard_word_is(&l->w[i], "1") ? PERSON_FIRST : PERSON_SECOND;
-}
-
 static bool asks_for_noun(const struct guard_line *l)
 {
     switch (l->kind) {
@@ -500,15 +420,9 @@ void guard_arrange(const struct guard *g, struct guard_line *l)
 {
     bool noun;
 
-    l->kind = KIND_NONE;
-    l->tense = 0;
-    if (l->n == 0)
-        return;
-    find_person(l);
-    front_to_end(l, opener(l));
-    find_kind(l);
-    settle_inner(l);
-    find_tense(l);
+    if (l->n)
+        front_to_end(l, opener(l));
+    guard_find_kind(l);
     noun = asks_for_noun(l);
     if (l->kind == KIND_WHAT || l->kind == KIND_WHICH || l->kind == KIND_AMOUNT) {
         noun |= drop_light_verb(l);

@@ -5,7 +5,8 @@
  *   guard_acronyms words that an acronym stands for -> the acronym    (guard_acronyms.c)
  *   guard_classify function words, inflection                         (guard_words.c)
  *   guard_rephrase phrases and synonyms                               (guard_phrases.c)
- *   guard_arrange  kind, tense, order                                 (guard_order.c)
+ *   guard_arrange  order of words                                     (guard_order.c)
+ *     guard_find_kind  kind, tense, person                            (guard_kind.c)
  *
  * Each takes the line of the one before and changes it in place.
  * Threads  free of state; the tables in struct guard are immutable.
@@ -137,6 +138,9 @@ struct guard {
 
 void guard_word_set(struct guard_word *w, struct str text);
 bool guard_word_is(const struct guard_word *w, const char *text);
+/* What word i is; false beyond the end. */
+bool guard_has_class(const struct guard_line *l, size_t i, enum guard_class class);
+bool guard_has_word(const struct guard_line *l, size_t i, const char *text);
 /* Replaces n words at i by m; false, and nothing done, when there is no room. */
 bool guard_splice(struct guard_line *l, size_t i, size_t n, const struct guard_word *with,
                   size_t m);
@@ -157,4 +161,6 @@ void guard_classify(const struct guard *g, struct guard_line *l);
 /* Without ending, in place: "rated" -> "rate". Returns F_ED, F_ING or 0. */
 uint8_t guard_uninflect(struct guard_word *w);
 void guard_rephrase(const struct guard *g, struct guard_line *l);
+/* Of a line whose first word asks, as guard_arrange makes it. */
+void guard_find_kind(struct guard_line *l);
 void guard_arrange(const struct guard *g, struct guard_line *l);
