@@ -142,20 +142,20 @@ const struct guard_phrase guard_phrases[] = {
     {"?what be duration of", "?long be"}, {"?what be length of", "?long be"},
     {"?how often", "?often"}, {"?how frequently", "?often"}, {"?how many times", "?often"},
     {"?what be frequency of", "?often"}, {"?how old be", "?long old be"},
-    
+
     /* who, when, where, why */
     {"?which person", "?who"}, {"?what person", "?who"}, {"?which people", "?who"},
     {"?who be person who", "?who"}, {"?who be people who", "?who"},
-    {"?on what date", "?when"}, {"on ?what date", "?when"}, {"on ?which date", "?when"},
+    {"on ?what date", "?when"}, {"on ?which date", "?when"},
     {"on ?what day", "?when"}, {"on ?which day", "?when"}, {"at ?what time", "?when"},
     {"?what date", "?when"}, {"?which date", "?when"}, {"in ?which year", "?when"}, {"in ?what year", "?when"},
     {"in ?which place", "?where"}, {"in ?what place", "?where"}, {"in ?which location", "?where"},
     {"in ?what location", "?where"}, {"at ?which location", "?where"}, {"at ?what location", "?where"},
     {"?what be location of", "?where be"},
     {"for ?what reason", "?why"}, {"for ?which reason", "?why"}, {"?how come", "?why"},
-    {"?what be reason for", "?why"}, {"?what be reasons for", "?why"}, {"?what be reason that", "?why"},
+    {"?what be reason for", "?why"}, {"?what be reason that", "?why"},
     {"?what be reason why", "?why"}, {"?what be reason", "?why"},
-    {"?what be cause of", "?what caused"}, {"?what be causes of", "?what caused"},
+    {"?what be cause of", "?what caused"},
     {"?what cause decrease in", "?why do _ decrease"}, {"?what cause increase in", "?why do _ increase"},
     {"?what cause decrease of", "?why do _ decrease"}, {"?what cause increase of", "?why do _ increase"},
     {"?why decrease in", "?why do _ decrease"}, {"?why increase in", "?why do _ increase"},
@@ -165,7 +165,7 @@ const struct guard_phrase guard_phrases[] = {
     {"^to ?how", "?how"}, {"?how to", "?how"}, {"?how do i", "?how"}, {"?how do we", "?how"},
     {"?how do you", "?how"}, {"?how would i", "?how"}, {"?how could i", "?how"},
     {"?what step be must to", "?how"}, {"?which step be must to", "?how"}, {"?how do one", "?how"}, {"?how can i", "?how"}, {"?how can we", "?how"},
-    {"?how can you", "?how"}, {"?how can one", "?how"}, {"?how be i able to", "?how"},
+    {"?how can you", "?how"}, {"?how can one", "?how"},
     {"?what be steps to", "?how"}, {"?what be steps for", "?how"}, {"?what steps do i take to", "?how"},
     {"?which steps do i take to", "?how"}, {"^steps to", "?how"}, {"^steps for", "?how"},
     {"?what be process to", "?how"}, {"?what be process for", "?how"}, {"?what be process of", "?how"},
@@ -197,7 +197,7 @@ const struct guard_phrase guard_phrases[] = {
     {"no more than", "maximum"}, {"not more than", "maximum"}, {"no less than", "minimum"},
     {"not less than", "minimum"}, {"no fewer than", "minimum"}, {"minimum of", "minimum"},
     {"maximum of", "maximum"}, {"below or equal to", "maximum"}, {"above or equal to", "minimum"},
-    {"or more", "orMore"}, {"or less", "orLess"},
+
     /* time */
     {"last year", "previous year"}, {"last month", "previous month"}, {"last quarter", "previous quarter"},
     {"last week", "previous week"}, {"this year", "current year"}, {"this month", "current month"},
@@ -216,13 +216,13 @@ const struct guard_phrase guard_phrases[] = {
     {"go down", "decrease"}, {"take place", "happen"}, {"make payment", "pay"}, {"call off", "cancel"},
     {"take part in", "participate in"}, {"work out", "calculate"},
     {"put in place", "implement"}, {"give back", "return"}, {"send back", "return"},
-    {"look after", "manage"}, {"shut down", "close"}, {"opt out of", "leave"}, {"hire out", "rent"},
+    {"look after", "manage"}, {"shut down", "close"},
     {"on platform", "through platform"}, {"on website", "through website"}, {"on app", "through app"},
     {"on portal", "through portal"}, {"by mean of", "through"}, {"in accordance with", "under"},
     {"according to", "under"}, {"pursuant to", "under"}, {"in relation to", "about"}, {"with regard to", "about"},
     {"with respect to", "about"}, {"in case of", "if"}, {"in event of", "if"}, {"in case", "if"},
     {"as of", "at"}, {"as well as", "and"}, {"in order to", "to"}, {"so as to", "to"}, {"due to", "because of"},
-    {"be there any", "be"}, {"^be any", "be"}, 
+    {"be there any", "be"}, {"^be any", "be"},
     {"kind of", "type of"}, {"sort of", "type of"},
     {"?what type of", "?which type of"}, {"applicable to", "apply to"}, {"be apply to", "apply to"},
     {"be applicable", "apply"}, {"count as", "be"}, {"qualify as", "be"},
@@ -230,10 +230,9 @@ const struct guard_phrase guard_phrases[] = {
     {"?what be consequences of", "?what happen if"}, {"?what be consequence of", "?what happen if"},
     {"?who be owner of", "?who own"},
     {"?what be cost of", "?amount do _ cost"},
-    
     {"?what be job of", "?what be role of"}, {"?what be function of", "?what be role of"},
     {"?what be responsibilities of", "?what be duties of"},
-   
+
 };
 const size_t n_guard_phrases = COUNT(guard_phrases);
 
