@@ -25,9 +25,9 @@ struct guard_form;
 
 #define GUARD_WORDS_MAX 64
 
-/* Ask the guard only about questions whose vectors have at least this cosine. With all-MiniLM-L6-v2,
- * 141 of 155 pairs that it serves have it (0.70: 146, 0.90: 119). It decides nothing: of the pairs
- * that it must refuse the median is 0.89. */
+/* Ask the guard only about questions whose vectors have at least this cosine. With
+ * all-MiniLM-L6-v2, 141 of 155 pairs that it serves have it (0.70: 146, 0.90: 119). It decides
+ * nothing: of the pairs that it must refuse the median is 0.89. */
 #define GUARD_COSINE_MIN 0.80
 
 /* What the documents say an acronym is short for: "CET1", "common equity tier 1". */

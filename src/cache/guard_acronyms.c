@@ -96,19 +96,6 @@ static void put_form(struct guard_line *l, const struct guard_long_form *f, uint
     }
 }
 
-void guard_acronyms(const struct guard *g, struct guard_line *l, const struct guard_acronym *known,
-                    size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        struct guard_long_form f;
-
-        if (read_form(&f, known[k]))
-            put_form(l, &f, 1);
-    }
-    for (size_t k = 0; k < n_guard_acronyms_common; k++)
-        put_form(l, &g->acronyms[k], 0);
-}
-
 void guard_acronyms_ready(struct guard *g)
 {
     g->acronyms = mem_calloc(n_guard_acronyms_common, sizeof *g->acronyms);
@@ -176,4 +163,36 @@ bool guard_acronyms_of(struct guard_line *l, const struct guard_word *has, size_
         }
     }
     return any;
+}
+
+/* "The liquidity coverage ratio (LCR)": the words say more than the acronym, and stay. */
+static void drop_explained(struct guard_line *l)
+{
+    for (size_t i = LETTERS_MIN; i < l->n; i++) {
+        size_t least = i > FULL_MAX ? i - FULL_MAX : 0;
+
+        if (l->w[i].class != G_ACRONYM || strlen(l->w[i].text) < LETTERS_MIN)
+            continue;
+        for (size_t start = i - LETTERS_MIN + 1; start-- > least;)
+            if (!is_small(&l->w[start]) && spelled_at(l, start, l->w[i].text) == i - start) {
+                guard_remove(l, i, 1);
+                break;
+            }
+    }
+}
+
+/* ---- both ---- */
+
+void guard_acronyms(const struct guard *g, struct guard_line *l, const struct guard_acronym *known,
+                    size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct guard_long_form f;
+
+        if (read_form(&f, known[k]))
+            put_form(l, &f, 1);
+    }
+    for (size_t k = 0; k < n_guard_acronyms_common; k++)
+        put_form(l, &g->acronyms[k], 0);
+    drop_explained(l);
 }

@@ -187,6 +187,13 @@ Test(guard, takes_the_pairs_word_where_the_documents_say_nothing)
     cr_expect_not(same("What is ROE?", "What is the return on assets?"));
 }
 
+Test(guard, words_that_explain_an_acronym_still_count)
+{
+    cr_expect(same("What is the liquidity coverage ratio (LCR)?", "What is the LCR?"));
+    cr_expect_not(same("What is the internal models approach (IMA)?",
+                       "What is the interim models approach (IMA)?"));
+}
+
 /* ---- limits ---- */
 
 Test(guard, a_form_may_be_copied_and_kept)

@@ -67,3 +67,11 @@ Test(guard_acronyms, are_not_found_where_letters_are_missing_or_two_are_all)
     spelled("the LCR and liquidity coverage ratio", "the LCR", &any);
     cr_expect_not(any, "it has it already");
 }
+
+Test(guard_acronyms, a_question_may_explain_its_own)
+{
+    cr_expect_str_eq(with("the liquidity coverage ratio (LCR) rule", "X", ""),
+                     "the liquidity coverage ratio rule");
+    cr_expect_str_eq(with("return on equity (ROE)", "X", ""), "return on equity");
+    cr_expect_str_eq(with("our rule on the LCR", "X", ""), "our rule on the lcr");
+}
