@@ -365,6 +365,8 @@ static void merge_of(const struct guard *g, struct guard_line *l)
             end++;
         if (start == i || end == i + 1)
             continue;
+        if (!guard_has_word(l, i, "of") && start > 0 && l->w[start - 1].class == G_PREP)
+            continue; /* "the effect of tax on income" is not that of income tax */
         guard_remove(l, i, 1);
         guard_move(l, start, i - start, end - 1 - (i - start));
     }
@@ -416,13 +418,25 @@ static bool asks_for_noun(const struct guard_line *l)
     }
 }
 
+/* "What do banks pay", not "what banks pay": it stands for what the verb is done to. */
+static bool asks_for_object(const struct guard_line *l)
+{
+    if (l->kind != KIND_WHAT && l->kind != KIND_WHICH && l->kind != KIND_AMOUNT &&
+        l->kind != KIND_COUNT)
+        return false;
+    return guard_has_class(l, 1, G_DO) || guard_has_class(l, 1, G_MODAL) ||
+           guard_has_class(l, 1, G_WILL) || guard_has_class(l, 1, G_HAVE);
+}
+
 void guard_arrange(const struct guard *g, struct guard_line *l)
 {
-    bool noun;
+    const struct guard_word what = {.text = "~what", .class = G_WORD};
+    bool noun, object;
 
     if (l->n)
         front_to_end(l, opener(l));
     guard_find_kind(l);
+    object = asks_for_object(l);
     noun = asks_for_noun(l);
     if (l->kind == KIND_WHAT || l->kind == KIND_WHICH || l->kind == KIND_AMOUNT) {
         noun |= drop_light_verb(l);
@@ -438,4 +452,6 @@ void guard_arrange(const struct guard *g, struct guard_line *l)
         merge_of(g, l);
     drop_helpers(l);
     modal_to_end(l);
+    if (object)
+        guard_splice(l, 0, 0, &what, 1);
 }

@@ -34,6 +34,20 @@ Test(guard_order, who_does_it_is_not_to_whom_it_is_done)
     cr_expect_str_eq(said_as("Who did Skype acquire?"), "skype acquir");
 }
 
+Test(guard_order, what_is_asked_for_may_be_the_object)
+{
+    cr_expect_str_eq(said_as("What do banks pay?"), "~what bank pay");
+    cr_expect_str_eq(said_as("Which banks pay?"), "bank pay");
+    cr_expect_str_eq(said_as("What may banks pay?"), "~what bank pay +may");
+}
+
+Test(guard_order, on_and_for_are_of_only_behind_a_noun_that_is_of_something)
+{
+    cr_expect_str_eq(said_as("What is the limit for gifts?"), "gift limit");
+    cr_expect_str_eq(said_as("What is the effect of tax on income?"), "tax effect on incom");
+    cr_expect_str_eq(said_as("What is the gift for staff?"), "gift for employee");
+}
+
 Test(guard_order, periods_stand_at_the_end_in_their_order)
 {
     cr_expect_str_eq(said_as("2022 revenue?"), "revenue @2022");
