@@ -125,6 +125,7 @@ static size_t unit_at(const struct guard_line *l, size_t i, const char **unit, d
 static void join_number(struct guard_line *l, size_t i, double value)
 {
     const char *unit = "";
+    bool sign = i > 0 && (l->w[i - 1].flags & F_SIGN);
     size_t n = 1;
 
     if (l->w[i].class != G_NUMBER && i + 1 < l->n && value >= 20) {
@@ -138,15 +139,12 @@ static void join_number(struct guard_line *l, size_t i, double value)
     while (scale_at(l, i + n, &value))
         n++;
     n += unit_at(l, i + n, &unit, &value);
-    if (i > 0 && (l->w[i - 1].flags & F_SIGN)) {
+    if (sign)
         unit = l->w[i - 1].text;
-        set_number(&l->w[i], value, unit);
-        guard_remove(l, i + 1, n - 1);
-        guard_remove(l, i - 1, 1);
-        return;
-    }
     set_number(&l->w[i], value, unit);
     guard_remove(l, i + 1, n - 1);
+    if (sign)
+        guard_remove(l, i - 1, 1);
 }
 
 static void join_numbers(struct guard_line *l)

@@ -316,23 +316,21 @@ static bool goes_along(const struct guard_line *l, size_t i)
 
 static void periods_to_end(struct guard_line *l)
 {
-    struct guard_word kept[GUARD_WORDS_MAX], moved[GUARD_WORDS_MAX];
-    size_t n = 0, m = 0;
+    struct guard_line moved = {.n = 0};
+    bool along[GUARD_WORDS_MAX];
+    size_t n = 0;
 
     join_periods(l);
+    for (size_t i = 0; i < l->n; i++)
+        along[i] = goes_along(l, i);
     for (size_t i = 0; i < l->n; i++) {
-        bool along = goes_along(l, i);
-
-        if (along && l->w[i].class == G_PREP && is_neutral(&l->w[i]))
-            continue;
-        if (along)
-            moved[m++] = l->w[i];
-        else
-            kept[n++] = l->w[i];
+        if (!along[i])
+            l->w[n++] = l->w[i];
+        else if (l->w[i].class != G_PREP || !is_neutral(&l->w[i]))
+            moved.w[moved.n++] = l->w[i];
     }
-    memcpy(l->w, kept, n * sizeof *kept);
-    memcpy(l->w + n, moved, m * sizeof *moved);
-    l->n = n + m;
+    l->n = n;
+    guard_splice(l, n, 0, moved.w, moved.n);
 }
 
 /* ---- "the rate of X" is "the X rate" ---- */

@@ -196,8 +196,10 @@ void guard_rephrase(const struct guard *g, struct guard_line *l)
         for (size_t i = 0; i < l->n; i++) {
             const struct guard_rule *r = longest(g, l, i);
 
-            if (r)
+            if (r) {
                 replace(l, i, r);
+                i += r->n_to ? r->n_to - 1u : 0;
+            }
         }
         if (pass == 0)
             replace_synonyms(g, l);

@@ -183,7 +183,7 @@ const struct guard_phrase guard_phrases[] = {
     {"^be it able to", "able"}, {"^be it may to", "may"}, {"^be it must to", "must"}, {"^be it necessary to", "must"},
     {"^do i must", "must"}, {"^do we must", "must"}, {"^do you must", "must"},
     {"do i must", "must"}, {"do we must", "must"}, {"do i need", "must"}, {"do we need", "must"},
-    {"be need", "must"}, {"be needed", "must"}, {"be necessary", "must"}, {"be must", "must"},
+    {"be need", "must"}, {"be needed", "must"}, {"be necessary", "must"}, {"be must", "must"}, {"?what be must", "?what be must"},
     {"be must to be", "must be"}, {"must to", "must"}, {"may to", "may"}, {"able to", "able"},
     {"can not", "not can"}, {"cannot", "not can"}, {"not may to", "not may"}, {"not able to", "not able"},
     {"be prohibited from", "not may"}, {"be forbidden from", "not may"},
