@@ -34,19 +34,21 @@ int64_t redis_now_ms(void)
 
 /* ---- waiting ---- */
 
+/* The time is looked at first: with a server that never stops there is always something to read. */
 static int wait_for(struct redis_conn *c, short events, int64_t until_ms)
 {
     for (;;) {
         int64_t left = until_ms - redis_now_ms();
         struct pollfd p = {c->ctx->fd, events, 0};
-        int n = poll(&p, 1, left > 0 ? (int)left : 0);
+        int n;
 
+        if (left <= 0)
+            return FAIL(ERR_UNAVAILABLE, "%s did not answer in time", c->shown);
+        n = poll(&p, 1, (int)left);
         if (n > 0)
             return ERR_OK;
         if (n < 0 && errno != EINTR)
             return FAIL(ERR_UNAVAILABLE, "%s: %s", c->shown, strerror(errno));
-        if (left <= 0)
-            return FAIL(ERR_UNAVAILABLE, "%s did not answer in time", c->shown);
     }
 }
 

@@ -80,6 +80,22 @@ Test(redis_conn, is_over_when_its_time_is_even_if_bytes_drip_in)
     fake_redis_stop(&f);
 }
 
+Test(redis_conn, is_over_when_its_time_is_even_if_bytes_never_end)
+{
+    struct fake_redis f;
+    struct redis_url u;
+    struct redis_conn *c;
+    redisReply *reply;
+
+    fake_redis_start(&f, FAKE_REDIS_ENDLESS, "$16000000\r\n"); /* within the limit */
+    c = open_to(f.url, &u);
+    cr_expect_eq(say(c, "GET", 1, &reply), ERR_UNAVAILABLE);
+    cr_expect_not_null(strstr(err_text(), "in time"), "%s", err_text());
+    redis_conn_close(c);
+    redis_url_done(&u);
+    fake_redis_stop(&f);
+}
+
 Test(redis_conn, takes_no_more_than_the_limit)
 {
     struct fake_redis f;
