@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "embed/remote.h"
