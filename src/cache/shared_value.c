@@ -206,7 +206,7 @@ int shared_value_unpack(struct str bytes, const struct digest *prompt_hash,
                         struct shared_answer *out)
 {
     int rc = ERR_OK;
-    struct numbers n;
+    struct numbers n = {0};
     struct shared_answer a = {0};
     struct str rest;
 

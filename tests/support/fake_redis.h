@@ -2,11 +2,12 @@
  * bytes, or with none. */
 #pragma once
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +31,15 @@ struct fake_redis {
     atomic_bool stopping;
     pthread_t thread;
 };
+
+/* Also where Criterion is not linked. */
+static inline void fake_redis_must(bool done, const char *what)
+{
+    if (done)
+        return;
+    perror(what);
+    abort();
+}
 
 /* False when the client has left. */
 static inline bool fake_redis_send(int fd, const char *p, size_t n)
@@ -105,12 +115,12 @@ static inline void fake_redis_start(struct fake_redis *f, enum fake_redis_fault 
     f->fault = fault;
     f->reply = reply;
     f->fd = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(bind(f->fd, (struct sockaddr *)&a, sizeof a), 0);
-    cr_assert_eq(listen(f->fd, 64), 0);
-    cr_assert_eq(getsockname(f->fd, (struct sockaddr *)&a, &n), 0);
+    fake_redis_must(bind(f->fd, (struct sockaddr *)&a, sizeof a) == 0, "bind");
+    fake_redis_must(listen(f->fd, 64) == 0, "listen");
+    fake_redis_must(getsockname(f->fd, (struct sockaddr *)&a, &n) == 0, "getsockname");
     f->port = ntohs(a.sin_port);
     snprintf(f->url, sizeof f->url, "redis://127.0.0.1:%d", f->port);
-    cr_assert_eq(pthread_create(&f->thread, NULL, fake_redis_main, f), 0);
+    fake_redis_must(pthread_create(&f->thread, NULL, fake_redis_main, f) == 0, "pthread_create");
 }
 
 static inline void fake_redis_stop(struct fake_redis *f)
