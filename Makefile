@@ -12,8 +12,8 @@ B       := build/$(V)
 JOBS    ?= $(shell nproc)
 T       ?=
 
-PKGS    := libuv jansson sqlite3 libcurl gumbo md4c libzip libxml-2.0 libutf8proc libxxhash \
-           libzstd libcrypto libconfig
+PKGS    := libuv jansson sqlite3 libcurl hiredis gumbo md4c libzip libxml-2.0 libutf8proc \
+           libxxhash libzstd libcrypto libconfig
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
            -Werror=implicit-function-declaration -Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral
 CFLAGS_release := -O2 -DNDEBUG

@@ -21,7 +21,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 
-#define DB_STMTS_MAX      96
+#define DB_STMTS_MAX      128
 #define DB_PAGE_BYTES     8192 /* five vectors of 384 floats a page; 4096 would waste a quarter */
 #define DB_BUSY_MS        5000
 #define DB_APPLICATION_ID 0x72616764 /* "ragd" */

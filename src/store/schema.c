@@ -14,6 +14,8 @@
  *                     |                                               |
  *               document_texts (zstd)                          sentence_vectors
  *
+ *   documents >-< answers - answer_bodies (zstd)       collections -< questions
+ *
  * What is read together stands together: a scan of all vectors (at start) skips the three times
  * larger sentence vectors, a fetch of a chunk never touches the document's text.
  *
@@ -102,13 +104,51 @@ static const char version_2[] =
     "  PRIMARY KEY (collection, key)) WITHOUT ROWID;"
     "CREATE INDEX changes_by_epoch ON changes (collection, epoch);";
 
+/* Answers and questions that outlive the process. Rows are small, so that those that go first are
+ * found without reading a body. documents.epoch: the collection's when the document last changed; 0
+ * for what is older than this column, which no run can be that is still under way. */
+static const char version_3[] =
+    "ALTER TABLE documents ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE answers ("
+    "  id INTEGER PRIMARY KEY,"
+    "  prompt_hash BLOB NOT NULL UNIQUE,"
+    "  collection INTEGER NOT NULL REFERENCES collections ON DELETE CASCADE,"
+    "  kind INTEGER NOT NULL," /* enum answer_kind */
+    "  stored_ms INTEGER NOT NULL,"
+    "  ttl_ms INTEGER NOT NULL,"
+    "  hits INTEGER NOT NULL,"
+    "  tokens INTEGER NOT NULL,"
+    "  n_body INTEGER NOT NULL,"
+    "  n_packed INTEGER NOT NULL,"
+    "  sum INTEGER NOT NULL);"
+    "CREATE INDEX answers_by_collection ON answers (collection);"
+    "CREATE TABLE answer_bodies ("
+    "  answer INTEGER PRIMARY KEY REFERENCES answers ON DELETE CASCADE,"
+    "  zstd BLOB NOT NULL);"
+    "CREATE TABLE answer_documents ("
+    "  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,"
+    "  answer INTEGER NOT NULL REFERENCES answers ON DELETE CASCADE,"
+    "  PRIMARY KEY (document, answer)) WITHOUT ROWID;"
+    "CREATE INDEX documents_by_answer ON answer_documents (answer);"
+    "CREATE TABLE questions ("
+    "  id INTEGER PRIMARY KEY,"
+    "  collection INTEGER NOT NULL REFERENCES collections ON DELETE CASCADE,"
+    "  text TEXT NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  last_ms INTEGER NOT NULL,"
+    "  UNIQUE (collection, text));"
+    "CREATE INDEX questions_by_count ON questions (collection, count DESC, last_ms DESC);";
+
 /* migrations[i] turns version i into i + 1. */
-static const char *const migrations[] = {version_1, version_2};
+static const char *const migrations[] = {version_1, version_2, version_3};
 
 _Static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
                "one migration per version");
 
-/* The store's name in keys that other machines see (RFC 9562, version 4). */
+/* The store's name in keys that other machines see (RFC 9562, version 4). A copy keeps it, and so
+ * does a store that is put back from one: servers on copies share answers, which are named by their
+ * prompts. Whatever is named by an epoch must not be shared under it, since copies count epochs
+ * each for itself. */
 static int add_uuid(struct db *db)
 {
     int rc = ERR_OK;

@@ -14,6 +14,8 @@
  * A change log says which documents came, changed or went since the index files were written; it
  * is written in the same transaction as the change, and forgotten when newer files stand.
  *
+ * Answers and questions that are kept: store_answers.h, store_questions.h.
+ *
  * Threads  store_write and the reader functions: locked. A struct store_tx only inside fn.
  * Errors   ERR_DATABASE, ERR_NO_SPACE (disk full: reads go on), ERR_NOT_FOUND, ERR_EXISTS.
  */
@@ -30,7 +32,7 @@ struct store;
 struct store_tx;     /* the writer's transaction */
 struct store_reader; /* a read-only connection, one thread at a time */
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 /* Beyond these ERR_LIMIT, which names the limit. */
 #define STORE_KEY_MAX       4096         /* bytes of a key, root or uri */
@@ -46,6 +48,9 @@ struct store_reader; /* a read-only connection, one thread at a time */
  * version wrote it. The caller holds the folder's lock (store/lock.h). */
 int store_open(struct store **out, const char *data_dir);
 void store_close(struct store *s);
+
+/* Made with the store, kept by its copies: a name for keys that other servers see. Nothing that has
+ * an epoch in it may be shared under this name; copies count epochs each for itself. */
 const char *store_uuid(const struct store *s);
 
 /* ---- rows ---- */

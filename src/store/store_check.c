@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/store_answers.h"
 #include "store/store_parts.h"
 
 struct check {
@@ -207,6 +208,37 @@ out:
     return rc;
 }
 
+/* Every body is read, so that its sum is looked at. */
+static int check_answers(struct check *c)
+{
+    int rc = ERR_OK;
+    sqlite3_stmt *st = NULL;
+
+    TRY(db_stmt(c->r->db, "SELECT prompt_hash, collection FROM answers", &st));
+    for (;;) {
+        struct digest prompt;
+        struct answer_row row;
+        struct arena *mem;
+        char hex[DIGEST_HEX];
+
+        TRY(rc = db_step(c->r->db, st));
+        if (rc == 0)
+            break;
+        if (!db_digest(st, 0, &prompt)) {
+            tell(c, "an answer's name is not a digest");
+            continue;
+        }
+        digest_hex(&prompt, hex);
+        mem = arena_new(0);
+        if (store_find_answer(c->r, sqlite3_column_int64(st, 1), &prompt, 0, mem, &row) < 0)
+            tell(c, "the answer to prompt %s: %s", hex, err_text());
+        arena_free(mem);
+    }
+out:
+    db_reset(st);
+    return rc;
+}
+
 static void part(struct check *c, const char *name, int rc)
 {
     if (rc < 0)
@@ -227,6 +259,7 @@ int store_check(struct store *s, const struct digest *fingerprint, problem_fn fn
     part(&c, "counts", check_all_counts(&c));
     part(&c, "documents", check_documents(&c));
     part(&c, "vectors", check_vectors(&c));
+    part(&c, "answers", check_answers(&c));
     if (fingerprint)
         part(&c, "missing vectors", check_missing_vectors(&c, fingerprint));
     store_read_leave(c.r);

@@ -264,9 +264,11 @@ static int put_row(struct store_tx *tx, int64_t collection, int64_t old_id,
 
     TRY(db_stmt(tx->db,
                 "INSERT INTO documents (id, collection, key, root, uri, title, metadata, hash,"
-                " ingested_ms, n_chunks, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                " ingested_ms, n_chunks, sum, epoch)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+                "  (SELECT epoch + 1 FROM collections WHERE id = ?2))"
                 " ON CONFLICT (id) DO UPDATE SET uri = ?5, title = ?6, metadata = ?7, hash = ?8,"
-                " ingested_ms = ?9, n_chunks = ?10, sum = ?11",
+                " ingested_ms = ?9, n_chunks = ?10, sum = ?11, epoch = excluded.epoch",
                 &st));
     if (old_id)
         db_bind_int(st, 1, old_id); /* otherwise NULL: a fresh one */
@@ -377,8 +379,10 @@ static int put_document(struct store_tx *tx, int64_t collection, struct document
     struct there old = {0};
 
     TRY(find_there(tx, collection, doc, &old));
-    if (old.id)
+    if (old.id) {
         TRY(delete_chunks(tx, old.id));
+        TRY(store_tx_drop_answers_of(tx, old.id));
+    }
     doc->n_chunks = 0;
     for (size_t i = 0; i < n_chunks; i++)
         doc->n_chunks += chunks[i].kind == CHUNK_TEXT;
@@ -425,6 +429,7 @@ int store_tx_delete_document(struct store_tx *tx, int64_t document)
     struct str key;
 
     TRY(loosen_document(tx, document));
+    TRY(store_tx_drop_answers_of(tx, document));
     TRY(db_stmt(tx->db, "DELETE FROM documents WHERE id = ?1 RETURNING collection, n_chunks, key",
                 &st));
     db_bind_int(st, 1, document);

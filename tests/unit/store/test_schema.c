@@ -77,6 +77,12 @@ Test(schema, the_questions_asked_most_are_answered_by_index)
         "SELECT 1 FROM documents WHERE collection = 1 AND key = 'a'",
         "SELECT 1 FROM chunks WHERE document = 1 ORDER BY ordinal",
         "SELECT key FROM changes WHERE collection = 1 AND epoch > 1 ORDER BY epoch, key",
+        "SELECT 1 FROM answers WHERE prompt_hash = x'00'",
+        "DELETE FROM answers WHERE id IN (SELECT answer FROM answer_documents WHERE document = 1)",
+        "SELECT document FROM answer_documents WHERE answer = 1",
+        "UPDATE questions SET count = count + 1 WHERE collection = 1 AND text = 'a'",
+        "SELECT id FROM questions WHERE collection = 1 ORDER BY count DESC, last_ms DESC LIMIT -1"
+        " OFFSET 9",
         "DELETE FROM vectors WHERE text_hash IN (SELECT text_hash FROM loose) AND NOT EXISTS"
         " (SELECT 1 FROM chunks c WHERE c.text_hash = vectors.text_hash)",
     };
@@ -104,9 +110,32 @@ Test(schema, an_older_file_is_brought_up_to_date)
 {
     struct fix_document d;
 
-    run("DROP TABLE changes; DROP TABLE indexes; PRAGMA user_version = 1");
+    run("DROP TABLE answer_documents; DROP TABLE answer_bodies; DROP TABLE answers;"
+        "DROP TABLE questions; ALTER TABLE documents DROP COLUMN epoch;"
+        "DROP TABLE changes; DROP TABLE indexes; PRAGMA user_version = 1");
     fix_open(&f);
     d = fix_document(&f, "a", 1, 1, 1);
     MUST(fix_put(&f, &d));
+    cr_expect_eq(fix_check(&f), 0);
+}
+
+Test(schema, documents_from_before_are_there_and_can_be_answered_from)
+{
+    struct fix_document d;
+    struct store_reader *r;
+    struct document_row row;
+
+    fix_open(&f);
+    d = fix_document(&f, "a", 3, 1, 1);
+    MUST(fix_put(&f, &d));
+    store_close(f.store);
+    f.store = NULL;
+    run("DROP TABLE answer_documents; DROP TABLE answer_bodies; DROP TABLE answers;"
+        "DROP TABLE questions; ALTER TABLE documents DROP COLUMN epoch; PRAGMA user_version = 2");
+    fix_open(&f);
+    r = store_reader_get(f.store);
+    MUST(store_find_document(r, f.collection, STR_LIT("a"), true, f.mem, &row));
+    store_reader_put(f.store, r);
+    cr_expect_eq(row.n_chunks, 3);
     cr_expect_eq(fix_check(&f), 0);
 }
