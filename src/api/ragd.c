@@ -181,7 +181,7 @@ int ragd_query(struct ragd *r, const char *question, const char *options_json, r
     buf_init(&json);
     trace_start(&ans.trace);
     TRY(fill_query(r, question, options_json, false, ans.mem, &tree, &q));
-    TRY(query_run(r->engine, &q, &ans));
+    TRY(query_answer_now(r->engine, &q, &ans, NULL, NULL));
     query_reply(&ans, "q_library", &json);
     rc = tell(json.p, piece, arg);
     if (rc >= 0 && reply)

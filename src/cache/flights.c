@@ -69,6 +69,18 @@ size_t flights_land(struct flights *f, const struct digest *key, struct lru_valu
     return n;
 }
 
+bool flights_abandon(struct flights *f, const struct digest *key)
+{
+    uint64_t head = 0;
+
+    pthread_mutex_lock(&f->mu);
+    map_get(f->running, key->b, DIGEST_BYTES, &head);
+    if (!head)
+        map_remove(f->running, key->b, DIGEST_BYTES);
+    pthread_mutex_unlock(&f->mu);
+    return !head;
+}
+
 bool flights_leave(struct flights *f, const struct digest *key, void *arg)
 {
     struct waiter *found = NULL;

@@ -29,5 +29,8 @@ bool flights_join(struct flights *f, const struct digest *key, flight_fn landed,
 size_t flights_land(struct flights *f, const struct digest *key, struct lru_value *reply, int rc,
                     const char *error);
 
+/* Ends the run that this key leads unless somebody waits for it (false). */
+bool flights_abandon(struct flights *f, const struct digest *key);
+
 /* A waiter that no longer waits. False when it was called already (or is being called). */
 bool flights_leave(struct flights *f, const struct digest *key, void *arg);

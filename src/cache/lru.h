@@ -19,6 +19,7 @@ struct lru_value {
     size_t n;
     int64_t stored_ms; /* wall clock */
     int64_t ttl_ms;
+    uint32_t tokens_in, tokens_out; /* what it took of a language model; 0: nothing */
     char bytes[];
 };
 

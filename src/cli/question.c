@@ -169,7 +169,7 @@ int question_ask(struct engine *e, const struct common *common, const json_t *re
     query_defaults(&q, e);
     q.tenant = common->config.tenant;
     TRY(query_from_json(&q, request, search_only, ans.mem));
-    TRY(search_only ? query_search(e, &q, &ans) : query_run(e, &q, &ans));
+    TRY(search_only ? query_search(e, &q, &ans) : query_answer_now(e, &q, &ans, NULL, NULL));
     make_id(id);
     if (search_only)
         query_search_reply(&q, &ans, reply);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/jsonw.h"
 #include "embed/rerank_remote.h"
+#include "engine/config_llm.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
 
@@ -154,6 +155,11 @@ static const struct setting settings[] = {
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
 
+    TEXT("prompt.file", prompt.file, "",
+         "template of what a language model is asked with; \"\": the built-in one"),
+    WORD("stream.abandoned", stream.abandoned, "cancel", "cancel finish",
+         "what becomes of a generated answer when its last reader leaves"),
+
     INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor, 16 when a server embeds"),
     INT("server.loops", server.loops, "1", 1, 64, "event loops"),
     INT("server.drain_s", server.drain_s, "30", 0, 3600,
@@ -191,14 +197,8 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"redis", NULL},
-    {"llm", NULL},
-    {"prompt", NULL},
-    {"precompute", NULL},
-    {"store.kind", "embedded"},
-    {"store", NULL},
-    {"cache.semantic", "off"},
-    {"limits.requests_per_minute", NULL},
+    {"redis", NULL}, {"precompute", NULL},      {"store.kind", "embedded"},
+    {"store", NULL}, {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */
@@ -506,7 +506,9 @@ static int file_group(struct config *c, const config_setting_t *group, const cha
         if (snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "",
                      config_setting_name(v)) >= (int)sizeof name)
             return FAIL(ERR_ARGUMENT, "%s: there is no setting with so long a name", where);
-        if (config_setting_is_group(v) && is_section(name))
+        if (config_setting_is_list(v) && strcmp(name, "llm") == 0)
+            TRY(config_llm_read(c, v, path));
+        else if (config_setting_is_group(v) && is_section(name))
             TRY(file_group(c, v, name, path));
         else if (config_setting_is_group(v) && strcmp(name, "store") == 0)
             TRY(file_group(c, v, name, path)); /* of a later version, but one value is harmless */
@@ -598,6 +600,7 @@ int config_check(const struct config *c)
                     (long long)c->chunk.overlap, (long long)c->chunk.chars);
     TRY(embedding_check(c));
     TRY(reranking_check(c));
+    TRY(config_llm_check(c));
 out:
     return rc;
 }
@@ -667,6 +670,7 @@ static void print_text(const struct config *c, struct buf *out)
         buf_add_char(out, '\n');
     }
     buf_add_str(out, "};\n");
+    config_llm_print(c, out);
 }
 
 static void print_json(const struct config *c, struct buf *out)
@@ -694,6 +698,7 @@ static void print_json(const struct config *c, struct buf *out)
         w.comma = true;
     }
     jsonw_close(&w, '}');
+    config_llm_json(c, &w);
     jsonw_close(&w, '}');
     buf_add_char(out, '\n');
 }

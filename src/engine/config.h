@@ -21,6 +21,19 @@
 /* Who set it, the later the stronger. */
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
 
+#define CONFIG_LLMS_MAX 8
+
+/* One language model: an element of the list `llm` (engine/config_llm.h). */
+struct config_llm {
+    char name[33]; /* "fast" */
+    char url[CONFIG_TEXT_MAX];
+    char model[129];
+    char key_env[128];              /* name of the variable that holds the key, or ... */
+    char key_file[CONFIG_TEXT_MAX]; /* ... the file */
+    int64_t timeout_ms, first_token_ms;
+    double price_in, price_out; /* of a million tokens */
+};
+
 struct config {
     char data[CONFIG_TEXT_MAX];   /* "./ragd-data" */
     char listen[CONFIG_TEXT_MAX]; /* "127.0.0.1:8080" */
@@ -103,6 +116,15 @@ struct config {
         int64_t text_bytes;   /* 64 MiB of extracted text */
         int64_t file_bytes;   /* 256 MiB a file */
     } extract;
+
+    struct config_llm llm[CONFIG_LLMS_MAX]; /* [n_llm] the first is asked when none is named */
+    size_t n_llm;
+    struct {
+        char file[CONFIG_TEXT_MAX]; /* a prompt template of the user's own; "": what is built in */
+    } prompt;
+    struct {
+        char abandoned[8]; /* "cancel" or "finish": a generation nobody reads any more */
+    } stream;
 
     unsigned char origin[CONFIG_SETTINGS_MAX]; /* enum config_origin, in the table's order */
 };

@@ -127,6 +127,8 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
     TRY(open_reranker(e));
+    TRY(chatting_open_models(&e->chat_models, &e->config));
+    TRY(chatting_open_prompt(&e->prompt, &e->config));
     e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
     TRY(open_retriever(e, beside));
     open_static_encoders(e);
@@ -163,6 +165,8 @@ void engine_close(struct engine *e)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);
     retriever_close(e->retriever);
+    prompt_template_close(e->prompt);
+    chat_models_free(e->chat_models);
     reranker_close(e->reranker);
     embedder_close(e->embedder);
     store_close(e->store);

@@ -3,8 +3,8 @@
  * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
  * the pool, which goes first because its queued work uses the others.
  *
- *   lock -> store -> embedder, reranker -> pool -> retriever -> static encoders, adapters
- *        -> answers, flights
+ *   lock -> store -> embedder, reranker, language models -> pool -> retriever
+ *        -> static encoders, adapters -> answers, flights
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -23,6 +23,7 @@
 #include "embed/embedder.h"
 #include "embed/reranker.h"
 #include "engine/adapters.h"
+#include "engine/chatting.h"
 #include "engine/config.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
@@ -33,12 +34,14 @@ struct engine {
     struct config config;
     struct folder_lock *lock;
     struct store *store;
-    pthread_mutex_t model_mu;  /* guards the fields below once the engine is open */
-    struct embedder *embedder; /* in force; see engine_embedder */
-    struct embedder *coming;   /* see engine_set_coming; guarded too */
-    atomic_bool reembedding;   /* one at a time */
-    struct reranker *reranker; /* NULL: none is configured */
-    struct pool *pool;         /* compute workers: embed, search, answer */
+    pthread_mutex_t model_mu;        /* guards the fields below once the engine is open */
+    struct embedder *embedder;       /* in force; see engine_embedder */
+    struct embedder *coming;         /* see engine_set_coming; guarded too */
+    atomic_bool reembedding;         /* one at a time */
+    struct reranker *reranker;       /* NULL: none is configured */
+    struct chat_models *chat_models; /* NULL: none is configured */
+    struct prompt_template *prompt;  /* what they are asked with */
+    struct pool *pool;               /* compute workers: embed, search, answer */
     struct retriever *retriever;
     struct static_encoders *static_encoders;
     struct adapters *adapters;

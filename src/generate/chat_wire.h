@@ -19,15 +19,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "generate/message.h"
 
 #define CHAT_FINISH_MAX 32
-
-enum chat_role { CHAT_SYSTEM, CHAT_USER, CHAT_ASSISTANT };
-
-struct chat_message {
-    enum chat_role role;
-    struct str text; /* UTF-8; bytes that are not are sent as U+FFFD */
-};
 
 /* A JSON list of messages, the same for every model that is asked. */
 void chat_messages_write(const struct chat_message *messages, size_t n, struct buf *out);

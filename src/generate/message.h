@@ -6,5 +6,5 @@ enum chat_role { CHAT_SYSTEM, CHAT_USER, CHAT_ASSISTANT };
 
 struct chat_message {
     enum chat_role role;
-    struct str text; /* UTF-8 */
+    struct str text; /* UTF-8; bytes that are not are sent as U+FFFD */
 };

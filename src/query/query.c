@@ -1,8 +1,12 @@
 #include "query/query.h"
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "generate/chat.h"
+#include "generate/follow_up.h"
+#include "query/question_chat.h"
 #include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
@@ -13,10 +17,20 @@
 #define GONE_RETRIES 4
 #define GONE_WAIT_MS 2000
 
+/* What is left to do when a language model has answered needs this much of a run. */
+struct unfinished {
+    struct digest key, prompt_hash;
+    uint64_t ticket, epoch;
+    float *vector; /* in ans->mem; NULL: words only */
+    size_t dim;
+    struct extract_question question;
+};
+
 /* What one run carries from stage to stage. */
 struct run {
     struct engine *e;
     const struct query *q;
+    struct query searched; /* the same with the text that is searched for */
     struct answer *ans;
     struct embedder *model;    /* a reference: vector, snapshot and key are of this one */
     struct digest fingerprint; /* its own */
@@ -134,7 +148,7 @@ static int embed(struct run *r)
     bool stood_in = false;
 
     if (r->q->mode != SEARCH_KEYWORD && !r->vector)
-        TRY(question_vector(r->e, r->model, r->q, &r->ans->trace, r->ans->mem, &r->vector,
+        TRY(question_vector(r->e, r->model, &r->searched, &r->ans->trace, r->ans->mem, &r->vector,
                             &stood_in));
     if (stood_in)
         r->ans->degraded |= DEGRADED_EMBED;
@@ -183,7 +197,7 @@ static int find_passages_once(struct run *r)
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct search_spec spec = {
-        .text = r->q->question,
+        .text = r->searched.question,
         .vector = r->adapted,
         .plain = r->adapter ? r->vector : NULL,
         .mode = mode_of(r),
@@ -268,10 +282,10 @@ static const char *settings_of(struct run *r)
     return arena_printf(
         r->ans->mem,
         "model %s words %s %d mode %d fusion %d rerank %s chars %zu window %d collapse %d"
-        " adapter %s %s %s",
+        " adapter %s %s %s %s",
         model, words->language, words->drop_stop_words, (int)q->mode, (int)q->fusion,
         question_rerank_name(r->e, q, r->ans->mem), q->context_chars, q->window, q->collapse,
-        adapter, answerer, plan);
+        adapter, answerer, plan, question_chat_settings(r->e, q, r->ans->mem));
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -290,6 +304,10 @@ static int build_context(struct run *r)
                             .question = r->q->question,
                             .generator = "extractive"};
 
+    if (question_chat_wanted(r->e, r->q) && !is_late(r))
+        ans->chat = question_chat_choose(r->e, r->q, ans);
+    if (ans->chat)
+        prompt.generator = question_chat_name(r->e, ans->chat, ans->mem);
     TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
                       &ans->context));
     extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r), ans->mem,
@@ -301,10 +319,20 @@ out:
     return rc;
 }
 
-static void remember_question(struct run *r)
+static struct unfinished unfinished_of(const struct run *r)
 {
-    answers_remember(r->e->answers, &r->key, snapshot_epoch(r->snap), r->vector, dim_of(r),
-                     &r->prompt_hash);
+    return (struct unfinished){.key = r->key,
+                               .prompt_hash = r->prompt_hash,
+                               .ticket = r->ticket,
+                               .epoch = snapshot_epoch(r->snap),
+                               .vector = r->vector,
+                               .dim = dim_of(r),
+                               .question = r->question};
+}
+
+static void remember_question(struct engine *e, const struct unfinished *u)
+{
+    answers_remember(e->answers, &u->key, u->epoch, u->vector, u->dim, &u->prompt_hash);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
@@ -313,6 +341,7 @@ static void remember_question(struct run *r)
 static bool answered_before(struct run *r)
 {
     uint64_t since = clock_ns();
+    struct unfinished u;
 
     if (looks_up(r->q) && !r->ans->degraded)
         r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
@@ -320,46 +349,60 @@ static bool answered_before(struct run *r)
         r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
                             ? CACHE_REVALIDATED
                             : CACHE_STORED;
-        remember_question(r);
+        u = unfinished_of(r);
+        remember_question(r->e, &u);
     }
     trace_add(&r->ans->trace, STAGE_CACHE, since);
     return r->ans->shared != NULL;
 }
 
-static void generate(struct run *r)
+/* The part of the reply that everybody who asks this shares. */
+static void write_shared(struct engine *e, const struct query *q, struct answer *ans)
 {
-    struct answer *ans = r->ans;
-    uint64_t since = clock_ns();
     struct buf body;
 
     buf_init(&body);
-    if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
-        ans->degraded |= DEGRADED_GENERATE;
-    else if (r->q->answer != QUERY_ANSWER_NONE)
-        extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
-    reply_body(r->q, ans, &body);
-    ans->shared = lru_value_new(body.p, body.n, r->e->config.cache.ttl_s * 1000);
+    reply_body(q, ans, &body);
+    ans->shared = lru_value_new(body.p, body.n, e->config.cache.ttl_s * 1000);
+    ans->shared->tokens_in = ans->generated.tokens_in;
+    ans->shared->tokens_out = ans->generated.tokens_out;
     buf_done(&body);
-    trace_add(&ans->trace, STAGE_GENERATE, since);
 }
 
-static void remember(struct run *r)
+static void remember(struct engine *e, const struct query *q, struct answer *ans,
+                     const struct unfinished *u)
 {
-    struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->n_passages);
 
-    if (stores(r->q) && !ans->degraded) {
+    if (stores(q) && !ans->degraded) {
         for (size_t i = 0; i < ans->n_passages; i++)
             documents[i] = ans->passages[i].document;
-        remember_question(r);
-        answers_put(r->e->answers, &r->prompt_hash, ans->shared, r->ticket, r->q->tenant,
-                    r->q->collection, documents, ans->n_passages);
+        remember_question(e, u);
+        answers_put(e->answers, &u->prompt_hash, ans->shared, u->ticket, q->tenant, q->collection,
+                    documents, ans->n_passages);
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
 }
 
-static void count(struct run *r)
+/* Quotes, or says that there was no time even for that. */
+static void quote(struct run *r, const struct unfinished *u)
+{
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+
+    if (r->q->answer != QUERY_ANSWER_NONE && is_late(r))
+        ans->degraded |= DEGRADED_GENERATE;
+    else if (r->q->answer != QUERY_ANSWER_NONE)
+        extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
+    if (question_chat_wanted(r->e, r->q) && !(ans->degraded & DEGRADED_GENERATE))
+        ans->degraded |= DEGRADED_QUOTED; /* no time for the model */
+    write_shared(r->e, r->q, ans);
+    trace_add(&ans->trace, STAGE_GENERATE, since);
+    remember(r->e, r->q, ans, u);
+}
+
+static void count(struct engine *e, const struct answer *ans)
 {
     static const enum answers_outcome outcomes[] = {
         [CACHE_MISS] = ANSWERS_OUTCOME_MISS,     [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
@@ -367,8 +410,8 @@ static void count(struct run *r)
         [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,   [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
     };
 
-    if (r->ans->shared && r->ans->cache != CACHE_BYPASS)
-        answers_count(r->e->answers, outcomes[r->ans->cache]);
+    if (ans->shared && ans->cache != CACHE_BYPASS)
+        answers_count(e->answers, outcomes[ans->cache]);
 }
 
 /* ---- the path ---- */
@@ -376,14 +419,17 @@ static void count(struct run *r)
 int query_run(struct engine *e, const struct query *q, struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans};
+    struct run r = {.e = e, .q = q, .searched = *q, .ans = ans};
     uint64_t since = clock_ns();
+    struct unfinished u;
 
+    TRY(question_chat_check(e, q));
+    TRY(question_rerank_check(e, q));
     take_model(&r);
     trace_add(&ans->trace, STAGE_CACHE, since);
     if (look_up(&r))
         goto out;
-    TRY(question_rerank_check(e, q));
+    r.searched.question = follow_up_text(q->question, q->history, q->n_history, ans->mem);
     TRY(embed(&r));
     TRY(find_passages(&r));
     TRY(build_context(&r));
@@ -393,19 +439,92 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
         rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
         goto out;
     }
-    generate(&r);
-    remember(&r);
+    u = unfinished_of(&r);
+    if (ans->chat) {
+        question_chat_write(e, q, ans);
+        ans->unfinished = arena_dup(ans->mem, &u, sizeof u);
+    } else {
+        quote(&r, &u);
+    }
 out:
-    count(&r);
+    count(e, ans);
     snapshot_unref(r.snap);
     leave_model(&r);
     return rc;
 }
 
+/* ---- when a language model has been asked ---- */
+
+static struct claim_source *claim_sources(const struct answer *ans)
+{
+    struct claim_source *v = ARENA_ARRAY(ans->mem, struct claim_source, ans->n_passages);
+
+    for (size_t i = 0; i < ans->n_passages; i++) {
+        const struct passage *p = &ans->passages[i];
+        const char *head =
+            arena_printf(ans->mem, "%.*s\n%.*s", STR_ARGS(p->title), STR_ARGS(p->heading));
+
+        v[i] = (struct claim_source){p->source + 1, str_of(head), p->text};
+    }
+    return v;
+}
+
+static void take_generated(struct engine *e, struct answer *ans, const struct unfinished *u,
+                           const struct chat_result *result, struct str text)
+{
+    struct word_analyzer *words = analyzers_get(u->question.analyzers);
+    struct claim *claims = NULL;
+    struct generated *g = &ans->generated;
+
+    g->text = (struct str){arena_strndup(ans->mem, text.p, text.n), text.n};
+    g->model = chat_models_get(e->chat_models, result->i_model)->name;
+    g->tokens_in = (uint32_t)result->prompt_tokens;
+    g->tokens_out = (uint32_t)result->completion_tokens;
+    claims_check(words, g->text, claim_sources(ans), ans->n_passages, ans->mem, &claims,
+                 &g->n_claims);
+    g->claims = claims;
+    analyzers_put(u->question.analyzers, words);
+    if (result->i_model != (size_t)ans->chat->models[0])
+        ans->degraded |= DEGRADED_MODEL;
+}
+
+/* Our own deadline is no failure of the model: there is less of an answer, and it says so. */
+static bool may_quote(const struct answer *ans, const struct chat_result *result)
+{
+    return !ans->chat->forced ||
+           (result->rc == ERR_TIMEOUT && ans->chat->until_ns && clock_ns() >= ans->chat->until_ns);
+}
+
+int query_finish(struct engine *e, const struct query *q, struct answer *ans,
+                 const struct chat_result *result, struct str text)
+{
+    struct unfinished *u = ans->unfinished;
+    uint64_t since = clock_ns();
+
+    CHECK(u && ans->chat);
+    ans->unfinished = NULL;
+    ans->upstream_status = result->status;
+    ans->upstream_retry_ms = result->retry_after_ms;
+    if (result->rc == ERR_OK && result->complete && text.n) {
+        take_generated(e, ans, u, result, text);
+    } else if (may_quote(ans, result)) {
+        extractive_answer(&u->question, &ans->context, ans->mem, &ans->extract);
+        ans->degraded |= DEGRADED_QUOTED;
+    } else {
+        return FAIL(result->rc < 0 ? result->rc : ERR_UNAVAILABLE, "%s",
+                    result->rc < 0 ? result->error : "the language model's answer has no end");
+    }
+    write_shared(e, q, ans);
+    trace_add(&ans->trace, STAGE_GENERATE, since);
+    remember(e, q, ans, u);
+    count(e, ans);
+    return ERR_OK;
+}
+
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
 {
     int rc = ERR_OK;
-    struct run r = {.e = e, .q = q, .ans = ans};
+    struct run r = {.e = e, .q = q, .searched = *q, .ans = ans};
 
     TRY(question_rerank_check(e, q));
     take_model(&r);

@@ -19,16 +19,23 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "cache/lru.h"
+#include "generate/claims.h"
 #include "generate/context.h"
 #include "generate/extractive.h"
+#include "generate/message.h"
 #include "index/retriever.h"
 
 struct adapter;
+struct chat_result;
 struct engine;
+struct question_chat;
+struct unfinished;
 
 #define QUESTION_BYTES_MAX 8192
 #define QUERY_K_MAX        100
 #define RECALL_TARGET_MIN  0.5
+#define QUERY_TOKENS_MAX   100000
+#define QUERY_HISTORY_MAX  1000
 
 enum query_cache {
     QUERY_CACHE_DEFAULT,
@@ -36,7 +43,12 @@ enum query_cache {
     QUERY_CACHE_REFRESH,
     QUERY_CACHE_ONLY
 };
-enum query_answer { QUERY_ANSWER_AUTO, QUERY_ANSWER_EXTRACTIVE, QUERY_ANSWER_NONE };
+enum query_answer {
+    QUERY_ANSWER_AUTO, /* CHAT where a language model is configured, else EXTRACTIVE */
+    QUERY_ANSWER_EXTRACTIVE,
+    QUERY_ANSWER_CHAT,
+    QUERY_ANSWER_NONE,
+};
 
 enum query_encoder { QUERY_ENCODER_AUTO, QUERY_ENCODER_STATIC };
 
@@ -56,6 +68,11 @@ struct query {
     bool explain;     /* the reply says how the search was done */
     size_t context_chars;
     enum query_answer answer;
+    const char *model;                  /* "auto", "fast", "best" or a configured name; of CHAT */
+    int max_tokens;                     /* 0: the server's own */
+    double temperature;                 /* NAN: likewise */
+    const struct chat_message *history; /* [n_history] turns of user and assistant, oldest first */
+    size_t n_history;
     enum query_cache cache;     /* not part of the key */
     int64_t deadline_ms;        /* 0: none; not part of the key */
     enum query_encoder encoder; /* STATIC: of eval; never stored, so not part of the key */
@@ -76,6 +93,17 @@ enum degraded {
     DEGRADED_EMBED = 1,    /* the vector is not the encoder's, or found by words alone */
     DEGRADED_GENERATE = 2, /* passages without an answer */
     DEGRADED_RERANK = 4,   /* not all candidates were read again */
+    DEGRADED_QUOTED = 8,   /* quoted sentences in place of a language model's answer */
+    DEGRADED_MODEL = 16,   /* another language model than the one chosen */
+};
+
+/* What a language model said. */
+struct generated {
+    struct str text; /* NULL: none was asked, or it did not answer */
+    const char *model;
+    uint32_t tokens_in, tokens_out;
+    const struct claim *claims; /* [n_claims] what the passages say of its sentences */
+    size_t n_claims;
 };
 
 /* What came out. `shared` holds the part of the reply's JSON that is the same for everybody who
@@ -89,6 +117,11 @@ struct answer {
     size_t n_passages;        /* hits.n without a window */
     struct context context;
     struct extract_result extract;
+    struct question_chat *chat;    /* a language model is to be asked, or was; NULL: none */
+    struct unfinished *unfinished; /* not NULL: it has not answered yet, query_finish is next */
+    struct generated generated;
+    int upstream_status; /* of query_finish's error: what the model's server said; 0: nothing */
+    int64_t upstream_retry_ms; /* what it asked to wait; -1: nothing. Degraded answers too */
     unsigned degraded; /* enum degraded, or'ed: what was left out; such answers are not cached */
     enum cache_status cache;
     struct lru_value *shared; /* a reference, given back by answer_done */
@@ -131,6 +164,18 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
  * no time degrades. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
+/* After query_run, when ans->unfinished is there: a language model was asked what ans->chat says.
+ * `text` is what came of it, which counts only when the result says that it is whole; else the
+ * quoting answerer stands in, unless the question insists on this model: then ERR_UNAVAILABLE,
+ * ERR_TIMEOUT or ERR_ARGUMENT as the result has it. Belongs on a worker. */
+int query_finish(struct engine *e, const struct query *q, struct answer *ans,
+                 const struct chat_result *result, struct str text);
+
+/* query_run and, where a language model is to be asked, waiting for it on this thread: for those
+ * who have no event loop. `token` may be NULL. */
+int query_answer_now(struct engine *e, const struct query *q, struct answer *ans,
+                     void (*token)(void *arg, struct str text), void *arg);
+
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);
 
@@ -140,6 +185,9 @@ void answer_done(struct answer *ans);
 /* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". Ends the trace: the
  * timings come last, and all but writing them is in them. */
 void query_reply(struct answer *ans, const char *id, struct buf *out);
+
+/* The list of sources alone: what is known before a language model has answered. */
+void query_sources(const struct query *q, const struct answer *ans, struct buf *out);
 
 /* The reply of POST /search, which ends the trace too. */
 void query_search_reply(const struct query *q, struct answer *ans, struct buf *out);

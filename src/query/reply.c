@@ -4,6 +4,7 @@
 
 #include "base/jsonw.h"
 #include "query/query.h"
+#include "query/question_chat.h"
 
 const char *cache_status_name(enum cache_status s)
 {
@@ -84,10 +85,9 @@ static void write_passage(struct jsonw *w, const struct passage *p)
 }
 
 /* Sources of an answer are numbered, hits of a search are not. */
-static void write_passages(struct jsonw *w, const char *key, const struct query *q,
-                           const struct answer *ans, bool numbered)
+static void write_passages(struct jsonw *w, const struct query *q, const struct answer *ans,
+                           bool numbered)
 {
-    jsonw_key(w, key);
     jsonw_open(w, '[');
     for (size_t i = 0; i < ans->n_passages; i++) {
         if (ans->passages[i].is_neighbour)
@@ -103,6 +103,13 @@ static void write_passages(struct jsonw *w, const char *key, const struct query 
         jsonw_close(w, '}');
     }
     jsonw_close(w, ']');
+}
+
+void query_sources(const struct query *q, const struct answer *ans, struct buf *out)
+{
+    struct jsonw w = jsonw_to(out);
+
+    write_passages(&w, q, ans, true);
 }
 
 static void write_citations(struct jsonw *w, const struct answer *ans)
@@ -127,15 +134,85 @@ static void write_citations(struct jsonw *w, const struct answer *ans)
     jsonw_close(w, ']');
 }
 
-/* A quoting answerer reads and writes no tokens. */
-static void write_model(struct jsonw *w, const char *model)
+/* Which answered, and which was chosen. */
+static void write_model(struct jsonw *w, const struct answer *ans, const char *model)
 {
     jsonw_key(w, "model");
-    jsonw_cstr(w, model);
+    jsonw_cstr(w, ans->generated.text.p ? ans->generated.model : model);
     jsonw_key(w, "route");
-    jsonw_null(w);
-    jsonw_key(w, "usage");
-    jsonw_raw(w, STR_LIT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"saved_tokens\":0}"));
+    if (!ans->chat) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_open(w, '{');
+    jsonw_key(w, "choice");
+    jsonw_cstr(w, ans->chat->choice);
+    jsonw_key(w, "reason");
+    jsonw_cstr(w, ans->chat->reason);
+    jsonw_close(w, '}');
+}
+
+/* A generated answer cites by [n]: the sources, in the order of their first mention. */
+static size_t cited_sources(const struct answer *ans, uint32_t *out, size_t most)
+{
+    struct str text = ans->generated.text;
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n && n < most; i++) {
+        uint32_t source = 0;
+        size_t at = i + 1, seen = 0;
+
+        if (text.p[i] != '[')
+            continue;
+        while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9' && source < 1000)
+            source = source * 10 + (uint32_t)(text.p[at++] - '0');
+        if (at == text.n || text.p[at] != ']' || source == 0 || source > ans->hits.n)
+            continue;
+        while (seen < n && out[seen] != source)
+            seen++;
+        if (seen == n)
+            out[n++] = source;
+    }
+    return n;
+}
+
+static void write_cited(struct jsonw *w, const struct answer *ans)
+{
+    uint32_t cited[QUERY_K_MAX];
+    size_t n = cited_sources(ans, cited, QUERY_K_MAX);
+
+    jsonw_key(w, "citations");
+    jsonw_open(w, '[');
+    for (size_t i = 0; i < n; i++) {
+        jsonw_open(w, '{');
+        jsonw_key(w, "source");
+        jsonw_int(w, cited[i]);
+        jsonw_key(w, "start"), jsonw_null(w);
+        jsonw_key(w, "end"), jsonw_null(w);
+        jsonw_key(w, "text"), jsonw_null(w);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
+}
+
+/* The sentences of a generated answer that the passages do not bear out. */
+static void write_unsupported(struct jsonw *w, const struct generated *g)
+{
+    jsonw_key(w, "unsupported");
+    jsonw_open(w, '[');
+    for (size_t i = 0; i < g->n_claims; i++) {
+        const struct claim *c = &g->claims[i];
+
+        if (claim_is_supported(c->verdict))
+            continue;
+        jsonw_open(w, '{');
+        jsonw_key(w, "start"), jsonw_int(w, c->span.start);
+        jsonw_key(w, "end"), jsonw_int(w, c->span.end);
+        jsonw_key(w, "kind"), jsonw_cstr(w, claim_verdict_name(c->verdict));
+        jsonw_key(w, "reason"), jsonw_cstr(w, c->reason);
+        jsonw_close(w, '}');
+    }
+    jsonw_close(w, ']');
 }
 
 /* By the names of the stages. */
@@ -147,7 +224,9 @@ static void write_degraded(struct jsonw *w, unsigned degraded)
         jsonw_cstr(w, "embed");
     if (degraded & DEGRADED_RERANK)
         jsonw_cstr(w, "rerank");
-    if (degraded & DEGRADED_GENERATE)
+    if (degraded & DEGRADED_MODEL)
+        jsonw_cstr(w, "model");
+    if (degraded & (DEGRADED_GENERATE | DEGRADED_QUOTED))
         jsonw_cstr(w, "generate");
     jsonw_close(w, ']');
 }
@@ -208,18 +287,28 @@ void reply_body(const struct query *q, const struct answer *ans, struct buf *out
     struct jsonw w = jsonw_to(out);
     bool asked = q->answer != QUERY_ANSWER_NONE && !(ans->degraded & DEGRADED_GENERATE);
 
+    bool generated = ans->generated.text.p != NULL;
+    uint32_t first;
+
     jsonw_key(&w, "answer");
-    if (asked)
+    if (generated)
+        jsonw_str(&w, ans->generated.text);
+    else if (asked)
         jsonw_str(&w, ans->extract.text);
     else
         jsonw_null(&w);
     jsonw_key(&w, "answered");
-    jsonw_bool(&w, ans->extract.answered);
+    jsonw_bool(&w, generated ? cited_sources(ans, &first, 1) > 0 : ans->extract.answered);
     jsonw_key(&w, "support");
-    jsonw_real(&w, asked ? ans->extract.support : NAN);
-    write_passages(&w, "sources", q, ans, true);
-    write_citations(&w, ans);
-    write_model(&w, asked ? "extractive" : NULL);
+    jsonw_real(&w, asked && !generated ? ans->extract.support : NAN);
+    jsonw_key(&w, "sources");
+    write_passages(&w, q, ans, true);
+    if (generated)
+        write_cited(&w, ans);
+    else
+        write_citations(&w, ans);
+    write_unsupported(&w, &ans->generated);
+    write_model(&w, ans, asked ? "extractive" : NULL);
     write_degraded(&w, ans->degraded);
     if (q->explain)
         write_explain(&w, q, ans);
@@ -275,6 +364,20 @@ static void write_cache(struct jsonw *w, const struct answer *ans)
     jsonw_close(w, '}');
 }
 
+/* What it took this time, or what it took the first time and not again. */
+static void write_usage(struct jsonw *w, const struct answer *ans)
+{
+    bool again = ans->cache != CACHE_MISS && ans->cache != CACHE_BYPASS;
+    uint32_t in = ans->shared->tokens_in, out = ans->shared->tokens_out;
+
+    jsonw_key(w, "usage");
+    jsonw_open(w, '{');
+    jsonw_key(w, "prompt_tokens"), jsonw_int(w, again ? 0 : in);
+    jsonw_key(w, "completion_tokens"), jsonw_int(w, again ? 0 : out);
+    jsonw_key(w, "saved_tokens"), jsonw_int(w, again ? (int64_t)in + out : 0);
+    jsonw_close(w, '}');
+}
+
 /* The last member of a reply: what was written before it is the reply stage. */
 static void end_with_timings(struct answer *ans, uint64_t since, struct jsonw *w)
 {
@@ -294,6 +397,7 @@ void query_reply(struct answer *ans, const char *id, struct buf *out)
     jsonw_key(&w, "id");
     jsonw_cstr(&w, id);
     jsonw_raw(&w, (struct str){ans->shared->bytes, ans->shared->n});
+    write_usage(&w, ans);
     write_cache(&w, ans);
     end_with_timings(ans, since, &w);
 }
@@ -304,7 +408,8 @@ void query_search_reply(const struct query *q, struct answer *ans, struct buf *o
     struct jsonw w = jsonw_to(out);
 
     jsonw_open(&w, '{');
-    write_passages(&w, "hits", q, ans, false);
+    jsonw_key(&w, "hits");
+    write_passages(&w, q, ans, false);
     write_degraded(&w, ans->degraded);
     if (q->explain)
         write_explain(&w, q, ans);

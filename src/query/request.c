@@ -1,4 +1,5 @@
 /* request.c - how a struct query is filled, checked and named. */
+#include <math.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -9,6 +10,7 @@
 #include "engine/engine.h"
 #include "index/filter.h"
 #include "query/query.h"
+#include "query/question_chat.h"
 #include "query/question_rerank.h"
 
 /* Part of the key: raise it when the same request would be answered in another form. */
@@ -18,7 +20,7 @@
 static const char *const mode_words[] = {"hybrid", "vector", "keyword", "summary", NULL};
 static const char *const fusion_words[] = {"mix", "rrf", NULL};
 static const char *const rerank_words[] = {"off", "lexical", "model", NULL};
-static const char *const answer_words[] = {"auto", "extractive", "none", NULL};
+static const char *const answer_words[] = {"auto", "extractive", "chat", "none", NULL};
 static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
 
 static int word_index(const char *const *words, struct str s)
@@ -45,6 +47,8 @@ void query_defaults(struct query *q, const struct engine *e)
         .fusion = fusion < 0 ? FUSION_MIX : (enum search_fusion)fusion,
         .ef = (int)c->retrieve.ef,
         .context_chars = (size_t)c->retrieve.context_chars,
+        .model = "auto",
+        .temperature = NAN,
     };
 }
 
@@ -164,8 +168,7 @@ static int refuse_later_members(const json_t *o)
     static const struct {
         const char *key, *neutral; /* NULL: none */
     } later[] = {
-        {"model", "\"auto\""}, {"max_tokens", NULL},    {"temperature", NULL},
-        {"history", "[]"},     {"semantic", "\"off\""},
+        {"semantic", "\"off\""},
     };
 
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -225,13 +228,69 @@ static int check_members(const json_t *o, bool search_only)
 static int get_answer_kind(const json_t *o, struct query *q)
 {
     int rc = ERR_OK, answer = QUERY_ANSWER_AUTO;
-    struct str s = {0};
 
-    TRY(json_get_str(o, "answer", &s));
-    if (s.p && str_eq(s, STR_LIT("chat")))
-        return FAIL(ERR_ARGUMENT, "'answer' is 'chat', but no language model is configured");
     TRY(get_word(o, "answer", answer_words, &answer));
     q->answer = (enum query_answer)answer;
+out:
+    return rc;
+}
+
+static int get_model(const json_t *o, struct query *q, struct arena *mem)
+{
+    int rc = ERR_OK;
+    int64_t max_tokens = 0;
+    struct str model = {0};
+
+    TRY(json_get_str(o, "model", &model));
+    if (model.p && (model.n == 0 || memchr(model.p, '\0', model.n))) {
+        rc = FAIL(ERR_ARGUMENT, "'model' must be the name of a language model, or 'auto'");
+        goto out;
+    }
+    if (model.p)
+        q->model = arena_strndup(mem, model.p, model.n);
+    TRY(json_get_int(o, "max_tokens", 1, QUERY_TOKENS_MAX, &max_tokens));
+    q->max_tokens = (int)max_tokens;
+    if (json_object_get(o, "temperature"))
+        TRY(json_get_real(o, "temperature", 0, 2, &q->temperature));
+out:
+    return rc;
+}
+
+static int get_turn(const json_t *turn, struct chat_message *out)
+{
+    static const char *const known[] = {"role", "content", NULL};
+    static const char *const roles[] = {"user", "assistant", NULL};
+    int rc = ERR_OK, role = -1;
+
+    if (!json_is_object(turn))
+        return FAIL(ERR_ARGUMENT, "'history' must be a list of {\"role\", \"content\"}");
+    TRY(json_only(turn, known, "a turn of 'history'"));
+    TRY(get_word(turn, "role", roles, &role));
+    TRY(json_get_str(turn, "content", &out->text));
+    if (role < 0 || !out->text.p)
+        rc = FAIL(ERR_ARGUMENT, "a turn of 'history' needs a 'role' and a 'content'");
+    out->role = role == 0 ? CHAT_USER : CHAT_ASSISTANT;
+out:
+    return rc;
+}
+
+static int get_history(const json_t *o, struct query *q, struct arena *mem)
+{
+    int rc = ERR_OK;
+    const json_t *list = json_object_get(o, "history"), *turn;
+    struct chat_message *v;
+    size_t i;
+
+    if (!list || json_is_null(list))
+        return ERR_OK;
+    if (!json_is_array(list) || json_array_size(list) > QUERY_HISTORY_MAX)
+        return FAIL(ERR_ARGUMENT, "'history' must be a list of at most %d turns",
+                    QUERY_HISTORY_MAX);
+    v = ARENA_ARRAY(mem, struct chat_message, json_array_size(list));
+    json_array_foreach(list, i, turn)
+        TRY(get_turn(turn, &v[i]));
+    q->history = v;
+    q->n_history = json_array_size(list);
 out:
     return rc;
 }
@@ -295,6 +354,8 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(get_ranking(o, q));
     TRY(get_rerank(o, q));
     TRY(get_answer_kind(o, q));
+    TRY(get_model(o, q, mem));
+    TRY(get_history(o, q, mem));
     TRY(get_word(o, "cache", cache_words, &cache));
     TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
     q->k = (int)k;
@@ -345,6 +406,7 @@ struct digest query_key_under(const struct engine *e, const struct query *q,
     digester_add_str(d, filter_canonical(q->filter, mem));
     digester_add_u64(d, q->context_chars);
     digester_add_u64(d, (uint64_t)q->answer);
+    digester_add_str(d, question_chat_settings(e, q, mem));
     return digester_finish(d);
 }
 

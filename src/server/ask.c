@@ -1,10 +1,15 @@
 #include "server/ask.h"
 
+#include <string.h>
+
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "query/question_chat.h"
 #include "server/http.h"
 #include "server/service.h"
+#include "server/sse.h"
 
 static struct ask *ask_of(struct work *w)
 {
@@ -24,10 +29,202 @@ static void finish(struct ask *a, int rc, const char *error)
     a->done(a);
 }
 
-void ask_reply(struct ask *a, struct buf *out)
+int ask_status(const struct ask *a, int rc)
+{
+    return a->answer.upstream_status == 429 ? 429 : http_status_of(rc);
+}
+
+static void write_reply(struct ask *a, struct buf *out)
 {
     query_reply(&a->answer, a->id, out);
     metrics_trace(a->loop->service->metrics, &a->answer.trace);
+}
+
+void ask_reply(struct ask *a, struct buf *out)
+{
+    if (a->written.n)
+        buf_add_view(out, buf_view(&a->written));
+    else
+        write_reply(a, out);
+}
+
+void ask_done(struct ask *a)
+{
+    answer_done(&a->answer);
+    event_log_unref(a->log);
+    buf_done(&a->text);
+    buf_done(&a->written);
+}
+
+static void land(struct ask *a, int rc, const char *error)
+{
+    if (a->leads)
+        flights_land(a->loop->service->engine->flights, &a->flight, a->answer.shared, rc, error);
+    a->leads = false;
+}
+
+/* ---- a language model's part ---- */
+
+/* What the log says at the end; the reply is written once, for all its readers. */
+static void end_log(struct ask *a, int rc, const char *error)
+{
+    struct buf problem = {0};
+
+    if (rc == ERR_OK) {
+        write_reply(a, &a->written);
+        sse_add_citations(a->log, buf_view(&a->written));
+        event_log_add(a->log, "done", buf_view(&a->written));
+    } else {
+        http_problem(&problem, ask_status(a, rc), err_name(rc), str_of(error));
+        event_log_add(a->log, "error", buf_view(&problem));
+        buf_done(&problem);
+    }
+    event_log_on_abandoned(a->log, NULL, NULL);
+    replay_live_remove(a->loop->replay, a->log);
+    replay_keep(a->loop->replay, a->log, a->loop->now_ms);
+    event_log_finish(a->log);
+}
+
+static void generated(struct work *w)
+{
+    struct ask *a = ask_of(w);
+
+    end_log(a, w->rc, w->error);
+    finish(a, w->rc, w->error);
+}
+
+static int take_result(struct work *w)
+{
+    struct ask *a = ask_of(w);
+    int rc = query_finish(a->loop->service->engine, &a->query, &a->answer, &a->result,
+                          buf_view(&a->text));
+
+    land(a, rc, err_text());
+    return rc;
+}
+
+static void asked(void *arg, const struct chat_result *result)
+{
+    struct ask *a = arg;
+
+    trace_add(&a->answer.trace, STAGE_GENERATE, a->asking_since_ns);
+    a->asking = NULL;
+    a->result = *result;
+    a->result.error = arena_strdup(a->answer.mem, result->error);
+    a->result.finish = arena_strdup(a->answer.mem, result->finish);
+    a->work = (struct work){.loop = a->loop, .run = take_result, .done = generated};
+    if (work_submit_again(&a->work, a->loop->service->engine->pool, QUEUE_URGENT) == ERR_OK)
+        a->loop->n_away--; /* the call's place was ours, and now it is the work's */
+    else
+        CHECK(!"the pool is there as long as the loop");
+}
+
+static void token(void *arg, struct str text)
+{
+    struct ask *a = arg;
+
+    buf_add_view(&a->text, text);
+    sse_add_token(a->log, text); /* may end the ask: a reader who left was the last */
+}
+
+/* Whether somebody still wants the answer; else there will be none. */
+static void cancel_if_alone(struct ask *a)
+{
+    struct engine *e = a->loop->service->engine;
+
+    if (!a->asking || !a->left || event_log_watchers(a->log) ||
+        strcmp(e->config.stream.abandoned, "finish") == 0)
+        return;
+    if (a->leads && !flights_abandon(e->flights, &a->flight))
+        return;
+    a->leads = false;
+    chat_cancel(a->asking);
+    a->asking = NULL;
+    a->loop->n_away--;
+    end_log(a, ERR_CANCELLED, "nobody reads it any more");
+    finish(a, ERR_CANCELLED, "nobody reads it any more");
+}
+
+static void log_abandoned(void *arg)
+{
+    cancel_if_alone(arg);
+}
+
+void ask_leave(struct ask *a)
+{
+    a->left = true;
+    cancel_if_alone(a);
+}
+
+static void wait_in_line(struct ask *a)
+{
+    a->previous_waiting = NULL;
+    a->next_waiting = a->loop->waiting;
+    if (a->next_waiting)
+        a->next_waiting->previous_waiting = a;
+    a->loop->waiting = a;
+}
+
+static void leave_line(struct ask *a)
+{
+    *(a->previous_waiting ? &a->previous_waiting->next_waiting : &a->loop->waiting) =
+        a->next_waiting;
+    if (a->next_waiting)
+        a->next_waiting->previous_waiting = a->previous_waiting;
+}
+
+/* Those who came while passages were looked for, and stream. */
+static void lead_followers(struct ask *a)
+{
+    for (struct ask *w = a->loop->waiting, *next; w; w = next) {
+        next = w->next_waiting;
+        if (!w->follows || !digest_eq(&w->flight, &a->flight) ||
+            !flights_leave(a->loop->service->engine->flights, &w->flight, w))
+            continue;
+        leave_line(w);
+        w->loop->n_away--; /* nobody else will post it */
+        w->log = event_log_ref(a->log);
+        w->began(w);
+        finish(w, ERR_OK, NULL);
+    }
+}
+
+static void begin_log(struct ask *a)
+{
+    struct buf sources = {0};
+
+    a->log = event_log_new(&a->key);
+    query_sources(&a->query, &a->answer, &sources);
+    sse_add_member(a->log, "sources", "sources", buf_view(&sources));
+    buf_done(&sources);
+    event_log_on_abandoned(a->log, log_abandoned, a);
+    replay_live_add(a->loop->replay, &a->flight, a->log);
+}
+
+static void ask_model(struct ask *a)
+{
+    const struct question_chat *chat = a->answer.chat;
+    struct chat_call call = {.messages = chat->messages,
+                             .n = chat->n,
+                             .models = chat->models,
+                             .n_models = chat->n_models,
+                             .temperature = a->query.temperature,
+                             .max_tokens = a->query.max_tokens,
+                             .until_ns = chat->until_ns,
+                             .hedge = true,
+                             .token = token,
+                             .done = asked,
+                             .arg = a};
+
+    begin_log(a);
+    a->loop->n_away++; /* the loop waits for it when draining */
+    a->asking_since_ns = clock_ns();
+    a->asking = chat_start(a->loop->chat, &call);
+    if (a->began)
+        a->began(a);
+    if (a->leads)
+        lead_followers(a);
+    cancel_if_alone(a); /* who left while passages were looked for */
 }
 
 static void came_back(struct work *w)
@@ -35,7 +232,16 @@ static void came_back(struct work *w)
     struct ask *a = ask_of(w);
 
     trace_add(&a->answer.trace, STAGE_QUEUE, w->submitted_ns);
-    finish(a, w->rc, w->error);
+    if (w->rc == ERR_OK && a->answer.unfinished)
+        ask_model(a);
+    else
+        finish(a, w->rc, w->error);
+}
+
+static void others_came(struct work *w)
+{
+    leave_line(ask_of(w));
+    came_back(w);
 }
 
 /* ---- our own run ---- */
@@ -43,31 +249,28 @@ static void came_back(struct work *w)
 static int run(struct work *w)
 {
     struct ask *a = ask_of(w);
-    struct engine *e = a->loop->service->engine;
     struct trace *trace = &a->answer.trace;
     uint64_t since;
     int rc;
 
     trace_add(trace, STAGE_QUEUE, w->submitted_ns);
-    rc = query_run(e, &a->query, &a->answer);
+    rc = query_run(a->loop->service->engine, &a->query, &a->answer);
     since = clock_ns();
-    if (a->leads)
-        flights_land(e->flights, &a->flight, a->answer.shared, rc, err_text());
+    if (rc < 0 || !a->answer.unfinished)
+        land(a, rc, err_text());
     w->submitted_ns = trace_add(trace, STAGE_CACHE, since); /* the way back is waiting too */
     return rc;
 }
 
 static void start_run(struct ask *a)
 {
-    struct engine *e = a->loop->service->engine;
     int rc;
 
     a->work = (struct work){.loop = a->loop, .run = run, .done = came_back};
-    rc = work_submit(&a->work, e->pool, QUEUE_URGENT);
+    rc = work_submit(&a->work, a->loop->service->engine->pool, QUEUE_URGENT);
     if (rc == ERR_OK)
         return;
-    if (a->leads)
-        flights_land(e->flights, &a->flight, NULL, rc, err_text());
+    land(a, rc, err_text());
     finish(a, rc, err_text());
 }
 
@@ -107,15 +310,27 @@ void ask_start(struct ask *a)
     }
     if (may_share(&a->query)) {
         a->flight = query_flight_key(e, &a->query, &a->key);
-        a->work = (struct work){.loop = a->loop, .done = came_back, .submitted_ns = since};
+        a->work = (struct work){.loop = a->loop, .done = others_came, .submitted_ns = since};
         a->answer.cache = CACHE_JOINED;
         work_expect(&a->work);
+        wait_in_line(a);
         if (!flights_join(e->flights, &a->flight, landed, a))
             return;
+        leave_line(a);
         a->loop->n_away--; /* we lead: nobody else will post it */
         a->leads = true;
         a->answer.cache = CACHE_MISS;
     }
     trace_add(&a->answer.trace, STAGE_CACHE, since);
     start_run(a);
+}
+
+struct event_log *ask_live(const struct ask *a)
+{
+    struct digest flight;
+
+    if (!may_share(&a->query))
+        return NULL;
+    flight = query_flight_key(a->loop->service->engine, &a->query, &a->key);
+    return replay_live(a->loop->replay, &flight);
 }

@@ -5,12 +5,20 @@
  *         flights_join --waits--> landed (leader's thread) -> loop: done
  *           | leads
  *         pool -> query_run -> flights_land -> loop: done
+ *                   | a language model is to be asked
+ *                 loop: began -> tokens into the log -> pool -> query_finish -> flights_land
+ *                                                    -> loop: done
+ *
+ * A model that is asked for nobody any more is cancelled, unless stream.abandoned says otherwise:
+ * its asker has left, nobody reads the log, and nobody waits for the same.
  *
  * Threads  confined to the loop; `answer` belongs to a worker between ask_start and done.
  */
 #pragma once
+#include "generate/chat.h"
 #include "query/query.h"
 #include "server/loop.h"
+#include "server/replay.h"
 
 #define QUERY_ID_BYTES 36 /* "q_", 32 hex digits, NUL */
 
@@ -23,18 +31,42 @@ struct ask {
     int rc;
     const char *error; /* when rc < 0; borrowed during done */
     void (*done)(struct ask *a);
+    void (*began)(struct ask *a); /* may be NULL: a model is asked, and `log` has the sources */
     void *arg;
+    bool follows;          /* streams: when a model answers somebody who asked the same before, its
+                            * log will do; `began` and `done` are called at once then */
+    struct event_log *log; /* of a model's answer, from `began` on; the ask's reference */
 
     char id[QUERY_ID_BYTES]; /* ours, as all below */
     struct digest flight;
     bool leads;
     struct work work;
+    struct chat_run *asking; /* NULL: no model is being asked */
+    bool left;               /* who asked is gone */
+    struct ask *next_waiting, *previous_waiting;
+    uint64_t asking_since_ns;
+    struct chat_result result;
+    struct buf text;    /* of the model */
+    struct buf written; /* the reply, when the log has it already */
 };
 
 /* loop, query, key, answer.mem, answer.trace, since_ns, done and arg are set. done is called once:
  * before this returns when memory has the answer or the queue is full, else later on the loop. The
- * caller then owes an answer_done. */
+ * caller then owes an ask_done. */
 void ask_start(struct ask *a);
+
+/* Who asked does not want it any more, or cannot get it. `done` is called all the same: within this
+ * call when a model's answer is cancelled by it. */
+void ask_leave(struct ask *a);
+
+/* The log of the same question, when a model is answering it on this loop: a reference or NULL. */
+struct event_log *ask_live(const struct ask *a);
+
+/* The status of a failed ask: 429 where that is what the model's server said. */
+int ask_status(const struct ask *a, int rc);
+
+/* Gives back what the ask holds. */
+void ask_done(struct ask *a);
 
 /* During done, after a success: the reply of POST /query. Ends the trace and counts it. */
 void ask_reply(struct ask *a, struct buf *out);

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -171,13 +172,18 @@ void reply_json(struct request *r, int status, struct buf *body)
     reply(r, status, "application/json", body);
 }
 
+static bool has_line(const struct buf *lines, const char *name)
+{
+    return lines->n && memmem(lines->p, lines->n, name, strlen(name));
+}
+
 void reply_refusal(struct request *r, const struct refusal *why)
 {
     struct buf body = {0};
     enum dialect dialect = r->dialect ? r->dialect : dialect_of_path(r->head.path);
     const char *type = refusal_write(&body, dialect, why);
 
-    if (why->status == 503 || why->status == 429)
+    if ((why->status == 503 || why->status == 429) && !has_line(&r->extra, "Retry-After:"))
         buf_add_str(&r->extra, "Retry-After: 1\r\n");
     reply(r, why->status, type, &body);
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "generate/chat.h"
 #include "server/conn.h"
 #include "server/replay.h"
 #include "server/service.h"
@@ -70,6 +71,16 @@ static void close_listeners(struct loop *l)
     l->has_tcp = l->has_local = false;
 }
 
+/* What is not a listener or a connection. */
+static void close_own(struct loop *l)
+{
+    if (l->chat)
+        chat_free(l->chat);
+    l->chat = NULL;
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->tick, NULL);
+}
+
 static void drain(struct loop *l)
 {
     int64_t since = l->now_ms - l->drain_began_ms;
@@ -94,8 +105,7 @@ static void drain(struct loop *l)
     if (l->conns || l->n_away || l->closed)
         return;
     l->closed = true;
-    uv_close((uv_handle_t *)&l->wake, NULL);
-    uv_close((uv_handle_t *)&l->tick, NULL);
+    close_own(l);
 }
 
 static void on_wake(uv_async_t *a)
@@ -163,6 +173,8 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     CHECK(uv_loop_init(&l->uv) == 0);
     CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
+    if (s->engine && s->engine->chat_models)
+        l->chat = chat_new(&l->uv, s->engine->chat_models);
     l->wake.data = l->tick.data = l;
     l->now_ms = (int64_t)uv_now(&l->uv);
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
@@ -183,8 +195,7 @@ void loop_done(struct loop *l)
 {
     if (!l->closed) { /* never ran: nothing but our own handles is open */
         close_listeners(l);
-        uv_close((uv_handle_t *)&l->wake, NULL);
-        uv_close((uv_handle_t *)&l->tick, NULL);
+        close_own(l);
         uv_run(&l->uv, UV_RUN_DEFAULT);
     }
     CHECK(uv_loop_close(&l->uv) == 0);

@@ -16,6 +16,8 @@
 #include "base/pool.h"
 #include "server/http.h"
 
+struct chat;
+struct ask;
 struct conn;
 struct service;
 struct replay;
@@ -45,6 +47,8 @@ struct loop {
     bool has_tcp, has_local;
     struct conn *conns; /* all open ones */
     struct replay *replay;
+    struct ask *waiting; /* those of this loop that wait for another's run (server/ask.h) */
+    struct chat *chat;   /* asks the language models; NULL: none is configured */
     struct id_source ids;
     char *read_buffer; /* LOOP_READ_BYTES; a read is consumed before the next one */
     int n_away;        /* works submitted and not yet done */

@@ -15,11 +15,26 @@ struct event_log {
     size_t n_events, cap, bytes;
     int64_t until_ms;
     struct event_log *next; /* kept ones, oldest first */
+
+    bool finished;
+    struct watcher {
+        event_log_fn fn;
+        void *arg;
+    } * watchers;
+    size_t n_watchers, cap_watchers;
+    struct watcher abandoned;
+};
+
+struct live {
+    struct digest flight;
+    struct event_log *log;
 };
 
 struct replay {
     struct event_log *oldest, *newest;
     size_t bytes;
+    struct live *live; /* [n_live] few: one for each answer that is being generated */
+    size_t n_live, cap_live;
 };
 
 struct replay *replay_new(void)
@@ -44,6 +59,9 @@ void replay_free(struct replay *r)
         return;
     while (r->oldest)
         drop_oldest(r);
+    while (r->n_live)
+        replay_live_remove(r, r->live[0].log);
+    mem_free(r->live);
     mem_free(r);
 }
 
@@ -65,6 +83,16 @@ struct event_log *event_log_new(const struct digest *request)
     return l;
 }
 
+/* Who is told may leave, and be the last to hold the log. */
+static void tell(struct event_log *l)
+{
+    event_log_ref(l);
+    for (size_t i = l->n_watchers; i-- > 0;)
+        if (i < l->n_watchers)
+            l->watchers[i].fn(l->watchers[i].arg);
+    event_log_unref(l);
+}
+
 void event_log_add(struct event_log *l, const char *name, struct str data)
 {
     l->events = mem_grow(l->events, &l->cap, l->n_events + 1, sizeof *l->events);
@@ -72,6 +100,7 @@ void event_log_add(struct event_log *l, const char *name, struct str data)
     l->events[l->n_events].data = mem_dup(data.p, data.n);
     l->events[l->n_events++].n = data.n;
     l->bytes += data.n + sizeof *l->events;
+    tell(l);
 }
 
 struct event_log *event_log_ref(struct event_log *l)
@@ -87,7 +116,75 @@ void event_log_unref(struct event_log *l)
     for (size_t i = 0; i < l->n_events; i++)
         mem_free(l->events[i].data);
     mem_free(l->events);
+    mem_free(l->watchers);
     mem_free(l);
+}
+
+bool event_log_is_finished(const struct event_log *l)
+{
+    return l->finished;
+}
+
+void event_log_finish(struct event_log *l)
+{
+    l->finished = true;
+    tell(l);
+}
+
+void event_log_watch(struct event_log *l, event_log_fn fn, void *arg)
+{
+    l->watchers = mem_grow(l->watchers, &l->cap_watchers, l->n_watchers + 1, sizeof *l->watchers);
+    l->watchers[l->n_watchers++] = (struct watcher){fn, arg};
+}
+
+void event_log_unwatch(struct event_log *l, void *arg)
+{
+    size_t i = 0;
+
+    while (i < l->n_watchers && l->watchers[i].arg != arg)
+        i++;
+    if (i == l->n_watchers)
+        return;
+    l->watchers[i] = l->watchers[--l->n_watchers];
+    if (l->n_watchers == 0 && !l->finished && l->abandoned.fn)
+        l->abandoned.fn(l->abandoned.arg);
+}
+
+size_t event_log_watchers(const struct event_log *l)
+{
+    return l->n_watchers;
+}
+
+void event_log_on_abandoned(struct event_log *l, event_log_fn fn, void *arg)
+{
+    l->abandoned = (struct watcher){fn, arg};
+}
+
+/* ---- while they are written ---- */
+
+void replay_live_add(struct replay *r, const struct digest *flight, struct event_log *l)
+{
+    r->live = mem_grow(r->live, &r->cap_live, r->n_live + 1, sizeof *r->live);
+    r->live[r->n_live++] = (struct live){*flight, event_log_ref(l)};
+}
+
+struct event_log *replay_live(struct replay *r, const struct digest *flight)
+{
+    for (size_t i = 0; i < r->n_live; i++)
+        if (digest_eq(&r->live[i].flight, flight))
+            return event_log_ref(r->live[i].log);
+    return NULL;
+}
+
+void replay_live_remove(struct replay *r, struct event_log *l)
+{
+    for (size_t i = 0; i < r->n_live; i++) {
+        if (r->live[i].log != l)
+            continue;
+        r->live[i] = r->live[--r->n_live];
+        event_log_unref(l);
+        return;
+    }
 }
 
 const char *event_log_id(const struct event_log *l)
@@ -136,21 +233,32 @@ static bool parse_id(struct str s, struct str *generation, size_t *seen)
     return true;
 }
 
+static struct event_log *find_log(struct replay *r, struct str generation,
+                                  const struct digest *request)
+{
+    struct event_log *l = r->oldest;
+
+    for (size_t i = 0; i < r->n_live; i++)
+        if (str_eq(generation, str_of(r->live[i].log->id)) &&
+            digest_eq(&r->live[i].log->request, request))
+            return r->live[i].log;
+    while (l && !(str_eq(generation, str_of(l->id)) && digest_eq(&l->request, request)))
+        l = l->next;
+    return l;
+}
+
 struct event_log *replay_find(struct replay *r, struct str last_event_id,
                               const struct digest *request, size_t *next)
 {
     struct str generation;
+    struct event_log *l;
     size_t seen;
 
     if (!parse_id(last_event_id, &generation, &seen))
         return NULL;
-    for (struct event_log *l = r->oldest; l; l = l->next) {
-        if (!str_eq(generation, str_of(l->id)) || !digest_eq(&l->request, request))
-            continue;
-        if (seen >= l->n_events)
-            return NULL;
-        *next = seen + 1;
-        return event_log_ref(l);
-    }
-    return NULL;
+    l = find_log(r, generation, request);
+    if (!l || seen >= l->n_events)
+        return NULL;
+    *next = seen + 1;
+    return event_log_ref(l);
 }

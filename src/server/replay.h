@@ -1,8 +1,11 @@
 /* replay.h - the events of an answer: written once, read by whoever streams it, kept a while.
  *
- * A log is appended to, then finished. Readers are cursors over it, so the first client, one that
- * reconnects with Last-Event-ID and, later, a language model that still writes all share it.
- * Finished logs are kept REPLAY_KEEP_MS by generation id, within REPLAY_BYTES_MAX.
+ *   a language model --add--> log --told--> readers: the first client, those who asked the same
+ *                              |            meanwhile, those who come back with Last-Event-ID
+ *                              +--finished--> kept REPLAY_KEEP_MS, within REPLAY_BYTES_MAX
+ *
+ * Readers are cursors over the log and are told when there is more. When the last one leaves a log
+ * that is still written, its writer is told.
  *
  * Threads  confined to one loop. A client that reconnects to another loop starts again.
  */
@@ -39,6 +42,27 @@ void event_log_unref(struct event_log *l);
 const char *event_log_id(const struct event_log *l); /* 128 random bits */
 size_t event_log_count(const struct event_log *l);
 struct event event_log_at(const struct event_log *l, size_t i);
+
+/* ---- while it is written ---- */
+
+bool event_log_is_finished(const struct event_log *l);
+void event_log_finish(struct event_log *l);
+
+typedef void (*event_log_fn)(void *arg);
+
+/* `fn` is told of each new event and of the end, until event_log_unwatch with the same arg. */
+void event_log_watch(struct event_log *l, event_log_fn fn, void *arg);
+void event_log_unwatch(struct event_log *l, void *arg);
+size_t event_log_watchers(const struct event_log *l);
+
+/* Told when the last watcher leaves before the end; NULL: nobody is. */
+void event_log_on_abandoned(struct event_log *l, event_log_fn fn, void *arg);
+
+/* A log that is being written, under what those who ask the same have in common. */
+void replay_live_add(struct replay *r, const struct digest *flight, struct event_log *l);
+/* A reference, or NULL. */
+struct event_log *replay_live(struct replay *r, const struct digest *flight);
+void replay_live_remove(struct replay *r, struct event_log *l);
 
 /* Keeps a finished log for those who come back. */
 void replay_keep(struct replay *r, struct event_log *l, int64_t now_ms);

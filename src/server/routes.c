@@ -15,6 +15,7 @@ static const struct route routes[] = {
     {"POST", "/query/stream", BODY_JSON, handle_query_stream, false},
     {"POST", "/query/batch", BODY_JSON, handle_query_batch, false},
     {"POST", "/search", BODY_JSON, handle_search, false},
+    {"POST", "/v1/chat/completions", BODY_JSON, handle_chat_completions, false},
     {"POST", "/v1/embeddings", BODY_JSON, handle_embed, false},
     {"GET", "/v1/models", BODY_NONE, handle_models_list, false},
     {"GET", "/v1/models/{id}", BODY_NONE, handle_model_get, false},

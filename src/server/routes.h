@@ -39,6 +39,7 @@ void handle_search(struct request *r);
 /* routes_embed.c, routes_rerank.c, routes_models.c */
 void handle_embed(struct request *r);
 void handle_rerank(struct request *r);
+void handle_chat_completions(struct request *r);
 void handle_models_list(struct request *r);
 void handle_model_get(struct request *r);
 

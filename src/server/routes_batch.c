@@ -36,7 +36,7 @@ static void free_batch(void *arg)
     struct batch *b = arg;
 
     for (size_t i = 0; i < b->n; i++) {
-        answer_done(&b->items[i].ask.answer);
+        ask_done(&b->items[i].ask);
         buf_done(&b->items[i].reply);
         arena_free(b->items[i].ask.answer.mem);
     }

@@ -7,6 +7,7 @@
 #include "server/service.h"
 
 #define EXTRACTIVE_MODEL "ragd-extractive"
+#define CHOOSING_MODEL   "ragd" /* whichever the server takes */
 
 static struct engine *engine_of(const struct request *r)
 {
@@ -38,6 +39,9 @@ void handle_models_list(struct request *r)
     if (e->reranker)
         write_model(&w, e, reranker_info(e->reranker)->name);
     write_model(&w, e, EXTRACTIVE_MODEL);
+    write_model(&w, e, CHOOSING_MODEL);
+    for (size_t i = 0; e->chat_models && i < chat_models_n(e->chat_models); i++)
+        write_model(&w, e, chat_models_get(e->chat_models, i)->name);
     embedder_close(model);
     jsonw_close(&w, ']');
     jsonw_close(&w, '}');
@@ -48,14 +52,17 @@ void handle_models_list(struct request *r)
 static bool write_known(struct jsonw *w, struct engine *e, struct str id)
 {
     struct embedder *model = engine_embedder(e);
-    const char *known[5] = {embedder_info(model)->name, EXTRACTIVE_MODEL, EMBED_MODEL_ALIAS};
-    size_t n = 3;
+    const char *known[6 + CONFIG_LLMS_MAX] = {embedder_info(model)->name, EXTRACTIVE_MODEL,
+                                              CHOOSING_MODEL, EMBED_MODEL_ALIAS};
+    size_t n = 4;
     bool found = false;
 
     if (e->reranker) {
         known[n++] = reranker_info(e->reranker)->name;
         known[n++] = RERANK_MODEL_ALIAS;
     }
+    for (size_t i = 0; e->chat_models && i < chat_models_n(e->chat_models); i++)
+        known[n++] = chat_models_get(e->chat_models, i)->name;
     for (size_t i = 0; !found && i < n; i++) {
         found = str_eq(id, str_of(known[i]));
         if (found)

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "query/query.h"
-#include "server/ask.h"
+#include "server/request_ask.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/sse.h"
@@ -34,77 +34,14 @@ static int parse_body(struct request *r, json_t **out)
     return rc;
 }
 
-static void log_question(const struct request *r, const struct query *q)
-{
-    char *text;
-
-    if (!engine_of(r)->config.server.log_questions)
-        return;
-    text = arena_strndup(r->mem, q->question.p, q->question.n);
-    log_event(LOG_INFO, "question", LOG_S("question", text), LOG_S("request_id", r->id));
-}
-
-/* ---- reply headers ---- */
-
-/* RFC 9211. Age is told for what was stored, as RFC 9111 has it. */
-static void add_cache_status(struct request *r, const struct answer *a)
-{
-    long long ttl = (long long)answer_ttl_s(a);
-
-    buf_add_str(&r->extra, "Cache-Status: ragd-answer; ");
-    switch (a->cache) {
-    case CACHE_MISS: buf_add_str(&r->extra, "fwd=miss"); break;
-    case CACHE_HIT: buf_addf(&r->extra, "hit; ttl=%lld", ttl); break;
-    case CACHE_REVALIDATED: buf_addf(&r->extra, "hit; ttl=%lld; detail=revalidated", ttl); break;
-    case CACHE_STORED: buf_addf(&r->extra, "hit; ttl=%lld; detail=stored", ttl); break;
-    case CACHE_JOINED: buf_add_str(&r->extra, "fwd=miss; collapsed"); break;
-    case CACHE_BYPASS: buf_add_str(&r->extra, "fwd=bypass"); break;
-    }
-    buf_add_str(&r->extra, "\r\n");
-    if (a->cache == CACHE_HIT || a->cache == CACHE_REVALIDATED || a->cache == CACHE_STORED)
-        buf_addf(&r->extra, "Age: %lld\r\n", (long long)answer_age_s(a));
-}
-
 /* ---- POST /query and /query/stream ---- */
 
-/* Parses the request into an ask that belongs to r. */
-static int new_ask(struct request *r, void (*done)(struct ask *a), struct ask **out)
+static int ask_of_body(struct request *r, void (*done)(struct ask *a), struct ask **out)
 {
-    int rc = ERR_OK;
-    struct engine *e = engine_of(r);
-    struct ask *a = ARENA_NEW(r->mem, struct ask);
     json_t *tree = NULL;
-    struct trace *trace = &a->answer.trace;
+    int rc = parse_body(r, &tree);
 
-    trace->start_ns = r->start_ns;
-    a->loop = r->loop;
-    a->done = done;
-    a->arg = r;
-    a->answer.mem = r->mem;
-    query_defaults(&a->query, e);
-    TRY(parse_body(r, &tree));
-    TRY(query_from_json(&a->query, tree, false, r->mem));
-    a->since_ns = trace_add(trace, STAGE_QUEUE, trace->start_ns);
-    a->key = query_key(e, &a->query, r->mem);
-    log_question(r, &a->query);
-    request_defer(r, free_answer, &a->answer);
-    *out = a;
-out:
-    return rc;
-}
-
-/* Holds the request for the time that the ask is away. */
-static void start_ask(struct request *r, struct ask *a)
-{
-    request_hold(r);
-    ask_start(a);
-}
-
-static void write_answer(struct request *r, struct ask *a, struct buf *body)
-{
-    ask_reply(a, body);
-    add_cache_status(r, &a->answer);
-    reply_timing(r, &a->answer.trace);
+    return rc < 0 ? rc : request_ask(r, tree, done, out);
 }
 
 static void query_answered(struct ask *a)
@@ -112,10 +49,12 @@ static void query_answered(struct ask *a)
     struct request *r = a->arg;
     struct buf body = {0};
 
+    r->on_gone = NULL;
     if (a->rc < 0) {
-        reply_error(r, a->rc, a->error);
+        request_ask_refuse(r, a);
     } else {
-        write_answer(r, a, &body);
+        request_ask_retry_after(r, a);
+        request_ask_reply(r, a, &body);
         reply_json(r, 200, &body);
     }
     request_release(r);
@@ -124,12 +63,15 @@ static void query_answered(struct ask *a)
 void handle_query(struct request *r)
 {
     struct ask *a = NULL;
-    int rc = new_ask(r, query_answered, &a);
+    int rc = ask_of_body(r, query_answered, &a);
+
+    if (rc == ERR_OK)
+        a->began = request_ask_began;
 
     if (rc < 0)
         reply_error(r, rc, err_text());
     else
-        start_ask(r, a);
+        request_ask_start(r, a);
 }
 
 static bool wants_text(const struct request *r)
@@ -159,15 +101,33 @@ static void stream_reply(struct request *r, const struct digest *key, struct str
     sse_stream(r, l, 0, came_back);
 }
 
+/* A model is answering: the stream follows its log, and is all that keeps it going. */
+static void stream_began(struct ask *a)
+{
+    struct request *r = a->arg;
+    bool came_back = http_field(&r->head, "last-event-id").p != NULL;
+    struct event_log *l = event_log_ref(a->log);
+
+    a->left = true;
+    if (wants_text(r))
+        sse_stream_text(r, l);
+    else
+        sse_stream(r, l, 0, came_back);
+}
+
 static void stream_answered(struct ask *a)
 {
     struct request *r = a->arg;
     struct buf body = {0};
 
+    if (a->log) {
+        request_release(r); /* the log has told all */
+        return;
+    }
     if (a->rc < 0) {
-        reply_error(r, a->rc, a->error);
+        request_ask_refuse(r, a);
     } else {
-        write_answer(r, a, &body);
+        request_ask_reply(r, a, &body);
         stream_reply(r, &a->key, buf_view(&body));
     }
     buf_done(&body);
@@ -179,17 +139,26 @@ void handle_query_stream(struct request *r)
     struct ask *a = NULL;
     struct event_log *l;
     size_t next;
-    int rc = new_ask(r, stream_answered, &a);
+    int rc = ask_of_body(r, stream_answered, &a);
 
     if (rc < 0) {
         reply_error(r, rc, err_text());
         return;
     }
+    a->began = stream_began;
+    a->follows = true;
     l = replay_find(r->loop->replay, http_field(&r->head, "last-event-id"), &a->key, &next);
-    if (l)
+    if (l) {
         sse_stream(r, l, next, false);
+        return;
+    }
+    l = ask_live(a);
+    if (l && wants_text(r))
+        sse_stream_text(r, l);
+    else if (l)
+        sse_stream(r, l, 0, http_field(&r->head, "last-event-id").p != NULL);
     else
-        start_ask(r, a);
+        request_ask_start(r, a);
 }
 
 /* ---- POST /search ---- */
@@ -239,7 +208,7 @@ void handle_search(struct request *r)
     query_defaults(&s->query, engine_of(r));
     TRY(parse_body(r, &tree));
     TRY(query_from_json(&s->query, tree, true, r->mem));
-    log_question(r, &s->query);
+    request_log_question(r, &s->query);
     s->answer.trace.start_ns = r->start_ns;
     trace_add(&s->answer.trace, STAGE_QUEUE, r->start_ns);
     request_work(r, engine_of(r)->pool, QUEUE_URGENT, run_search, search_done);

@@ -18,20 +18,25 @@ void sse_format(struct buf *out, const char *generation, int64_t n, const char *
 
 /* ---- from a reply to its events ---- */
 
-static void add_member(struct event_log *l, const char *event, const char *key, struct str value,
-                       bool is_text)
+void sse_add_member(struct event_log *l, const char *event, const char *key, struct str value)
 {
     struct buf b = {0};
     struct jsonw w = jsonw_to(&b);
 
     jsonw_open(&w, '{');
     jsonw_key(&w, key);
-    if (is_text)
-        jsonw_str(&w, value);
-    else
-        jsonw_raw(&w, value);
+    jsonw_raw(&w, value);
     jsonw_close(&w, '}');
     event_log_add(l, event, buf_view(&b));
+    buf_done(&b);
+}
+
+void sse_add_token(struct event_log *l, struct str text)
+{
+    struct buf b = {0};
+
+    jsonw_string(&b, text);
+    sse_add_member(l, "token", "text", buf_view(&b));
     buf_done(&b);
 }
 
@@ -63,12 +68,12 @@ static void add_tokens(struct event_log *l, struct str text)
         size_t end = after_marks(text, s.start);
 
         if (s.start > from) {
-            add_member(l, "token", "text", str_sub(text, from, end), true);
+            sse_add_token(l, str_sub(text, from, end));
             from = end;
         }
     }
     if (text.n > from)
-        add_member(l, "token", "text", str_sub(text, from, text.n), true);
+        sse_add_token(l, str_sub(text, from, text.n));
 }
 
 static void add_citations(struct event_log *l, const json_t *citations)
@@ -83,6 +88,14 @@ static void add_citations(struct event_log *l, const json_t *citations)
             event_log_add(l, "citation", str_of(text));
         free(text);
     }
+}
+
+void sse_add_citations(struct event_log *l, struct str reply)
+{
+    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+
+    add_citations(l, json_object_get(root, "citations"));
+    json_decref(root);
 }
 
 int sse_log_of_reply(struct event_log **out, const struct digest *request, struct str reply)
@@ -101,11 +114,12 @@ int sse_log_of_reply(struct event_log **out, const struct digest *request, struc
         goto out;
     }
     l = event_log_new(request);
-    add_member(l, "sources", "sources", str_of(sources), false);
+    sse_add_member(l, "sources", "sources", str_of(sources));
     if (json_is_string(answer))
         add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
     add_citations(l, json_object_get(root, "citations"));
     event_log_add(l, "done", reply);
+    event_log_finish(l);
     *out = l;
 out:
     free(sources);
@@ -118,22 +132,42 @@ out:
 struct cursor {
     struct event_log *log;
     size_t next;
-    bool plain, pumping, ended;
+    sse_write_fn write;
+    void *arg;
+    bool pumping, ended;
 };
+
+static void write_as_event(void *arg, const struct event_log *l, size_t i, struct buf *out)
+{
+    struct event e = event_log_at(l, i);
+
+    (void)arg;
+    sse_format(out, event_log_id(l), (int64_t)i, e.name, e.data);
+}
+
+void sse_token_text(struct str data, struct buf *out)
+{
+    json_t *token = json_loadb(data.p, data.n, 0, NULL);
+    const json_t *text = json_object_get(token, "text");
+
+    buf_add(out, json_string_value(text), json_string_length(text));
+    json_decref(token);
+}
+
+static void write_as_text(void *arg, const struct event_log *l, size_t i, struct buf *out)
+{
+    struct event e = event_log_at(l, i);
+
+    (void)arg;
+    if (strcmp(e.name, "token") == 0)
+        sse_token_text(e.data, out);
+}
 
 static void write_event(struct request *r, const struct cursor *c, size_t i)
 {
-    struct event e = event_log_at(c->log, i);
     struct buf out = {0};
-    json_t *token;
 
-    if (!c->plain) {
-        sse_format(&out, event_log_id(c->log), (int64_t)i, e.name, e.data);
-    } else if (strcmp(e.name, "token") == 0) {
-        token = json_loadb(e.data.p, e.data.n, 0, NULL);
-        buf_add_str(&out, json_string_value(json_object_get(token, "text")));
-        json_decref(token);
-    }
+    c->write(c->arg, c->log, i, &out);
     stream_write(r, out.p, out.n);
     buf_done(&out);
 }
@@ -143,6 +177,7 @@ static void write_event(struct request *r, const struct cursor *c, size_t i)
 static void pump(struct request *r)
 {
     struct cursor *c = r->state;
+    bool more;
 
     if (c->pumping || c->ended)
         return;
@@ -150,10 +185,19 @@ static void pump(struct request *r)
     while (c->next < event_log_count(c->log) && r->conn && stream_has_room(r))
         write_event(r, c, c->next++);
     c->pumping = false;
-    if (c->next < event_log_count(c->log) && r->conn)
+    more = c->next < event_log_count(c->log) || !event_log_is_finished(c->log);
+    if (more && r->conn)
         return;
     c->ended = true;
+    request_hold(r); /* leaving may end what the request waits for */
+    event_log_unwatch(c->log, r);
     stream_end(r);
+    request_release(r);
+}
+
+static void told(void *r)
+{
+    pump(r);
 }
 
 static void tick(struct request *r)
@@ -167,12 +211,16 @@ static void unref_log(void *log)
     event_log_unref(log);
 }
 
-static void begin(struct request *r, struct event_log *l, size_t from, bool plain)
+/* Plain text has no room for comments. */
+static void begin(struct request *r, struct event_log *l, size_t from, sse_write_fn write,
+                  void *arg)
 {
     struct cursor *c = ARENA_NEW(r->mem, struct cursor);
+    bool plain = write == write_as_text;
 
-    *c = (struct cursor){.log = l, .next = from, .plain = plain};
+    *c = (struct cursor){.log = l, .next = from, .write = write, .arg = arg};
     request_defer(r, unref_log, l);
+    event_log_watch(l, told, r);
     r->state = c;
     r->on_drain = r->on_gone = pump;
     r->on_tick = plain ? NULL : tick;
@@ -183,7 +231,7 @@ void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
 {
     struct buf out = {0};
 
-    begin(r, l, from, false);
+    begin(r, l, from, write_as_event, NULL);
     if (reset) {
         sse_format(&out, "", -1, "reset", STR_LIT("{}"));
         stream_write(r, out.p, out.n);
@@ -194,6 +242,12 @@ void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
 
 void sse_stream_text(struct request *r, struct event_log *l)
 {
-    begin(r, l, 0, true);
+    begin(r, l, 0, write_as_text, NULL);
+    pump(r);
+}
+
+void sse_stream_as(struct request *r, struct event_log *l, sse_write_fn write, void *arg)
+{
+    begin(r, l, 0, write, arg);
     pump(r);
 }

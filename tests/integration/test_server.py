@@ -35,14 +35,19 @@ def test(fn):
 class Server:
     """One `ragd serve` on a fresh data folder."""
 
-    def __init__(self, settings=(), loops=1, data=None):
+    def __init__(self, settings=(), loops=1, data=None, config=None):
         self.data = data or tempfile.mkdtemp(prefix="ragd-server.")
         env = dict(os.environ, RAGD_MODEL_PATH=MODEL)
         env.update(settings)
         self.log_path = os.path.join(self.data, "log")
         self.log_file = open(self.log_path, "wb")
+        words = []
+        if config is not None:
+            words = ["--config", os.path.join(self.data, "ragd.conf")]
+            with open(words[1], "w") as f:
+                f.write(config)
         self.process = subprocess.Popen(
-            [RAGD, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--loops", str(loops)],
+            [RAGD, "serve", *words, "--data", self.data, "--listen", "127.0.0.1:0", "--loops", str(loops)],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file, env=env)
         self.port = self.wait_for_port()
 

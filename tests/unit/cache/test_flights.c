@@ -123,3 +123,28 @@ Test(flights, two_runs_of_one_key_never_overlap_and_everyone_is_served_once)
     cr_expect_eq(atomic_load(&r.runs) + atomic_load(&r.served), 4 * 2000);
     flights_free(r.f);
 }
+
+static void never(void *arg, struct lru_value *reply, int rc, const char *error)
+{
+    (void)reply;
+    (void)rc;
+    (void)error;
+    ++*(int *)arg;
+}
+
+Test(flights, a_run_can_be_given_up_while_nobody_waits_for_it)
+{
+    struct flights *f = flights_new();
+    struct digest k = digest_of("k", 1);
+    int n = 0;
+
+    cr_assert(flights_join(f, &k, never, &n));
+    cr_assert_not(flights_join(f, &k, never, &n));
+    cr_expect_not(flights_abandon(f, &k), "one waits");
+    cr_expect(flights_leave(f, &k, &n));
+    cr_expect(flights_abandon(f, &k));
+    cr_expect(flights_join(f, &k, never, &n), "the next one leads");
+    flights_land(f, &k, NULL, ERR_CANCELLED, "");
+    cr_expect_eq(n, 0);
+    flights_free(f);
+}

@@ -174,8 +174,6 @@ Test(config, values_out_of_bounds_name_the_bounds)
 Test(config, settings_of_later_versions_say_so)
 {
     expect_refused("redis = { url = \"redis://h\"; };", ERR_UNSUPPORTED, "not available");
-    expect_refused("llm = ( { name = \"fast\"; } );", ERR_UNSUPPORTED, "not available");
-    expect_refused("prompt = { file = \"p\"; };", ERR_UNSUPPORTED, "not available");
     expect_refused("store = { kind = \"pgvector\"; };", ERR_UNSUPPORTED, "not available");
     expect_refused("cache = { semantic = \"strict\"; };", ERR_UNSUPPORTED, "not available");
 }

@@ -73,7 +73,6 @@ Test(request, what_is_wrong_is_named)
     expect_refused("{\"question\":\"a\",\"k\":101}", ERR_ARGUMENT, "from 1 to 100");
     expect_refused("{\"question\":\"a\",\"mode\":\"psychic\"}", ERR_ARGUMENT, "hybrid");
     expect_refused("{\"question\":\"a\",\"colour\":\"red\"}", ERR_ARGUMENT, "'colour'");
-    expect_refused("{\"question\":\"a\",\"answer\":\"chat\"}", ERR_ARGUMENT, "no language model");
     expect_refused("{\"question\":\"a\",\"mmr\":1.5}", ERR_ARGUMENT, "from 0 to 1");
     expect_refused("{\"question\":\"a\",\"mmr\":-0.5}", ERR_ARGUMENT, "from 0 to 1");
     expect_refused("{\"question\":\"a\",\"collapse\":1}", ERR_ARGUMENT, "'collapse'");

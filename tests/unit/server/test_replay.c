@@ -99,3 +99,84 @@ Test(replay, keeps_within_its_bytes)
     free(big);
     replay_free(r);
 }
+
+/* ---- while it is written ---- */
+
+static int n_told;
+
+static void count_told(void *arg)
+{
+    n_told++;
+    (void)arg;
+}
+
+Test(replay, watchers_are_told_of_each_event_and_of_the_end)
+{
+    struct digest request = digest_of("q", 1);
+    struct event_log *l = event_log_new(&request);
+    int me;
+
+    event_log_watch(l, count_told, &me);
+    event_log_add(l, "token", STR_LIT("{}"));
+    cr_expect_eq(n_told, 1);
+    cr_expect_not(event_log_is_finished(l));
+    event_log_finish(l);
+    cr_expect_eq(n_told, 2);
+    cr_expect(event_log_is_finished(l));
+    event_log_unwatch(l, &me);
+    event_log_add(l, "late", STR_LIT("{}"));
+    cr_expect_eq(n_told, 2);
+    event_log_unref(l);
+}
+
+Test(replay, a_log_whose_last_watcher_leaves_before_the_end_is_abandoned_once)
+{
+    struct digest request = digest_of("q", 1);
+    struct event_log *l = event_log_new(&request);
+    int a, b;
+
+    n_told = 0;
+    event_log_on_abandoned(l, count_told, NULL);
+    event_log_watch(l, count_told, &a);
+    event_log_watch(l, count_told, &b);
+    event_log_unwatch(l, &a);
+    event_log_unwatch(l, &a);
+    cr_expect_eq(n_told, 0);
+    cr_expect_eq(event_log_watchers(l), 1);
+    event_log_unwatch(l, &b);
+    cr_expect_eq(n_told, 1);
+    event_log_watch(l, count_told, &a);
+    event_log_finish(l);
+    n_told = 0;
+    event_log_unwatch(l, &a);
+    cr_expect_eq(n_told, 0, "it is finished");
+    event_log_unref(l);
+}
+
+Test(replay, a_log_that_is_being_written_is_found_by_its_flight_and_by_its_id)
+{
+    struct replay *r = replay_new();
+    struct digest request = digest_of("q", 1), flight = digest_of("f", 1),
+                  other = digest_of("g", 1);
+    struct event_log *l = event_log_new(&request), *found;
+    char id[64];
+    size_t next;
+
+    event_log_add(l, "sources", STR_LIT("{}"));
+    event_log_add(l, "token", STR_LIT("{}"));
+    replay_live_add(r, &flight, l);
+    found = replay_live(r, &flight);
+    cr_expect_eq(found, l);
+    event_log_unref(found);
+    cr_expect_null(replay_live(r, &other));
+    snprintf(id, sizeof id, "%s-0", event_log_id(l));
+    found = replay_find(r, str_of(id), &request, &next);
+    cr_expect_eq(found, l);
+    cr_expect_eq(next, 1);
+    event_log_unref(found);
+    replay_live_remove(r, l);
+    cr_expect_null(replay_live(r, &flight));
+    cr_expect_null(replay_find(r, str_of(id), &request, &next));
+    event_log_unref(l);
+    replay_free(r);
+}

@@ -20,7 +20,7 @@ Test(routes_models, lists_the_embedding_model_and_the_answerer)
     cr_expect_eq(status, 200);
     cr_expect_str_eq(text_of(reply, "object"), "list");
     data = json_object_get(reply, "data");
-    cr_assert_eq(json_array_size(data), 2);
+    cr_assert_eq(json_array_size(data), 3);
     cr_expect_str_eq(text_of(json_array_get(data, 0), "id"),
                      embedder_info(l.world.engine->embedder)->name);
     cr_expect_str_eq(text_of(json_array_get(data, 1), "id"), "ragd-extractive");

@@ -187,7 +187,7 @@ Test(routes_rerank, the_model_is_listed_and_known_by_its_names)
     cr_expect_eq(live_status(&b.l, "GET", path, NULL), 200);
     cr_expect_eq(live_status(&b.l, "GET", "/v1/models/ragd-rerank", NULL), 200);
     reply = live_call(&b.l, "GET", "/v1/models", NULL, &(int){0});
-    cr_expect_eq(json_array_size(json_object_get(reply, "data")), 3);
+    cr_expect_eq(json_array_size(json_object_get(reply, "data")), 4);
     json_decref(reply);
     bench_close(&b);
 }

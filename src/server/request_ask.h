@@ -1,0 +1,36 @@
+/* request_ask.h - a request that is a question: what its routes have in common.
+ *
+ *   request_ask -> request_ask_start -> (began) -> done: request_ask_reply or request_ask_refuse,
+ *                                                        then request_release
+ *
+ * Threads  confined to the loop.
+ */
+#pragma once
+#include <jansson.h>
+
+#include "server/ask.h"
+#include "server/exchange.h"
+
+/* Where server.log_questions says so. */
+void request_log_question(const struct request *r, const struct query *q);
+
+/* An ask that belongs to r, from a request of POST /query; r->state is it. `tree` goes with r. */
+int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *a),
+                struct ask **out);
+
+/* Holds r until `done` has released it. */
+void request_ask_start(struct request *r, struct ask *a);
+
+/* For `began`, where the reply is not a stream: from now on the client's leaving is worth noticing.
+ * `done` begins with r->on_gone = NULL. */
+void request_ask_began(struct ask *a);
+
+/* The reply of POST /query into `body`, and the header lines that go with it. */
+void request_ask_reply(struct request *r, struct ask *a, struct buf *body);
+
+/* The line that tells what a model's server asked us to wait: "Retry-After" of a refusal, else
+ * "x-upstream-retry-after". Nothing where it did not. */
+void request_ask_retry_after(struct request *r, const struct ask *a);
+
+/* A refusal in the shape of the path. */
+void request_ask_refuse(struct request *r, struct ask *a);

@@ -1,0 +1,452 @@
+#!/usr/bin/env python3
+"""Answers of a language model, as clients see them: a server of ours that asks tests/fake_chat.py.
+
+Speaks TAP. RAGD_BUILD is the build folder (build/debug when it is not set). The official openai client
+is the one this Python can import, or that of build/clients (scripts/client-venv); without it the tests
+that need it are skipped by name.
+"""
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_server import MODEL, ROOT, Server, events_of
+
+CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
+try:
+    import openai
+except ImportError:
+    if os.path.exists(CLIENTS) and os.path.realpath(sys.prefix) != os.path.realpath(os.path.join(ROOT, "build/clients")):
+        os.execv(CLIENTS, [CLIENTS] + sys.argv)
+    openai = None
+
+os.environ["NO_PROXY"] = "127.0.0.1"
+TESTS = []
+SAYS = "The moon is made of rock and dust [1]. Nobody has found cheese [1]."
+MOON = {"id": "moon", "title": "The moon", "text": "The moon is made of rock and dust. Its craters are old."}
+SUN = {"id": "sun", "title": "The sun", "text": "The sun is a star. It is made of hydrogen and helium."}
+
+
+def test(fn):
+    TESTS.append((fn, False))
+    return fn
+
+
+def with_client(fn):
+    TESTS.append((fn, True))
+    return fn
+
+
+class Fake:
+    """tests/fake_chat.py, with its counts and settings."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(ROOT, "tests/fake_chat.py"), "--text", SAYS, "--until-eof"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def ask(self, method, path, body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request(method, path, json.dumps(body) if body is not None else None)
+        text = c.getresponse().read()
+        c.close()
+        return json.loads(text) if text else None
+
+    def counts(self):
+        return self.ask("GET", "/counts")
+
+    def begin(self, **settings):
+        """Counts from 0, and these settings beside the plain ones."""
+        plain = {"text": SAYS, "first_token_ms": 0, "tokens_per_s": 0, "status": 200, "retry_after": "",
+                 "cut_after": -1, "fail_first": 0}
+        plain.update(settings)
+        self.ask("POST", "/set", plain)
+        self.ask("POST", "/reset", {})
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+def config_of(port, more=""):
+    return """llm = ( { name = "fast"; url = "http://127.0.0.1:%d/v1"; model = "fake-chat"; price_in = 1; },
+        { name = "best"; url = "http://127.0.0.1:%d/v1"; model = "fake-best"; } );\n%s""" % (port, port, more)
+
+
+def at_once(calls):
+    """The results of all of them, started together."""
+    out = [None] * len(calls)
+
+    def one(i):
+        out[i] = calls[i]()
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(calls))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return out
+
+
+def text_of(events):
+    return "".join(data["text"] for _, name, data in events if name == "token")
+
+
+# ---- one answer ----
+
+@test
+def a_model_answers_with_its_sources_route_and_usage(s, fake):
+    fake.begin()
+    reply, headers = s.query("What is the moon made of?")
+    assert reply["answer"] == SAYS and reply["model"] == "fast", reply
+    assert reply["route"]["choice"] == "fast" and reply["route"]["reason"]
+    assert reply["answered"] is True and [c["source"] for c in reply["citations"]] == [1], reply["citations"]
+    assert reply["usage"]["prompt_tokens"] > 0 and reply["usage"]["completion_tokens"] > 0
+    assert reply["usage"]["saved_tokens"] == 0 and reply["degraded"] == []
+    again, _ = s.query("What is the moon made of?")
+    assert again["cache"]["status"] == "hit" and again["answer"] == SAYS
+    assert again["usage"] == {"prompt_tokens": 0, "completion_tokens": 0,
+                              "saved_tokens": reply["usage"]["prompt_tokens"] + reply["usage"]["completion_tokens"]}
+    assert fake.counts()["requests"] == 1
+
+
+@test
+def what_is_asked_has_the_passages_as_data_and_the_question_last(s, fake):
+    fake.begin()
+    s.query("What is the sun made of?", max_tokens=77, temperature=0.5)
+    body = json.loads(fake.counts()["bodies"][-1]) if isinstance(fake.counts()["bodies"][-1], str) else fake.counts()["bodies"][-1]
+    roles = [m["role"] for m in body["messages"]]
+    assert roles == ["system", "user"], roles
+    assert "hydrogen" not in body["messages"][0]["content"]
+    user = body["messages"][1]["content"]
+    assert user.index("hydrogen and helium") < user.index("What is the sun made of?")
+    assert body["max_tokens"] == 77 and body["temperature"] == 0.5 and body["stream"] is True
+
+
+@test
+def another_model_tokens_or_history_is_another_question(s, fake):
+    fake.begin()
+    asked = [{}, {"model": "best"}, {"max_tokens": 5}, {"temperature": 0.1},
+             {"history": [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello."}]}]
+    for members in asked * 2:
+        s.query("What are the craters of the moon?", **members)
+    assert fake.counts()["requests"] == len(asked)
+
+
+@test
+def a_comparison_goes_to_the_best_model_and_says_why(s, fake):
+    fake.begin()
+    reply, _ = s.query("Compare the sun with the moon and explain the difference.")
+    assert reply["model"] == "best" and "compar" in reply["route"]["reason"], reply["route"]
+
+
+@test
+def a_sentence_that_the_sources_do_not_bear_out_is_marked(s, fake):
+    fake.begin(text="The moon is made of rock and dust [1]. It is 47 years old [1].")
+    reply, _ = s.query("How old is the moon?")
+    marked = [reply["answer"].encode()[u["start"]:u["end"]].decode() for u in reply["unsupported"]]
+    assert len(marked) == 1 and "47 years" in marked[0], reply["unsupported"]
+    assert reply["unsupported"][0]["kind"] == "number"
+
+
+@test
+def quoting_needs_no_model(s, fake):
+    fake.begin()
+    reply, _ = s.query("What is the moon made of?", answer="extractive")
+    assert reply["model"] == "extractive" and "rock and dust" in reply["answer"] and reply["route"] is None
+    assert fake.counts()["requests"] == 0
+
+
+@test
+def what_cannot_be_asked_is_refused_by_name(s, fake):
+    for members, word in (({"model": "nosuch"}, "nosuch"), ({"max_tokens": 0}, "max_tokens"),
+                          ({"temperature": 3}, "temperature"), ({"history": {}}, "history"),
+                          ({"history": [{"role": "system", "content": "x"}]}, "role"),
+                          ({"history": [{"role": "user"}]}, "content"), ({"model": ""}, "model")):
+        status, _, reply = s.ask("POST", "/query", dict(members, question="x"))
+        assert status == 400 and word in reply["detail"], (members, status, reply)
+
+
+# ---- many at once, and again ----
+
+@test
+def twenty_who_ask_the_same_at_once_cost_one_call(s, fake):
+    fake.begin(first_token_ms=150, tokens_per_s=100)
+    body = {"question": "Why are the craters of the moon old?"}
+    replies = at_once([lambda i=i: s.ask("POST", "/query/stream" if i % 2 else "/query", body) for i in range(20)])
+    assert [r[0] for r in replies] == [200] * 20
+    for i, (_, _, reply) in enumerate(replies):
+        assert (text_of(events_of(reply)) if i % 2 else reply["answer"]) == SAYS
+    assert fake.counts()["requests"] == 1
+    assert s.query(body["question"])[0]["cache"]["status"] == "hit"
+    assert fake.counts()["requests"] == 1
+
+
+@test
+def a_stream_tells_sources_first_then_tokens_and_the_whole_reply(s, fake):
+    fake.begin(tokens_per_s=200)
+    body = {"question": "What is the moon made of, again?"}
+    for turn in range(2):  # the second one from the cache, in the same form
+        events = events_of(s.ask("POST", "/query/stream", body)[2])
+        names = [e[1] for e in events]
+        assert names[0] == "sources" and names[-1] == "done" and "citation" in names, names
+        assert events[0][2]["sources"][0]["document"] == "moon"
+        assert text_of(events) == SAYS == events[-1][2]["answer"]
+        assert events[-1][2]["cache"]["status"] == ("hit" if turn else "miss")
+        ids = [int(e[0].rsplit("-", 1)[1]) for e in events]
+        assert ids == list(range(len(ids)))
+    status, headers, text = s.ask("POST", "/query/stream", body, headers={"Accept": "text/plain"})
+    assert (status, text) == (200, SAYS) and headers["Content-Type"].startswith("text/plain")
+    assert fake.counts()["requests"] == 1
+
+
+class Stream:
+    """One /query/stream on a socket of its own."""
+
+    def __init__(self, server, body, last=None):
+        text = json.dumps(body).encode()
+        more = "Last-Event-ID: %s\r\n" % last if last else ""
+        self.socket = server.connect()
+        self.socket.sendall(("POST /query/stream HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                             "%sContent-Length: %d\r\n\r\n" % (more, len(text))).encode() + text)
+        self.data = b""
+
+    def read(self, n_tokens=1 << 30):
+        while self.data.count(b"event: token") < n_tokens and b"event: done" not in self.data:
+            part = self.socket.recv(65536)
+            if not part:
+                break
+            self.data += part
+        assert b"\n\n" in self.data, self.data
+        return events_of(self.data[self.data.index(b"\r\n\r\n") + 4:self.data.rindex(b"\n\n") + 2].decode())
+
+
+@test
+def who_was_cut_off_goes_on_where_it_was(s, fake):
+    fake.begin(text="word " * 40, first_token_ms=50, tokens_per_s=60)
+    body = {"question": "Which words are there?"}
+    other = Stream(s, body)
+    cut = Stream(s, body)
+    before = cut.read(5)
+    cut.socket.close()
+    after = Stream(s, body, before[-1][0]).read()
+    whole = other.read()
+    assert before + after == whole[:len(before)] + whole[len(before):]
+    assert text_of(before) + text_of(after) == "word " * 40
+    late = Stream(s, body, before[-1][0]).read()  # within the minute after the end
+    assert late == after
+    assert fake.counts()["requests"] == 1
+
+
+@test
+def a_model_that_nobody_listens_to_is_cancelled_and_leaves_no_answer(s, fake):
+    fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
+    body = {"question": "Who reads so many words?"}
+    for path in ("stream", "whole"):
+        if path == "stream":
+            stream = Stream(s, body)
+            stream.read(3)
+            stream.socket.close()
+        else:
+            c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+            c.request("POST", "/query", json.dumps(body), {"Content-Type": "application/json"})
+            while fake.counts()["open"] == 0:
+                time.sleep(0.01)
+            c.close()
+        while fake.counts()["open"]:
+            time.sleep(0.005)
+    counts = fake.counts()
+    assert counts["cancelled"] == 2 and counts["finished"] == 0, counts
+    assert s.ask("POST", "/query", dict(body, cache="only"))[0] == 504, "a part of an answer is none"
+
+
+@test
+def an_answer_whose_stream_is_cut_is_no_answer(s, fake):
+    fake.begin(cut_after=3)
+    reply, _ = s.query("What does the sun consist of?")
+    assert reply["degraded"] == ["generate"] and reply["model"] == "extractive", reply
+    fake.begin()
+    reply, _ = s.query("What does the sun consist of?")
+    assert reply["cache"]["status"] == "miss" and reply["answer"] == SAYS
+
+
+# ---- when it cannot ----
+
+@test
+def a_busy_model_is_told_to_who_insists_and_stood_in_for_otherwise(s, fake):
+    fake.begin(status=429, retry_after="7")
+    body = {"question": "Is the sun a star?", "model": "fast"}
+    status, headers, reply = s.ask("POST", "/query", body)
+    assert status == 429 and headers["Retry-After"] == "7", (status, headers["Retry-After"])
+    assert reply["status"] == 429 and headers["Content-Type"] == "application/problem+json"
+    status, headers, reply = s.ask("POST", "/v1/chat/completions", {
+        "model": "fast", "messages": [{"role": "user", "content": "Is the sun a star?"}]})
+    assert status == 429 and headers["Retry-After"] == "7" and reply["error"]["type"] == "rate_limit_error"
+    status, headers, reply = s.ask("POST", "/query", {"question": "Is the sun a star?"})
+    assert status == 200 and reply["degraded"] == ["generate"] and reply["answer"]
+    assert headers["x-upstream-retry-after"] == "7"
+    fake.begin()
+
+
+@test
+def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
+    fake.begin(text="word " * 300, first_token_ms=100, tokens_per_s=60)
+    begin = time.monotonic()
+    reply, _ = s.query("How long may this take?", deadline_ms=700)
+    assert reply["degraded"] == ["generate"] and reply["model"] == "extractive", reply
+    assert time.monotonic() - begin < 10  # not the five seconds that the whole answer takes, and more
+    assert s.ask("POST", "/query", {"question": "How long may this take?", "cache": "only"})[0] == 504
+    fake.begin()
+
+
+# ---- as OpenAI's clients ask ----
+
+def completion(s, model, content, **members):
+    return s.ask("POST", "/v1/chat/completions", dict(
+        members, model=model, messages=[{"role": "user", "content": content}]))
+
+
+@test
+def completions_have_openais_form(s, fake):
+    fake.begin()
+    status, headers, reply = completion(s, "ragd", [{"type": "text", "text": "What is the moon "},
+                                                    {"type": "text", "text": "made of, please?"}], seed=1)
+    assert status == 200 and headers["x-ragd-ignored"] == "seed", (status, reply)
+    assert reply["object"] == "chat.completion" and reply["model"] == "ragd" and reply["id"].startswith("chatcmpl-")
+    choice, = reply["choices"]
+    assert choice["message"] == {"role": "assistant", "content": SAYS} and choice["finish_reason"] == "stop"
+    usage = reply["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
+    assert reply["ragd"]["sources"][0]["document"] == "moon" and "answer" not in reply["ragd"]
+    reply = completion(s, "ragd-extractive", "What is the moon made of?", ragd={"k": 1})[2]
+    assert "rock and dust" in reply["choices"][0]["message"]["content"] and len(reply["ragd"]["sources"]) == 1
+    models = [m["id"] for m in s.ask("GET", "/v1/models")[2]["data"]]
+    assert {"ragd", "ragd-extractive", "fast", "best"} <= set(models), models
+
+
+@test
+def completions_come_in_pieces_too(s, fake):
+    fake.begin(tokens_per_s=200)
+    for turn in range(2):
+        status, headers, text = completion(s, "ragd", "What is the moon made of, in pieces?", stream=True,
+                                           stream_options={"include_usage": True})
+        assert status == 200 and headers["Content-Type"] == "text/event-stream"
+        lines = [line[6:] for line in text.split("\n") if line.startswith("data: ")]
+        assert lines[-1] == "[DONE]"
+        chunks = [json.loads(line) for line in lines[:-1]]
+        assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+        assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"]) == SAYS
+        assert chunks[-2]["choices"][0]["finish_reason"] == "stop" and chunks[-2]["ragd"]["sources"]
+        assert chunks[-1]["choices"] == [] and (chunks[-1]["usage"]["total_tokens"] > 0) == (turn == 0)
+        assert len({c["id"] for c in chunks}) == 1
+
+
+@test
+def completions_that_are_refused_name_the_member(s, fake):
+    user = [{"role": "user", "content": "x"}]
+    for body, status, param in (({"messages": user}, 400, "model"), ({"model": "nosuch", "messages": user}, 404, "model"),
+                                ({"model": "ragd"}, 400, "messages"), ({"model": "ragd", "messages": []}, 400, "messages"),
+                                ({"model": "ragd", "messages": user, "n": 2}, 400, "n"),
+                                ({"model": "ragd", "messages": user, "tools": [{}]}, 400, "tools"),
+                                ({"model": "ragd", "messages": user, "max_tokens": 0}, 400, "max_tokens"),
+                                ({"model": "ragd", "messages": [{"role": "assistant", "content": "x"}]}, 400, "messages"),
+                                ({"model": "ragd", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "messages"),
+                                ({"model": "ragd", "messages": user, "ragd": {"k": 0}}, 400, None)):
+        got, _, reply = s.ask("POST", "/v1/chat/completions", body)
+        assert got == status and reply["error"]["param"] == param, (body, got, reply)
+
+
+def client_of(s):
+    return openai.OpenAI(base_url="http://127.0.0.1:%d/v1" % s.port, api_key="none", max_retries=0)
+
+
+@with_client
+def the_official_client_asks_and_streams(s, fake):
+    fake.begin(tokens_per_s=300)
+    messages = [{"role": "user", "content": "What does the official client want to know of the moon?"}]
+    whole = client_of(s).chat.completions.create(model="ragd", messages=messages)
+    assert whole.choices[0].message.content == SAYS and whole.usage.total_tokens > 0
+    pieces = list(client_of(s).chat.completions.create(model="ragd", messages=messages, stream=True,
+                                                       stream_options={"include_usage": True}))
+    assert "".join(c.choices[0].delta.content or "" for c in pieces if c.choices) == SAYS
+    assert pieces[-1].usage is not None
+    fake.begin(status=429, retry_after="7")
+    try:
+        client_of(s).chat.completions.create(model="best", messages=[{"role": "user", "content": "Anything?"}])
+        raise AssertionError("no error")
+    except openai.RateLimitError as e:
+        assert e.response.headers["Retry-After"] == "7"
+    fake.begin()
+
+
+# ---- a server of their own ----
+
+@test
+def a_generation_may_be_finished_for_nobody(s, fake):
+    fake.begin(text="word " * 20, first_token_ms=20, tokens_per_s=60)
+    with Server(config=config_of(fake.port, 'stream = { abandoned = "finish"; };')) as own:
+        own.add(MOON)
+        body = {"question": "Is it finished?"}
+        stream = Stream(own, body)
+        seen = stream.read(2)
+        stream.socket.close()
+        while fake.counts()["finished"] == 0:
+            time.sleep(0.01)
+        while own.ask("POST", "/query", dict(body, cache="only"))[0] == 504:
+            time.sleep(0.01)
+        rest = Stream(own, body, seen[-1][0]).read()
+        assert text_of(seen) + text_of(rest) == "word " * 20
+        assert fake.counts()["requests"] == 1
+    fake.begin()
+
+
+@test
+def a_server_that_stops_lets_a_generation_end(s, fake):
+    fake.begin(text="word " * 30, first_token_ms=20, tokens_per_s=60)
+    own = Server(config=config_of(fake.port))
+    own.add(MOON)
+    stream = Stream(own, {"question": "Does it end?"})
+    stream.read(2)
+    code = at_once([own.stop, lambda: stream.read()])
+    assert code[0] == 0 and code[1][-1][1] == "done", code
+    fake.begin()
+
+
+def main():
+    wanted = sys.argv[1:]
+    chosen = [t for t in TESTS if not wanted or any(w in t[0].__name__ for w in wanted)]
+    failed = 0
+    print("1..%d" % len(chosen))
+    if not os.path.exists(os.path.join(MODEL, "config.json")):
+        for i, (fn, _) in enumerate(chosen, 1):
+            print("ok %d - %s # SKIP needs the model" % (i, fn.__name__.replace("_", " ")))
+        return 0
+    fake = Fake()
+    with Server(config=config_of(fake.port)) as shared:
+        shared.add(MOON, SUN)
+        for i, (fn, needs_client) in enumerate(chosen, 1):
+            name = fn.__name__.replace("_", " ")
+            if needs_client and not openai:
+                print("ok %d - %s # SKIP needs the openai client (scripts/client-venv)" % (i, name), flush=True)
+                continue
+            try:
+                fn(shared, fake)
+                print("ok %d - %s" % (i, name), flush=True)
+            except Exception:
+                failed += 1
+                print("not ok %d - %s" % (i, name))
+                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+    fake.stop()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

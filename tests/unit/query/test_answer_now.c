@@ -1,0 +1,92 @@
+#include "base/buf.h"
+#include "support/chat_world.h"
+
+#define SAYS "Frogs eat flies [1]."
+
+static void collect(void *arg, struct str text)
+{
+    buf_add_view(arg, text);
+}
+
+static int ask_now(struct chat_world *c, const char *request, struct answer *ans, struct buf *text)
+{
+    struct query q;
+    json_t *tree = json_loads(request, 0, NULL);
+    int rc;
+
+    *ans = (struct answer){.mem = arena_new(0)};
+    trace_start(&ans->trace);
+    query_defaults(&q, c->w.engine);
+    cr_assert_eq(query_from_json(&q, tree, false, ans->mem), ERR_OK, "%s", err_text());
+    rc = query_answer_now(c->w.engine, &q, ans, text ? collect : NULL, text);
+    json_decref(tree);
+    return rc;
+}
+
+static void forget(struct answer *ans)
+{
+    answer_done(ans);
+    arena_free(ans->mem);
+}
+
+Test(answer_now, waits_for_the_model_and_tells_its_tokens)
+{
+    struct chat_world c;
+    struct answer ans;
+    struct buf text = {0};
+
+    CHAT_WORLD_OPEN(&c, 1);
+    c.model.text = SAYS;
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\"}", &ans, &text), ERR_OK, "%s",
+                 err_text());
+    cr_expect(str_eq(buf_view(&text), STR_LIT(SAYS)), "%.*s", STR_ARGS(buf_view(&text)));
+    cr_expect(str_eq(ans.generated.text, STR_LIT(SAYS)));
+    cr_expect_str_eq(ans.generated.model, "fast");
+    cr_expect_eq(ans.cache, CACHE_MISS);
+    cr_expect_null(ans.unfinished);
+    cr_expect_eq(ans.generated.n_claims, 1);
+    cr_expect(claim_is_supported(ans.generated.claims[0].verdict));
+    forget(&ans);
+    cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\"}", &ans, NULL), ERR_OK);
+    cr_expect_eq(ans.cache, CACHE_HIT);
+    forget(&ans);
+    buf_done(&text);
+    chat_world_close(&c);
+}
+
+Test(answer_now, quotes_when_no_model_can_be_reached_and_keeps_no_such_answer)
+{
+    struct chat_world c;
+    struct answer ans;
+
+    CHAT_WORLD_OPEN(&c, 1);
+    c.model.status = 500;
+    c.model.fault = CHAT_FAKE_STATUS;
+    world_put(&c.w, "frogs", "Frogs eat flies and other insects.", NULL);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\"}", &ans, NULL), ERR_OK);
+        cr_expect_eq(ans.degraded, DEGRADED_QUOTED);
+        cr_expect_eq(ans.cache, CACHE_MISS);
+        cr_expect(ans.extract.answered);
+        forget(&ans);
+    }
+    chat_world_close(&c);
+}
+
+Test(answer_now, who_insists_on_a_model_learns_what_it_said)
+{
+    struct chat_world c;
+    struct answer ans;
+
+    CHAT_WORLD_OPEN(&c, 1);
+    c.model.status = 500;
+    c.model.fault = CHAT_FAKE_STATUS;
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    cr_expect_lt(
+        ask_now(&c, "{\"question\":\"What do frogs eat?\",\"answer\":\"chat\"}", &ans, NULL), 0);
+    cr_expect_eq(ans.upstream_status, 500);
+    cr_expect_null(ans.shared);
+    forget(&ans);
+    chat_world_close(&c);
+}
