@@ -6,7 +6,8 @@
 #include "generate/name_forms.h"
 #include "generate/polarity.h"
 
-/* Fitted on one half of the altered and unaltered sentences of docs/answers.md, see there. */
+/* Set by hand, looking at one half of the altered and unaltered sentences of docs/answers.md, which
+ * has what they do to the other. */
 #define WORDS_MIN      0.5  /* share of a claim's content words that its window has */
 #define SAYS_THE_SAME  0.6  /* of a window that a number or a name is looked for in */
 #define VERBATIM       0.8  /* of a window that is quoted nearly as it stands ... */

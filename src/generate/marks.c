@@ -50,9 +50,14 @@ static size_t negation_at(struct str s, size_t at)
 
     if (contraction_at(s, at))
         return 2;
+    if (!isalpha((unsigned char)s.p[at]) || (at > 0 && word_byte(s.p[at - 1])))
+        return 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        struct str word = str_of(words[i]);
+        struct str word;
 
+        if (tolower((unsigned char)s.p[at]) != words[i][0])
+            continue;
+        word = str_of(words[i]);
         if (!whole_word(s, at, word))
             continue;
         if (word.n == 2 && counts(s, at + 2))

@@ -57,8 +57,9 @@ struct named {
 /* The index of a word, or -1. */
 static int find_named(const struct named *list, size_t n, struct str word)
 {
-    for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(word, str_of(list[i].word)))
+    for (size_t i = 0; i < n && word.n > 0; i++)
+        if (tolower((unsigned char)word.p[0]) == list[i].word[0] &&
+            str_eq_nocase(word, str_of(list[i].word)))
             return (int)i;
     return -1;
 }
