@@ -132,7 +132,7 @@ static void cancel_if_alone(struct ask *a)
 {
     struct engine *e = a->loop->service->engine;
 
-    if (!a->asking || !a->left || event_log_watchers(a->log) ||
+    if (!a->asking || a->beginning || !a->left || event_log_watchers(a->log) ||
         strcmp(e->config.stream.abandoned, "finish") == 0)
         return;
     if (a->leads && !flights_abandon(e->flights, &a->flight))
@@ -220,10 +220,12 @@ static void ask_model(struct ask *a)
     a->loop->n_away++; /* the loop waits for it when draining */
     a->asking_since_ns = clock_ns();
     a->asking = chat_start(a->loop->chat, &call);
+    a->beginning = true;
     if (a->began)
         a->began(a);
     if (a->leads)
         lead_followers(a);
+    a->beginning = false;
     cancel_if_alone(a); /* who left while passages were looked for */
 }
 

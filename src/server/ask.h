@@ -43,6 +43,7 @@ struct ask {
     struct work work;
     struct chat_run *asking; /* NULL: no model is being asked */
     bool left;               /* who asked is gone */
+    bool beginning;          /* `began` and the followers come first, whatever they find */
     struct ask *next_waiting, *previous_waiting;
     uint64_t asking_since_ns;
     struct chat_result result;

@@ -231,23 +231,29 @@ void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
 {
     struct buf out = {0};
 
+    request_hold(r); /* the first write may find that the client is gone, and end it */
     begin(r, l, from, write_as_event, NULL);
-    if (reset) {
+    if (reset && r->streaming) {
         sse_format(&out, "", -1, "reset", STR_LIT("{}"));
         stream_write(r, out.p, out.n);
         buf_done(&out);
     }
     pump(r);
+    request_release(r);
 }
 
 void sse_stream_text(struct request *r, struct event_log *l)
 {
+    request_hold(r);
     begin(r, l, 0, write_as_text, NULL);
     pump(r);
+    request_release(r);
 }
 
 void sse_stream_as(struct request *r, struct event_log *l, sse_write_fn write, void *arg)
 {
+    request_hold(r);
     begin(r, l, 0, write, arg);
     pump(r);
+    request_release(r);
 }

@@ -183,7 +183,7 @@ def other_models_are_not_found(s):
 def models_are_listed_and_shown(s):
     c = client(s)
     ids = [m.id for m in c.models.list()]
-    assert ids == [NAME, "ragd-extractive"], ids
+    assert ids == [NAME, "ragd-extractive", "ragd"], ids
     for name in ids + ["ragd-embedding"]:
         m = c.models.retrieve(name)
         assert m.id == name and m.object == "model" and m.owned_by == "ragd" and m.created > 1.6e9, m
