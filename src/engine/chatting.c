@@ -79,3 +79,16 @@ struct digest chatting_model_digest(const struct chat_model *m)
     digester_add_str(d, m->model);
     return digester_finish(d);
 }
+
+struct digest chatting_digest(const struct chat_models *models, const struct prompt_template *t)
+{
+    struct digester *d = digester_new();
+    struct digest part = prompt_template_digest(t);
+
+    digester_add(d, part.b, DIGEST_BYTES);
+    for (size_t i = 0; models && i < chat_models_n(models); i++) {
+        part = chatting_model_digest(chat_models_get(models, i));
+        digester_add(d, part.b, DIGEST_BYTES);
+    }
+    return digester_finish(d);
+}

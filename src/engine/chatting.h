@@ -18,3 +18,6 @@ int chatting_open_prompt(struct prompt_template **out, const struct config *c);
 /* Everything that an answer of a model is a function of beside its prompt: which one it is, not
  * what it costs. */
 struct digest chatting_model_digest(const struct chat_model *m);
+
+/* Of the template and all models (NULL: none), in their order. */
+struct digest chatting_digest(const struct chat_models *models, const struct prompt_template *t);

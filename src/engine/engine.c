@@ -129,6 +129,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_reranker(e));
     TRY(chatting_open_models(&e->chat_models, &e->config));
     TRY(chatting_open_prompt(&e->prompt, &e->config));
+    e->chat_digest = chatting_digest(e->chat_models, e->prompt);
     e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
     TRY(open_retriever(e, beside));
     open_static_encoders(e);

@@ -41,6 +41,7 @@ struct engine {
     struct reranker *reranker;       /* NULL: none is configured */
     struct chat_models *chat_models; /* NULL: none is configured */
     struct prompt_template *prompt;  /* what they are asked with */
+    struct digest chat_digest;       /* of both */
     struct pool *pool;               /* compute workers: embed, search, answer */
     struct retriever *retriever;
     struct static_encoders *static_encoders;

@@ -273,7 +273,9 @@ static const char *settings_of(struct run *r)
     char model[DIGEST_HEX], adapter[DIGEST_HEX] = "none";
 
     digest_hex(&r->fingerprint, model);
-    if (q->answer != QUERY_ANSWER_NONE)
+    if (r->ans->chat) /* a model knows nothing of how rare a word is */
+        answerer = question_chat_settings(r->e, q, r->ans->mem);
+    else if (q->answer != QUERY_ANSWER_NONE)
         answerer = extractive_settings(&r->question, r->ans->mem);
     if (r->adapter)
         digest_hex(adapter_fingerprint(r->adapter), adapter);
@@ -282,10 +284,10 @@ static const char *settings_of(struct run *r)
     return arena_printf(
         r->ans->mem,
         "model %s words %s %d mode %d fusion %d rerank %s chars %zu window %d collapse %d"
-        " adapter %s %s %s %s",
+        " adapter %s %s %s",
         model, words->language, words->drop_stop_words, (int)q->mode, (int)q->fusion,
         question_rerank_name(r->e, q, r->ans->mem), q->context_chars, q->window, q->collapse,
-        adapter, answerer, plan, question_chat_settings(r->e, q, r->ans->mem));
+        adapter, answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */

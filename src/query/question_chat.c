@@ -64,12 +64,7 @@ const char *question_chat_settings(const struct engine *e, const struct query *q
     if (!question_chat_wanted(e, q) || !e->chat_models)
         return "";
     d = digester_new();
-    digest = prompt_template_digest(e->prompt);
-    digester_add(d, digest.b, DIGEST_BYTES);
-    for (size_t i = 0; i < chat_models_n(e->chat_models); i++) {
-        digest = chatting_model_digest(chat_models_get(e->chat_models, i));
-        digester_add(d, digest.b, DIGEST_BYTES);
-    }
+    digester_add(d, e->chat_digest.b, DIGEST_BYTES);
     digester_add_str(d, q->model);
     add_sampling(d, q);
     for (size_t i = 0; i < n; i++) {

@@ -19,6 +19,7 @@
 #include "server/http.h"
 #include "server/loop.h"
 
+struct ask;
 struct conn;
 struct route;
 
@@ -38,6 +39,7 @@ struct request {
     int (*work_run)(struct request *r);
     void (*work_done)(struct request *r, int rc);
     void *state;          /* the handler's own, in mem */
+    struct ask *ask;      /* NULL, or the question it is (server/request_ask.h) */
     enum dialect dialect; /* of refusals, where the body and not the path tells; 0: the path */
 
     struct buf extra;                    /* reply header lines a handler adds, each with CRLF */

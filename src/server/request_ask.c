@@ -63,7 +63,7 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
     a->key = query_key(e, &a->query, r->mem);
     request_log_question(r, &a->query);
     request_defer(r, free_ask, a);
-    r->state = a;
+    r->ask = a;
     *out = a;
 out:
     return rc;
@@ -104,7 +104,7 @@ void request_ask_refuse(struct request *r, struct ask *a)
 
 static void asker_gone(struct request *r)
 {
-    ask_leave(r->state);
+    ask_leave(r->ask);
 }
 
 void request_ask_began(struct ask *a)

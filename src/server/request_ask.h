@@ -14,7 +14,7 @@
 /* Where server.log_questions says so. */
 void request_log_question(const struct request *r, const struct query *q);
 
-/* An ask that belongs to r, from a request of POST /query; r->state is it. `tree` goes with r. */
+/* An ask that belongs to r, from a request of POST /query; r->ask is it. `tree` goes with r. */
 int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *a),
                 struct ask **out);
 

@@ -85,22 +85,6 @@ static void write_message(struct jsonw *w, const json_t *reply)
     jsonw_close(w, '}'), jsonw_close(w, ']');
 }
 
-/* The client's leaving is worth noticing now. */
-static void asker_gone(struct request *r)
-{
-    ask_leave(((struct completion *)r->state)->ask);
-}
-
-static void chat_began(struct ask *a)
-{
-    struct request *r = a->arg;
-
-    r->gone_at_eof = true;
-    r->on_gone = asker_gone;
-    if (!r->conn)
-        a->left = true;
-}
-
 static void answered(struct ask *a)
 {
     struct request *r = a->arg;
@@ -290,7 +274,7 @@ void handle_chat_completions(struct request *r)
     }
     if (*c->request.ignored)
         buf_addf(&r->extra, "x-ragd-ignored: %s\r\n", c->request.ignored);
-    c->ask->began = c->request.stream ? stream_began : chat_began;
+    c->ask->began = c->request.stream ? stream_began : request_ask_began;
     c->ask->follows = c->request.stream;
     l = c->request.stream ? ask_live(c->ask) : NULL;
     if (l)

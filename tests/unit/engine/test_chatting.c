@@ -80,6 +80,27 @@ Test(chatting, a_template_that_is_named_is_read)
     cr_expect_lt(chatting_open_prompt(&t, &c), 0);
 }
 
+Test(chatting, another_template_or_model_is_another_digest)
+{
+    struct config c;
+    struct chat_models *m;
+    struct prompt_template *t;
+    struct digest none, one, other;
+
+    one_model(&c);
+    cr_assert_eq(chatting_open_models(&m, &c), ERR_OK);
+    cr_assert_eq(chatting_open_prompt(&t, &c), ERR_OK);
+    none = chatting_digest(NULL, t);
+    one = chatting_digest(m, t);
+    cr_expect_not(digest_eq(&none, &one));
+    prompt_template_close(t);
+    cr_assert_eq(prompt_template_parse(&t, STR_LIT("{context} {question}"), "test"), ERR_OK);
+    other = chatting_digest(m, t);
+    cr_expect_not(digest_eq(&one, &other));
+    prompt_template_close(t);
+    chat_models_free(m);
+}
+
 Test(chatting, a_model_is_told_from_another_by_all_that_changes_its_answers)
 {
     struct chat_model a = {.name = "a", .url = "u", .model = "m", .price_in = 1}, b = a;

@@ -90,3 +90,27 @@ Test(answer_now, who_insists_on_a_model_learns_what_it_said)
     forget(&ans);
     chat_world_close(&c);
 }
+
+/* Documents that no answer shows make the question's words more common. */
+Test(answer_now, an_answer_stands_while_its_context_does_however_rare_its_words_are)
+{
+    struct chat_world c;
+    struct answer ans;
+    char key[16], text[64];
+
+    CHAT_WORLD_OPEN(&c, 1);
+    world_put(&c.w, "frogs", "Frogs eat flies and other insects near ponds.", NULL);
+    cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\",\"k\":1}", &ans, NULL), ERR_OK);
+    cr_expect_eq(ans.cache, CACHE_MISS);
+    forget(&ans);
+    for (int i = 0; i < 40; i++) {
+        snprintf(key, sizeof key, "b%d", i);
+        snprintf(text, sizeof text, "Bankers number %d eat lunch, and what they lend.", i);
+        world_put(&c.w, key, text, NULL);
+    }
+    cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\",\"k\":1}", &ans, NULL), ERR_OK);
+    cr_expect_eq(ans.cache, CACHE_REVALIDATED);
+    cr_expect_eq(ans.passages[0].document.n, 5, "frogs");
+    forget(&ans);
+    chat_world_close(&c);
+}
