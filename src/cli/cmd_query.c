@@ -171,11 +171,44 @@ static void print_passages(FILE *out, const json_t *list)
         print_passage(out, p, i + 1);
 }
 
+/* Sentences of a language model that its sources do not bear out. */
+static void print_unsupported(FILE *out, const json_t *reply)
+{
+    const json_t *answer = json_object_get(reply, "answer"), *u;
+    size_t i, n = json_string_length(answer);
+
+    json_array_foreach(json_object_get(reply, "unsupported"), i, u) {
+        size_t start = (size_t)json_integer_value(json_object_get(u, "start"));
+        size_t end = (size_t)json_integer_value(json_object_get(u, "end"));
+
+        if (start <= end && end <= n)
+            fprintf(out, "(not borne out: \"%.*s\": %s)\n", (int)(end - start),
+                    json_string_value(answer) + start, text_of(u, "reason"));
+    }
+}
+
+static void print_degraded(FILE *out, const json_t *reply)
+{
+    const json_t *degraded = json_object_get(reply, "degraded");
+    const char *chosen = text_of(json_object_get(reply, "route"), "choice");
+
+    for (size_t i = 0; i < json_array_size(degraded); i++) {
+        const char *part = json_string_value(json_array_get(degraded, i));
+
+        if (strcmp(part, "generate") == 0 && *chosen)
+            fprintf(out, "(the language model '%s' did not answer: quoted instead)\n", chosen);
+        else if (strcmp(part, "model") == 0)
+            fprintf(out, "(the language model '%s' did not answer: '%s' did)\n", chosen,
+                    text_of(reply, "model"));
+        else
+            fprintf(out, "(left out or made cheaper for lack of time: %s)\n", part);
+    }
+}
+
 static void print_answer(FILE *out, const json_t *reply)
 {
     const json_t *sources = json_object_get(reply, "sources");
     const json_t *cache = json_object_get(reply, "cache");
-    const json_t *degraded = json_object_get(reply, "degraded");
     const char *status = text_of(cache, "status");
 
     print_paragraph(out, text_of(reply, "answer"));
@@ -185,9 +218,8 @@ static void print_answer(FILE *out, const json_t *reply)
                 json_is_true(json_object_get(reply, "answered")) ? "Sources" : "Looked at");
         print_passages(out, sources);
     }
-    for (size_t i = 0; i < json_array_size(degraded); i++)
-        fprintf(out, "(left out or made cheaper for lack of time: %s)\n",
-                json_string_value(json_array_get(degraded, i)));
+    print_unsupported(out, reply);
+    print_degraded(out, reply);
     if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
         strcmp(status, "stored") == 0)
         fprintf(out, "(from the cache: %s, %lld s old)\n", status,

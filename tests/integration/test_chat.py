@@ -17,7 +17,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_server import MODEL, ROOT, Server, events_of
+from test_server import MODEL, RAGD, ROOT, Server, events_of
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
 try:
@@ -304,6 +304,25 @@ def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
     assert reply["degraded"] == ["generate"] and reply["model"] == "extractive", reply
     assert time.monotonic() - begin < 10  # not the five seconds that the whole answer takes, and more
     assert s.ask("POST", "/query", {"question": "How long may this take?", "cache": "only"})[0] == 504
+    fake.begin()
+
+
+# ---- on the command line ----
+
+def command(s, *words):
+    return subprocess.run([RAGD, "query", "--data", s.data, *words], env=dict(os.environ, RAGD_MODEL_PATH=MODEL),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+
+
+@test
+def people_are_told_what_stood_in_and_what_is_not_borne_out(s, fake):
+    fake.begin(text="The moon is made of rock and dust [1]. It is 47 years old [1].")
+    run = command(s, "How old is the moon, for people?")
+    assert run.returncode == 0 and "rock and dust" in run.stdout, run.stdout
+    assert '(not borne out: "It is 47 years old [1].": ' in run.stdout, run.stdout
+    fake.begin(status=500)
+    run = command(s, "What is the moon made of, for people?")
+    assert run.returncode == 0 and "did not answer: quoted instead)" in run.stdout, run.stdout
     fake.begin()
 
 
