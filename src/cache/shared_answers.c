@@ -303,6 +303,14 @@ out:
     return rc;
 }
 
+void shared_answers_purge_later(struct shared_answers *s, const struct shared_scope *scope,
+                                struct str document)
+{
+    struct digest d = shared_scope_digest(scope, document);
+
+    add_pending(s, &d);
+}
+
 /* One that waits, the call that wanted it; false: none does. */
 static bool next_pending(struct shared_answers *s, struct digest *document, uint64_t *wanted)
 {

@@ -154,6 +154,12 @@ static const struct setting settings[] = {
 
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
+    SIZE("cache.store_bytes", cache.store_bytes, "64MB", 0, TIB,
+         "of the data folder, for answers that outlive the process; 0: none do"),
+
+    TEXT("redis.url", redis.url, "", "a Redis in which replicas share answers; \"\": none"),
+    INT("redis.timeout_ms", redis.timeout_ms, "50", 1, 60000,
+        "milliseconds that a command to it may take"),
 
     TEXT("prompt.file", prompt.file, "",
          "template of what a language model is asked with; \"\": the built-in one"),
@@ -197,8 +203,8 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"redis", NULL}, {"precompute", NULL},      {"store.kind", "embedded"},
-    {"store", NULL}, {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
+    {"precompute", NULL},      {"store.kind", "embedded"},           {"store", NULL},
+    {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */

@@ -89,9 +89,14 @@ struct config {
         double k1, b;          /* BM25 */
     } retrieve;
     struct {
-        int64_t bytes; /* "256MB" */
-        int64_t ttl_s; /* 3600 */
+        int64_t bytes;       /* "256MB" */
+        int64_t ttl_s;       /* 3600 */
+        int64_t store_bytes; /* "64MB": of the store, for answers that outlive the process */
     } cache;
+    struct {
+        char url[CONFIG_TEXT_MAX]; /* "": none; may hold a password */
+        int64_t timeout_ms;        /* 50 */
+    } redis;
     struct {
         int64_t workers;    /* 0: one per processor */
         int64_t loops;      /* 1 */
