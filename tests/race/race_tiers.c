@@ -74,7 +74,7 @@ int main(void)
     int64_t collection;
 
     CHECK(mkdtemp(dir));
-    fake_redis_start(&server, FAKE_REDIS_REPLY, ":7\r\n");
+    fake_redis_start(&server, FAKE_REDIS_REPLY, ":0\r\n");
     CHECK(redis_open(&o.redis, server.url, 10000) == ERR_OK);
     CHECK(store_open(&o.store, dir) == ERR_OK);
     CHECK(store_write(o.store, make_collection, NULL, &collection) == ERR_OK);
