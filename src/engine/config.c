@@ -136,6 +136,13 @@ static const struct setting settings[] = {
     BOOL("ingest.summaries", ingest.summaries, "true",
          "make a summary of each longer document, for questions of mode summary"),
 
+    TEXT("ingest.summary_model", ingest.summary_model, "",
+         "language model that writes them, by its name; it reads the documents and costs money; \"\": central sentences"),
+    REAL("ingest.summary_budget", ingest.summary_budget, "0", 0, 1e9,
+         "what the language model's summaries may cost a day, in the currency of its prices; 0: no limit"),
+    INT("ingest.summary_tokens", ingest.summary_tokens, "0", 0, INT64_C(1000000000000),
+        "tokens that they may take a day; 0: no limit"),
+
     INT("retrieve.k", retrieve.k, "5", 1, 100, "passages an answer may use"),
     WORD("retrieve.mode", retrieve.mode, "hybrid", "hybrid vector keyword summary",
          "how passages are found"),
