@@ -84,7 +84,20 @@ static void add_white(struct buf *b, size_t n_lines)
         buf_add_str(b, n_lines > 1 ? "\n\n" : n_lines ? "\n" : " ");
 }
 
-/* Emphasis goes, and whatever is no printable text. */
+/* Bytes of "- ", "2. " or "3) " at the beginning of a line, 0: none. The number would be a claim.
+ */
+static size_t bullet_at(struct str s)
+{
+    size_t n = 0;
+
+    while (n < s.n && n < 2 && isdigit((unsigned char)s.p[n]))
+        n++;
+    if (n + 2 < s.n && strchr(n ? ".)" : "-*", s.p[n]) && s.p[n + 1] == ' ')
+        return n + 2;
+    return 0;
+}
+
+/* Bullets and emphasis go, and whatever is no printable text. */
 static struct str plain(struct str s, struct arena *mem)
 {
     size_t n_white = 0, n_lines = 0;
@@ -96,8 +109,11 @@ static struct str plain(struct str s, struct arena *mem)
     s.n = utf8_valid_prefix(s.p, s.n);
     buf_init(&b);
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+        size_t n = n_lines || i == 0 ? bullet_at(str_sub(s, i, s.n)) : 0;
+        unsigned char c = (unsigned char)s.p[i + n];
 
+        i += n;
+        n_lines += n ? 2 : 0; /* an item is a sentence */
         n_white += isspace(c) != 0;
         n_lines += c == '\n';
         if (isspace(c) || iscntrl(c) || c == '*' || c == '#' || c == '`')
@@ -169,18 +185,6 @@ static bool is_said_to_a_model(struct str s)
     return holds_one(s, parts);
 }
 
-/* "- Of a list." and "2. The second." say what follows the mark. */
-static struct str without_bullet(struct str s)
-{
-    size_t n = strspn(s.p, "0123456789");
-
-    if (n && n < s.n && (s.p[n] == '.' || s.p[n] == ')'))
-        n++;
-    else
-        n = s.p[0] == '-' ? 1 : 0;
-    return n && n < s.n && s.p[n] == ' ' ? str_trim(str_sub(s, n, s.n)) : s;
-}
-
 struct str summarize_keep(struct word_analyzer *words, struct str reply, struct str title,
                           struct str text, size_t max_bytes, struct arena *mem)
 {
@@ -193,7 +197,7 @@ struct str summarize_keep(struct word_analyzer *words, struct str reply, struct 
     claims_check(words, said, &source, 1, mem, &claims, &n);
     buf_init(&b);
     for (size_t i = 0; i < n; i++) {
-        struct str s = without_bullet(str_sub(said, claims[i].span.start, claims[i].span.end));
+        struct str s = str_sub(said, claims[i].span.start, claims[i].span.end);
 
         if (claims[i].verdict != CLAIM_SUPPORTED || s.n < SENTENCE_BYTES || is_markup(s) ||
             is_said_to_a_model(s) || b.n + s.n + 1 > max_bytes)
