@@ -327,7 +327,7 @@ static int make_summaries(struct engine *e, const struct ingest_command *o, stru
                                           .cancel = &watcher->cancel};
     int rc = ERR_BUSY;
 
-    if (!model_summaries_wanted(e) && !o->summaries_said)
+    if (!model_summaries_wanted(e))
         return ERR_OK;
     if (o->summaries != SUMMARIES_LATER)
         rc = model_summaries_make(e, &how, out);
@@ -365,6 +365,8 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     ingest_report_init(&report);
     progress_init(&watcher.bar, call->err, call->terminal);
     TRY(metadata(o, &meta));
+    if (o->summaries_said)
+        TRY(model_summaries_check(e)); /* before anything is done */
     if (o->language)
         TRY(set_language(e, &how, o->language));
     how.metadata = json_object_size(meta) ? meta : NULL;
@@ -409,7 +411,7 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
     options,
     parse,
-    "[PATH...]",
+    "PATH...\n--summaries=WHEN",
     "Reads files and folders (txt, md, html, pdf, docx, csv, json, jsonl) into the data folder. "
     "What has not changed since the last time costs only a hash.\v"
     "Prints what was skipped (a kind that is not read) and refused (a kind that is read, but "

@@ -64,6 +64,14 @@ bool model_summaries_wanted(const struct engine *e)
     return e->config.ingest.summaries && *e->config.ingest.summary_model && e->chat_models;
 }
 
+int model_summaries_check(const struct engine *e)
+{
+    if (model_summaries_wanted(e))
+        return ERR_OK;
+    return FAIL(ERR_ARGUMENT, "no language model is to write summaries: 'ingest.summary_model' "
+                              "names one of 'llm', and 'ingest.summaries' is on");
+}
+
 /* The rest is owed, and this is why. */
 static void stop(struct making *m, const char *reason)
 {
@@ -481,13 +489,12 @@ static struct digest made_by(const struct chat_model *model)
 static int open_making(struct making *m, struct engine *e, const struct model_summaries_options *o,
                        struct model_summaries *out)
 {
-    int rc;
+    int rc = model_summaries_check(e);
 
     *out = (struct model_summaries){0};
     *m = (struct making){.e = e, .o = o, .out = out};
-    if (!model_summaries_wanted(e))
-        return FAIL(ERR_ARGUMENT, "no language model is to write summaries: "
-                                  "'ingest.summary_model' names one of 'llm'");
+    if (rc < 0)
+        return rc;
     m->i_model = chat_models_find(e->chat_models, e->config.ingest.summary_model);
     CHECK(m->i_model >= 0);
     m->model = chat_models_get(e->chat_models, (size_t)m->i_model);

@@ -53,6 +53,7 @@ struct model_summaries {
 
 /* Whether the configuration asks for them. */
 bool model_summaries_wanted(const struct engine *e);
+int model_summaries_check(const struct engine *e); /* ERR_ARGUMENT, and what to set, where not */
 
 /* Does what is owed. ERR_ARGUMENT when the configuration does not ask for it. What a model or its
  * limits prevent is no error: `out` says it. */

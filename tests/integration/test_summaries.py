@@ -151,6 +151,17 @@ def they_may_come_later_and_alone(folder, fake):
 
 
 @test
+def asking_for_them_without_a_model_is_told_before_anything_is_read(folder, fake):
+    p = Place(folder, fake)
+    p.fill(2)
+    os.environ["RAGD_INGEST_SUMMARIES"] = "false"
+    done = p.run("ingest", "--summaries", "now", p.docs)
+    del os.environ["RAGD_INGEST_SUMMARIES"]
+    assert done.returncode == 1 and "summary_model" in done.stdout, done.stdout
+    assert p.run("docs", "list").stdout.count("d0") == 0
+
+
+@test
 def killed_in_the_middle_they_go_on_where_they_were(folder, fake):
     chance = random.Random(SEED)
     p = Place(folder, fake)
