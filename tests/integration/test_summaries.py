@@ -157,7 +157,7 @@ def asking_for_them_without_a_model_is_told_before_anything_is_read(folder, fake
     os.environ["RAGD_INGEST_SUMMARIES"] = "false"
     done = p.run("ingest", "--summaries", "now", p.docs)
     del os.environ["RAGD_INGEST_SUMMARIES"]
-    assert done.returncode == 1 and "summary_model" in done.stdout, done.stdout
+    assert done.returncode == 2 and "summary_model" in done.stdout, done.stdout
     assert p.run("docs", "list").stdout.count("d0") == 0
 
 
