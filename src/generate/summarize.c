@@ -128,6 +128,20 @@ static struct str plain(struct str s, struct arena *mem)
     return out;
 }
 
+static const char *const markup[] = {"<", ">", "{", "}", "](", "://", "www.", "@", "|", NULL};
+
+/* clang-format off */
+static const char *const said_to_a_model[] = {
+    "previous instruction", "above instruction", "prior instruction", "earlier instruction",
+    "your instruction", "all instructions", "system prompt", "this prompt", "your prompt",
+    "developer message", "as an ai", "ai assistant", "you are an assistant", "you are now",
+    "you must now", "ignore all", "ignore any", "ignore every", "ignore the above",
+    "disregard all", "disregard any", "disregard the", "respond with", "reply with",
+    "answer with the", "output only", "in your summary", "when summari", "your response",
+    "your answer", "your reply", "say that this document", NULL,
+};
+/* clang-format on */
+
 static bool holds_one(struct str s, const char *const *parts)
 {
     for (size_t i = 0; parts[i]; i++)
@@ -137,52 +151,20 @@ static bool holds_one(struct str s, const char *const *parts)
     return false;
 }
 
-static bool is_markup(struct str s)
+static struct str on_one_line(struct str s, struct arena *mem)
 {
-    static const char *const parts[] = {"<", ">", "{", "}", "](", "://", "www.", "@", "|", NULL};
+    char *copy = arena_strndup(mem, s.p, s.n);
 
-    return holds_one(s, parts);
+    for (size_t i = 0; i < s.n; i++)
+        if (copy[i] == '\n')
+            copy[i] = ' ';
+    return (struct str){copy, s.n};
 }
 
-static bool is_said_to_a_model(struct str s)
+/* Long enough to say something, and nothing but text for a reader. */
+static bool is_plain(struct str s)
 {
-    static const char *const parts[] = {
-        "previous instruction",
-        "above instruction",
-        "prior instruction",
-        "earlier instruction",
-        "your instruction",
-        "all instructions",
-        "system prompt",
-        "this prompt",
-        "your prompt",
-        "developer message",
-        "as an ai",
-        "ai assistant",
-        "you are an assistant",
-        "you are now",
-        "you must now",
-        "ignore all",
-        "ignore any",
-        "ignore every",
-        "ignore the above",
-        "disregard all",
-        "disregard any",
-        "disregard the",
-        "respond with",
-        "reply with",
-        "answer with the",
-        "output only",
-        "in your summary",
-        "when summari",
-        "your response",
-        "your answer",
-        "your reply",
-        "say that this document",
-        NULL,
-    };
-
-    return holds_one(s, parts);
+    return s.n >= SENTENCE_BYTES && !holds_one(s, markup) && !holds_one(s, said_to_a_model);
 }
 
 struct str summarize_keep(struct word_analyzer *words, struct str reply, struct str title,
@@ -197,15 +179,14 @@ struct str summarize_keep(struct word_analyzer *words, struct str reply, struct 
     claims_check(words, said, &source, 1, mem, &claims, &n);
     buf_init(&b);
     for (size_t i = 0; i < n; i++) {
-        struct str s = str_sub(said, claims[i].span.start, claims[i].span.end);
+        struct span at = claims[i].span;
+        struct str s = on_one_line(str_sub(said, at.start, at.end), mem);
 
-        if (claims[i].verdict != CLAIM_SUPPORTED || s.n < SENTENCE_BYTES || is_markup(s) ||
-            is_said_to_a_model(s) || b.n + s.n + 1 > max_bytes)
+        if (claims[i].verdict != CLAIM_SUPPORTED || !is_plain(s) || b.n + s.n + 1 > max_bytes)
             continue;
         if (b.n)
             buf_add_char(&b, ' ');
-        for (size_t k = 0; k < s.n; k++)
-            buf_add_char(&b, s.p[k] == '\n' ? ' ' : s.p[k]);
+        buf_add_view(&b, s);
     }
     out = (struct str){arena_strndup(mem, b.p ? b.p : "", b.n), b.n};
     buf_done(&b);
