@@ -13,10 +13,10 @@
 #include "ingest/owed.h"
 #include "ingest/report.h"
 #include "ingest/summary.h"
+#include "ingest/summary_money.h"
 
 #define TICK_MS         50 /* between two looks at a cancel flag */
 #define PAUSE_MS        500
-#define DAY_MS          86400000
 #define AWAY_IN_A_ROW   3  /* the server is not there: enough to know */
 #define FAILED_IN_A_ROW 20 /* it refuses, which may lie in the documents */
 
@@ -31,7 +31,6 @@ struct job {
     struct chat_run *run;
     struct buf reply;
     int n_tried;
-    int64_t tokens_most;       /* what it may take */
     struct chat_result result; /* once it is over; its texts are not kept */
     char error[ERR_TEXT_MAX];
     struct ingest_result written;
@@ -81,22 +80,6 @@ static void stop(struct making *m, const char *reason)
 
 /* ---- what it may cost ---- */
 
-static int64_t today(void)
-{
-    return clock_wall_ms() / DAY_MS;
-}
-
-/* Three bytes a token: rather too many in English, about right where letters take three. */
-static int64_t tokens_guess(size_t n_bytes)
-{
-    return (int64_t)n_bytes / 3 + 1;
-}
-
-static double cost_of(const struct making *m, int64_t in, int64_t out)
-{
-    return ((double)in * m->model->price_in + (double)out * m->model->price_out) / 1e6;
-}
-
 static int64_t bytes_asked(const struct job *j)
 {
     int64_t n = 0;
@@ -106,46 +89,21 @@ static int64_t bytes_asked(const struct job *j)
     return n;
 }
 
-/* Of all that is under way, as much as it may come to. */
-static struct spent reserved(const struct making *m)
-{
-    struct spent all = {0};
-
-    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++) {
-        const struct job *j = &m->jobs[i];
-        int64_t in;
-
-        if (j->state == JOB_IDLE)
-            continue;
-        in = tokens_guess((size_t)bytes_asked(j));
-        all.tokens += in + SUMMARIZE_TOKENS_MAX;
-        all.cost += cost_of(m, in, SUMMARIZE_TOKENS_MAX);
-    }
-    return all;
-}
-
 /* Whether what is under way, a new one with it, stays within the limits of the day. */
 static int check_limits(struct making *m)
 {
-    const struct config *c = &m->e->config;
-    struct spent paid, more = reserved(m);
-    struct store_reader *reader = store_reader_get(m->e->store);
-    int rc = store_find_spent(reader, today(), &paid);
-    char text[128];
+    struct spent reserved = {0};
+    char why[ERR_TEXT_MAX] = "";
+    int rc = ERR_OK;
 
-    store_reader_put(m->e->store, reader);
-    if (rc < 0)
-        return rc;
-    if (c->ingest.summary_tokens && paid.tokens + more.tokens > c->ingest.summary_tokens) {
-        snprintf(text, sizeof text, "the limit of %lld tokens a day (ingest.summary_tokens)",
-                 (long long)c->ingest.summary_tokens);
-        stop(m, text);
-    } else if (c->ingest.summary_budget > 0 && paid.cost + more.cost > c->ingest.summary_budget) {
-        snprintf(text, sizeof text, "the budget of %g a day (ingest.summary_budget)",
-                 c->ingest.summary_budget);
-        stop(m, text);
-    }
-    return ERR_OK;
+    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++)
+        if (m->jobs[i].state != JOB_IDLE)
+            spent_add(&reserved, spent_guess(m->model, bytes_asked(&m->jobs[i]), -1));
+    TRY(summary_money_left(m->e, &reserved, why, sizeof why));
+    if (*why)
+        stop(m, why);
+out:
+    return rc;
 }
 
 /* ---- asking ---- */
@@ -277,15 +235,12 @@ static void on_failure(struct job *j)
 static struct spent paid_for(const struct job *j)
 {
     const struct chat_result *r = &j->result;
-    int64_t in, out;
 
     if (r->usage_known)
         return (struct spent){(int64_t)(r->prompt_tokens + r->completion_tokens), r->cost};
     if (j->reply.n == 0)
         return (struct spent){0};
-    in = tokens_guess((size_t)bytes_asked(j));
-    out = tokens_guess(j->reply.n);
-    return (struct spent){in + out, cost_of(j->m, in, out)};
+    return spent_guess(j->m->model, bytes_asked(j), (int64_t)j->reply.n);
 }
 
 static int find_summary(struct job *j)
@@ -341,7 +296,7 @@ static int settle_in_tx(struct store_tx *tx, void *arg)
     struct settling *s = arg;
 
     if (s->paid.tokens)
-        TRY(store_tx_add_spent(tx, today(), &s->paid));
+        TRY(store_tx_add_spent(tx, summary_money_day(), &s->paid));
     for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++)
         if (is_answered(&s->m->jobs[i]) && s->m->jobs[i].doc.ready->given.n == 0)
             TRY(mark_kept(tx, &s->m->jobs[i]));
@@ -357,13 +312,10 @@ static int settle(struct making *m)
 
     for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++) {
         struct job *j = &m->jobs[i];
-        struct spent paid;
 
         if (j->state != JOB_OVER)
             continue;
-        paid = paid_for(j);
-        s.paid.tokens += paid.tokens;
-        s.paid.cost += paid.cost;
+        spent_add(&s.paid, paid_for(j));
         if (is_answered(j))
             TRY(find_summary(j));
     }
