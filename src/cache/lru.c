@@ -47,9 +47,27 @@ struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
     c->value.n = n;
     c->value.stored_ms = clock_wall_ms();
     c->value.ttl_ms = ttl_ms;
+    c->value.n_asked = 0;
     if (n)
         memcpy(c->value.bytes, p, n);
     return &c->value;
+}
+
+struct lru_value *lru_value_answering(const struct lru_value *v, struct str question)
+{
+    struct counted *c = mem_alloc(sizeof *c + v->n + question.n);
+
+    atomic_init(&c->refs, 1);
+    c->value = *v;
+    memcpy(c->value.bytes, v->bytes, v->n);
+    memcpy(c->value.bytes + v->n, question.p, question.n);
+    c->value.n_asked = (uint32_t)question.n;
+    return &c->value;
+}
+
+struct str lru_value_asked(const struct lru_value *v)
+{
+    return v->n_asked ? (struct str){v->bytes + v->n, v->n_asked} : (struct str){NULL, 0};
 }
 
 struct lru_value *lru_value_ref(struct lru_value *v)

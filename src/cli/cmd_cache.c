@@ -77,7 +77,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
         fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
                 o->common.config.data);
     else if (clear)
-        answers_clear(e->answers);
+        answers_clear(e->answers), alike_clear(e->alike);
     else
         answers_stats_get(e->answers, &stats);
     if (clear)

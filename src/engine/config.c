@@ -154,6 +154,10 @@ static const struct setting settings[] = {
 
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
+    WORD("cache.semantic", cache.semantic, "off", "off strict",
+         "reuse the answer of a question that means the same, where a request does not say"),
+    REAL("cache.semantic_check", cache.semantic_check, "0.05", 0, 1,
+         "share of the answers so reused that are checked in the background"),
 
     TEXT("prompt.file", prompt.file, "",
          "template of what a language model is asked with; \"\": the built-in one"),
@@ -198,7 +202,7 @@ static const struct {
     const char *name, *harmless;
 } later_settings[] = {
     {"redis", NULL}, {"precompute", NULL},      {"store.kind", "embedded"},
-    {"store", NULL}, {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
+    {"store", NULL}, {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */

@@ -89,8 +89,10 @@ struct config {
         double k1, b;          /* BM25 */
     } retrieve;
     struct {
-        int64_t bytes; /* "256MB" */
-        int64_t ttl_s; /* 3600 */
+        int64_t bytes;         /* "256MB" */
+        int64_t ttl_s;         /* 3600 */
+        char semantic[8];      /* "off" */
+        double semantic_check; /* 0.05: share of reused answers that are checked */
     } cache;
     struct {
         int64_t workers;    /* 0: one per processor */

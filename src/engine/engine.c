@@ -112,6 +112,9 @@ static int open_adapters(struct engine *e)
     return adapters_open(&e->adapters, &o);
 }
 
+/* Beside the answers' own bytes; nobody fills it who does not ask for reuse by meaning. */
+#define ALIKE_SHARE 16
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -136,6 +139,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
     e->flights = flights_new();
+    e->alike = alike_new((size_t)config->cache.bytes / ALIKE_SHARE, config->cache.ttl_s * 1000);
     retriever_on_document_gone(e->retriever, forget_answers, e->answers);
     *out = e;
     e = NULL; /* handed over */
@@ -162,6 +166,7 @@ void engine_close(struct engine *e)
     adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
+    alike_free(e->alike);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     answers_free(e->answers);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/flights.h"
 #include "embed/embedder.h"
@@ -50,6 +51,7 @@ struct engine {
                                           * known. A running mean, as the machine is just now */
     struct answers *answers;
     struct flights *flights;
+    struct alike *alike; /* questions that others may be taken for */
     int64_t started_ms;
 };
 

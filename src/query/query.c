@@ -6,7 +6,9 @@
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "generate/follow_up.h"
+#include "query/question_alike.h"
 #include "query/question_chat.h"
+#include "query/question_check.h"
 #include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
@@ -19,7 +21,7 @@
 
 /* What is left to do when a language model has answered needs this much of a run. */
 struct unfinished {
-    struct digest key, prompt_hash;
+    struct digest key, scope, prompt_hash;
     uint64_t ticket, epoch;
     float *vector; /* in ans->mem; NULL: words only */
     size_t dim;
@@ -36,6 +38,7 @@ struct run {
     struct digest fingerprint; /* its own */
     struct adapter *adapter;   /* the collection's for it, with a reference; NULL: none */
     struct digest key;
+    struct digest scope;         /* of questions that may mean the same; where that is wanted */
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
@@ -84,6 +87,8 @@ static void take_model(struct run *r)
     r->fingerprint = embedder_fingerprint(r->model);
     r->adapter = adapters_get(r->e->adapters, q->tenant, q->collection, r->model);
     r->key = query_key_under(r->e, q, &r->fingerprint, r->adapter, r->ans->mem);
+    if (question_alike_wanted(q))
+        r->scope = question_alike_scope(r->e, q, &r->fingerprint, r->adapter, r->ans->mem);
 }
 
 /* ---- stages ---- */
@@ -324,6 +329,7 @@ out:
 static struct unfinished unfinished_of(const struct run *r)
 {
     return (struct unfinished){.key = r->key,
+                               .scope = r->scope,
                                .prompt_hash = r->prompt_hash,
                                .ticket = r->ticket,
                                .epoch = snapshot_epoch(r->snap),
@@ -332,9 +338,11 @@ static struct unfinished unfinished_of(const struct run *r)
                                .question = r->question};
 }
 
-static void remember_question(struct engine *e, const struct unfinished *u)
+static void remember_question(struct engine *e, const struct query *q, const struct unfinished *u)
 {
     answers_remember(e->answers, &u->key, u->epoch, u->vector, u->dim, &u->prompt_hash);
+    if (question_alike_wanted(q) && u->vector)
+        alike_keep(e->alike, &u->scope, &u->key, q->question, u->vector, u->dim);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
@@ -352,10 +360,62 @@ static bool answered_before(struct run *r)
                             ? CACHE_REVALIDATED
                             : CACHE_STORED;
         u = unfinished_of(r);
-        remember_question(r->e, &u);
+        remember_question(r->e, r->q, &u);
     }
     trace_add(&r->ans->trace, STAGE_CACHE, since);
     return r->ans->shared != NULL;
+}
+
+/* This run goes on as the other question, up to where an answer would have to be made. */
+static bool answered_as(struct run *r, struct alike_question *found)
+{
+    struct answer tried = *r->ans;
+    struct query other = *r->q;
+    struct run o = *r;
+    bool answered;
+
+    other.question = found->text;
+    o.q = &other;
+    o.searched = other;
+    o.ans = &tried;
+    o.model = embedder_ref(r->model);
+    o.adapter = r->adapter ? adapter_ref(r->adapter) : NULL;
+    o.key = found->key;
+    o.vector = found->vector;
+    answered = look_up(&o) || (embed(&o) >= 0 && find_passages(&o) >= 0 && build_context(&o) >= 0 &&
+                               answered_before(&o));
+    snapshot_unref(o.snap);
+    leave_model(&o);
+    r->ans->trace = tried.trace;
+    r->ans->shared = tried.shared;
+    return answered;
+}
+
+/* Another question that means the same is asked in this one's place, so its answer is as true now
+ * as any of the cache. Where there is none yet, one is made for the question really asked. */
+static bool answered_alike(struct run *r)
+{
+    struct lru_value *reply;
+    struct alike_question found;
+    uint64_t since = clock_ns();
+    bool there;
+
+    if (!question_alike_wanted(r->q) || !looks_up(r->q) || r->seen_before || !r->vector ||
+        r->ans->degraded)
+        return false;
+    there = question_alike_find(r->e, r->q, &r->scope, r->vector, dim_of(r), r->ans->mem, &found);
+    since = trace_add(&r->ans->trace, STAGE_CACHE, since);
+    if (!there || !answered_as(r, &found))
+        return false;
+    since = clock_ns();
+    reply = r->ans->shared;
+    r->ans->shared = lru_value_answering(reply, found.text);
+    r->ans->cache = CACHE_SEMANTIC;
+    lru_value_unref(reply);
+    alike_used(r->e->alike, &found.key);
+    question_check_reused(r->e, r->q, r->ans->shared);
+    trace_add(&r->ans->trace, STAGE_CACHE, since);
+    return true;
 }
 
 /* The part of the reply that everybody who asks this shares. */
@@ -380,7 +440,7 @@ static void remember(struct engine *e, const struct query *q, struct answer *ans
     if (stores(q) && !ans->degraded) {
         for (size_t i = 0; i < ans->n_passages; i++)
             documents[i] = ans->passages[i].document;
-        remember_question(e, u);
+        remember_question(e, q, u);
         answers_put(e->answers, &u->prompt_hash, ans->shared, u->ticket, q->tenant, q->collection,
                     documents, ans->n_passages);
     }
@@ -410,6 +470,7 @@ static void count(struct engine *e, const struct answer *ans)
         [CACHE_MISS] = ANSWERS_OUTCOME_MISS,     [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
         [CACHE_STORED] = ANSWERS_OUTCOME_STORED, [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
         [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,   [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
+        [CACHE_SEMANTIC] = ANSWERS_OUTCOME_HIT,
     };
 
     if (ans->shared && ans->cache != CACHE_BYPASS)
@@ -433,6 +494,8 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
         goto out;
     r.searched.question = follow_up_text(q->question, q->history, q->n_history, ans->mem);
     TRY(embed(&r));
+    if (answered_alike(&r))
+        goto out;
     TRY(find_passages(&r));
     TRY(build_context(&r));
     if (answered_before(&r))

@@ -55,11 +55,28 @@ void handle_version(struct request *r)
 
 /* ---- /cache ---- */
 
-static void write_cache(struct jsonw *w, struct answers *a)
+/* Reuse by meaning. */
+static void write_semantic(struct jsonw *w, struct alike *a)
+{
+    struct alike_stats s;
+
+    alike_stats_get(a, &s);
+    jsonw_open(w, '{');
+    jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions);
+    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.bytes);
+    jsonw_key(w, "bytes_max"), jsonw_int(w, (int64_t)s.bytes_max);
+    jsonw_key(w, "served"), jsonw_int(w, (int64_t)s.events[ALIKE_SERVED]);
+    jsonw_key(w, "refused"), jsonw_int(w, (int64_t)s.events[ALIKE_REFUSED]);
+    jsonw_key(w, "checked"), jsonw_int(w, (int64_t)s.events[ALIKE_CHECKED]);
+    jsonw_key(w, "disagreed"), jsonw_int(w, (int64_t)s.events[ALIKE_DISAGREED]);
+    jsonw_close(w, '}');
+}
+
+static void write_cache(struct jsonw *w, struct engine *e)
 {
     struct answers_stats s;
 
-    answers_stats_get(a, &s);
+    answers_stats_get(e->answers, &s);
     jsonw_open(w, '{');
     jsonw_key(w, "entries"), jsonw_int(w, (int64_t)s.answers.entries);
     jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.answers.bytes);
@@ -78,6 +95,7 @@ static void write_cache(struct jsonw *w, struct answers *a)
                           (double)(s.hits + s.revalidated + s.stored + s.misses));
     else
         jsonw_null(w);
+    jsonw_key(w, "semantic"), write_semantic(w, e->alike);
     jsonw_close(w, '}');
 }
 
@@ -86,13 +104,14 @@ void handle_cache_get(struct request *r)
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
-    write_cache(&w, r->loop->service->engine->answers);
+    write_cache(&w, r->loop->service->engine);
     reply_json(r, 200, &body);
 }
 
 void handle_cache_delete(struct request *r)
 {
     answers_clear(r->loop->service->engine->answers);
+    alike_clear(r->loop->service->engine->alike);
     reply(r, 204, NULL, NULL);
 }
 
@@ -114,7 +133,7 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "queued"), jsonw_int(&w, (int64_t)pool_depth(s->engine->pool));
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
-    jsonw_key(&w, "cache"), write_cache(&w, s->engine->answers);
+    jsonw_key(&w, "cache"), write_cache(&w, s->engine);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }
@@ -136,6 +155,30 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
                   (double)s.purged);
     metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
                   (double)s.answers.evictions);
+}
+
+static void write_semantic_metrics(struct alike *a, struct buf *out)
+{
+    static const struct {
+        const char *name, *help;
+    } totals[N_ALIKE_EVENTS] = {
+        [ALIKE_SERVED] = {"ragd_semantic_served_total",
+                          "Questions answered by the answer of one that means the same."},
+        [ALIKE_REFUSED] = {"ragd_semantic_refused_total",
+                           "Questions near others, none of which the guard took for the same."},
+        [ALIKE_CHECKED] = {"ragd_semantic_checked_total",
+                           "Of the served, those run in full afterwards."},
+        [ALIKE_DISAGREED] = {"ragd_semantic_disagreed_total",
+                             "Of the checked, those that came to another answer."},
+    };
+    struct alike_stats s;
+
+    alike_stats_get(a, &s);
+    for (int i = 0; i < N_ALIKE_EVENTS; i++)
+        metrics_total(out, totals[i].name, totals[i].help, (double)s.events[i]);
+    metrics_gauge(out, "ragd_semantic_questions", "Questions that others are compared with.",
+                  (double)s.questions);
+    metrics_gauge(out, "ragd_semantic_bytes", "Memory of these questions.", (double)s.bytes);
 }
 
 static void write_embed_metrics(struct engine *e, struct buf *out)
@@ -180,6 +223,7 @@ void handle_metrics(struct request *r)
 
     metrics_write(s->metrics, &body);
     write_cache_metrics(s->engine->answers, &body);
+    write_semantic_metrics(s->engine->alike, &body);
     write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
