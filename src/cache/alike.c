@@ -36,12 +36,13 @@ struct kept {
     char text[];
 };
 
-/* Vectors lie one after the other, in the order of `kept`. */
+/* Keys and vectors lie one after the other, in the order of `kept`. */
 struct scope {
     struct digest key;
-    size_t dim, n, cap, cap_vectors;
+    size_t dim, n, cap, cap_forms, cap_vectors;
     struct kept **kept;
-    float *vectors; /* [n, dim] */
+    uint64_t *forms; /* [n] guard_form_key */
+    float *vectors;  /* [n, dim] */
     struct list use;
 };
 
@@ -139,6 +140,7 @@ static void drop_scope_locked(struct alike *a, struct scope *s)
     a->bytes -= sizeof *s + MAP_BYTES;
     map_remove(a->scopes, s->key.b, DIGEST_BYTES);
     mem_free(s->kept);
+    mem_free(s->forms);
     mem_free(s->vectors);
     mem_free(s);
 }
@@ -153,6 +155,7 @@ static void drop_locked(struct alike *a, struct kept *k)
     unlink_from(&s->use, k, OF_SCOPE);
     s->kept[k->at] = s->kept[last];
     s->kept[k->at]->at = k->at;
+    s->forms[k->at] = s->forms[last];
     memmove(s->vectors + k->at * s->dim, s->vectors + last * s->dim, s->dim * sizeof(float));
     map_remove(a->questions, k->key.b, DIGEST_BYTES);
     a->bytes -= k->bytes;
@@ -211,7 +214,7 @@ static struct kept *make(const struct alike *a, const struct digest *key, struct
     memcpy(k->text, text.p, text.n);
     k->form = mem_dup(form, guard_form_bytes(form));
     k->bytes = sizeof *k + text.n + guard_form_bytes(form) + dim * sizeof(float) +
-               sizeof(struct kept *) + MAP_BYTES;
+               sizeof(struct kept *) + sizeof(uint64_t) + MAP_BYTES;
     arena_free(mem);
     return k;
 }
@@ -221,10 +224,13 @@ static void add_locked(struct alike *a, const struct digest *scope, struct kept 
 {
     struct scope *s = scope_locked(a, scope, dim);
 
-    CHECK(s->dim == dim);
+    DCHECK(s->dim == dim);
     s->kept = mem_grow(s->kept, &s->cap, s->n + 1, sizeof *s->kept);
-    s->vectors = mem_grow(s->vectors, &s->cap_vectors, (s->n + 1) * dim, sizeof *s->vectors);
-    memcpy(s->vectors + s->n * dim, vector, dim * sizeof(float));
+    s->forms = mem_grow(s->forms, &s->cap_forms, s->n + 1, sizeof *s->forms);
+    s->forms[s->n] = guard_form_key(k->form);
+    s->vectors = mem_grow(s->vectors, &s->cap_vectors, (s->n + 1) * dim + 1, sizeof *s->vectors);
+    if (dim)
+        memcpy(s->vectors + s->n * dim, vector, dim * sizeof(float));
     k->scope = s;
     k->at = s->n;
     s->kept[s->n++] = k;
@@ -256,6 +262,7 @@ void alike_keep(struct alike *a, const struct digest *scope, const struct digest
     struct kept *k;
     bool known;
 
+    dim = vector ? dim : 0;
     pthread_rwlock_wrlock(&a->lock);
     sweep_locked(a);
     known = renew_locked(a, key);
@@ -334,10 +341,27 @@ static struct alike_question copy_of(const struct scope *s, size_t at, float cos
     return (struct alike_question){
         .key = k->key,
         .text = {arena_strndup(mem, k->text, k->n_text), k->n_text},
-        .vector = arena_dup(mem, s->vectors + at * s->dim, s->dim * sizeof(float)),
+        .vector = s->dim ? arena_dup(mem, s->vectors + at * s->dim, s->dim * sizeof(float)) : NULL,
+        .dim = s->dim,
         .form = arena_dup(mem, k->form, guard_form_bytes(k->form)),
         .cosine = cosine,
     };
+}
+
+size_t alike_of_form(struct alike *a, const struct digest *scope, uint64_t form_key,
+                     struct arena *mem, struct alike_question *out)
+{
+    int64_t now = now_ms();
+    const struct scope *s;
+    size_t n = 0;
+
+    pthread_rwlock_rdlock(&a->lock);
+    s = find(a->scopes, scope);
+    for (size_t i = 0; s && i < s->n && n < ALIKE_CANDIDATES; i++)
+        if (s->forms[i] == form_key && s->kept[i]->until_ms > now)
+            out[n++] = copy_of(s, i, 0, mem);
+    pthread_rwlock_unlock(&a->lock);
+    return n;
 }
 
 size_t alike_nearest(struct alike *a, const struct digest *scope, const float *vector, size_t dim,
@@ -348,7 +372,7 @@ size_t alike_nearest(struct alike *a, const struct digest *scope, const float *v
 
     pthread_rwlock_rdlock(&a->lock);
     s = find(a->scopes, scope);
-    if (s && s->dim == dim)
+    if (s && dim && s->dim == dim)
         scan(s, vector, now_ms(), &best);
     for (size_t i = 0; i < best.n; i++)
         out[i] = copy_of(s, best.at[i], best.cosine[i], mem);

@@ -2,7 +2,8 @@
  *
  * Holds questions, never answers: who finds one asks it instead, so nothing here can be stale. By
  * scope: everything that a question's key is made of but its text (tenant, collection, filter, k,
- * model, ...); questions of different scopes never meet. The vectors propose, the guard decides.
+ * model, ...); questions of different scopes never meet. Equal forms and near vectors propose, the
+ * guard decides.
  *
  * Memory   of the process only, for it is what users wrote: each question goes after its time to
  *          live (from when it was kept last; use does not prolong it), or before, least recently
@@ -26,18 +27,26 @@ struct alike;
 struct alike_question {
     struct digest key; /* the question's own */
     struct str text;
-    float *vector;                 /* [dim] of the asking one */
+    float *vector; /* [dim]; NULL: kept without one */
+    size_t dim;
     const struct guard_form *form; /* by the common acronyms alone */
-    float cosine;
+    float cosine;                  /* to the asking one; 0: not looked at */
 };
 
 struct alike *alike_new(size_t bytes_max, int64_t ttl_ms);
 void alike_free(struct alike *a);
 const struct guard *alike_guard(const struct alike *a);
 
-/* A question that has an answer. One that is there already gets its time again. */
+/* A question that has an answer. One that is there already gets its time again. `vector` NULL:
+ * found by its form alone; of one scope all have one or none. */
 void alike_keep(struct alike *a, const struct digest *scope, const struct digest *key,
                 struct str text, const float *vector, size_t dim);
+
+/* Those of the scope whose form has this key: before there is a vector, in a microsecond or two.
+ *   out      [ALIKE_CANDIDATES] copies in `mem`
+ *   returns  how many                                                                        */
+size_t alike_of_form(struct alike *a, const struct digest *scope, uint64_t form_key,
+                     struct arena *mem, struct alike_question *out);
 
 /* The nearest of the scope with a cosine of at least GUARD_COSINE_MIN, best first.
  *   out      [ALIKE_CANDIDATES] copies in `mem`

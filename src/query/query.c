@@ -39,6 +39,7 @@ struct run {
     struct adapter *adapter;   /* the collection's for it, with a reference; NULL: none */
     struct digest key;
     struct digest scope;         /* of questions that may mean the same; where that is wanted */
+    bool alike_was_asked;        /* one that does was there, but no answer to it */
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
@@ -341,7 +342,7 @@ static struct unfinished unfinished_of(const struct run *r)
 static void remember_question(struct engine *e, const struct query *q, const struct unfinished *u)
 {
     answers_remember(e->answers, &u->key, u->epoch, u->vector, u->dim, &u->prompt_hash);
-    if (question_alike_wanted(q) && u->vector)
+    if (question_alike_wanted(q))
         alike_keep(e->alike, &u->scope, &u->key, q->question, u->vector, u->dim);
 }
 
@@ -391,8 +392,9 @@ static bool answered_as(struct run *r, struct alike_question *found)
     return answered;
 }
 
-/* Another question that means the same is asked in this one's place, so its answer is as true now
- * as any of the cache. Where there is none yet, one is made for the question really asked. */
+/* Another question that means the same (by its form, or where we have a vector by that) is asked in
+ * this one's place, so its answer is as true now as any of the cache. Where there is none yet, one
+ * is made for the question really asked. */
 static bool answered_alike(struct run *r)
 {
     struct lru_value *reply;
@@ -400,11 +402,12 @@ static bool answered_alike(struct run *r)
     uint64_t since = clock_ns();
     bool there;
 
-    if (!question_alike_wanted(r->q) || !looks_up(r->q) || r->seen_before || !r->vector ||
+    if (!question_alike_wanted(r->q) || !looks_up(r->q) || r->seen_before || r->alike_was_asked ||
         r->ans->degraded)
         return false;
     there = question_alike_find(r->e, r->q, &r->scope, r->vector, dim_of(r), r->ans->mem, &found);
     since = trace_add(&r->ans->trace, STAGE_CACHE, since);
+    r->alike_was_asked = there;
     if (!there || !answered_as(r, &found))
         return false;
     since = clock_ns();
@@ -490,11 +493,11 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
     TRY(question_rerank_check(e, q));
     take_model(&r);
     trace_add(&ans->trace, STAGE_CACHE, since);
-    if (look_up(&r))
+    if (look_up(&r) || answered_alike(&r))
         goto out;
     r.searched.question = follow_up_text(q->question, q->history, q->n_history, ans->mem);
     TRY(embed(&r));
-    if (answered_alike(&r))
+    if (r.vector && answered_alike(&r))
         goto out;
     TRY(find_passages(&r));
     TRY(build_context(&r));

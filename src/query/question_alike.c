@@ -41,6 +41,15 @@ static size_t known_acronyms(struct engine *e, const struct query *q,
     return n_found;
 }
 
+/* The form by which questions are kept: acronyms of the documents come later. */
+static size_t of_form(struct engine *e, const struct query *q, const struct digest *scope,
+                      struct arena *mem, struct alike_question *out)
+{
+    const struct guard_form *form = guard_prepare(alike_guard(e->alike), q->question, NULL, 0, mem);
+
+    return alike_of_form(e->alike, scope, guard_form_key(form), mem, out);
+}
+
 bool question_alike_find(struct engine *e, const struct query *q, const struct digest *scope,
                          const float *vector, size_t dim, struct arena *mem,
                          struct alike_question *out)
@@ -49,7 +58,9 @@ bool question_alike_find(struct engine *e, const struct query *q, const struct d
     struct guard_acronym known[QUESTION_ACRONYMS_MAX];
     struct alike_question near[ALIKE_CANDIDATES];
     const struct guard_form *asked;
-    size_t n = alike_nearest(e->alike, scope, vector, dim, mem, near), n_known;
+    size_t n = vector ? alike_nearest(e->alike, scope, vector, dim, mem, near)
+                      : of_form(e, q, scope, mem, near);
+    size_t n_known;
 
     if (n == 0)
         return false;
@@ -64,6 +75,7 @@ bool question_alike_find(struct engine *e, const struct query *q, const struct d
         *out = near[i];
         return true;
     }
-    alike_count(e->alike, ALIKE_REFUSED);
+    if (vector)
+        alike_count(e->alike, ALIKE_REFUSED);
     return false;
 }

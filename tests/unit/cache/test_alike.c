@@ -106,6 +106,46 @@ Test(alike, gives_the_best_of_many_whatever_order_they_came_in)
     alike_free(a);
 }
 
+static size_t of_form(struct alike *a, const char *scope, const char *asked,
+                      struct alike_question *out)
+{
+    struct digest s = name(scope);
+    struct guard_form *form = guard_prepare(alike_guard(a), str_of(asked), NULL, 0, mem);
+
+    return alike_of_form(a, &s, guard_form_key(form), mem, out);
+}
+
+Test(alike, a_form_is_found_without_a_vector_and_however_far_the_vectors_are)
+{
+    struct alike *a = alike_new(1 << 20, TTL_MS);
+    struct alike_question near[ALIKE_CANDIDATES];
+    struct digest words = name("by words"), key = name("Who is it?");
+
+    keep(a, "s", "What is the minimum fee?", 0.1f);
+    keep(a, "s", "What is the maximum fee?", 0.1f);
+    cr_assert_eq(of_form(a, "s", "What's the lowest fee?", near), 1);
+    cr_expect(str_eq(near[0].text, STR_LIT("What is the minimum fee?")));
+    cr_expect_float_eq(near[0].vector[0], 0.1, 1e-6);
+    cr_expect_eq(near[0].dim, DIM);
+    cr_expect_eq(of_form(a, "t", "What's the lowest fee?", near), 0);
+    alike_keep(a, &words, &key, STR_LIT("Who is it?"), NULL, DIM);
+    cr_assert_eq(of_form(a, "by words", "who is it", near), 1);
+    cr_expect_null(near[0].vector);
+    cr_expect_eq(nearest(a, "by words", near), 0);
+    alike_free(a);
+}
+
+Test(alike, gives_of_one_form_no_more_than_it_may)
+{
+    struct alike *a = alike_new(1 << 20, TTL_MS);
+    struct alike_question near[ALIKE_CANDIDATES];
+
+    for (int i = 0; i < 2 * ALIKE_CANDIDATES; i++)
+        keep(a, "s", arena_printf(mem, "What is%*s the fee?", i, ""), 0.9f);
+    cr_expect_eq(of_form(a, "s", "What is the fee?", near), ALIKE_CANDIDATES);
+    alike_free(a);
+}
+
 Test(alike, scopes_never_meet)
 {
     struct alike *a = alike_new(1 << 20, TTL_MS);

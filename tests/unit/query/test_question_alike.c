@@ -182,10 +182,32 @@ Test(question_alike, where_the_epoch_moved_the_other_answer_is_served_only_if_it
     chat_world_close(&c);
 }
 
+Test(question_alike, a_question_found_by_its_form_needs_no_vector)
+{
+    struct world w;
+    struct world_reply r;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    cr_expect_eq(status_of(&w, RATIO), CACHE_MISS);
+    world_ask(&w, RATIO_2, &r);
+    cr_expect_eq(r.ans.cache, CACHE_SEMANTIC);
+    cr_expect_eq(r.ans.trace.ns[STAGE_EMBED], 0);
+    world_forget(&r);
+    cr_expect_eq(status_of(&w, "{\"question\":\"What is the minimum CET1 ratio?\","
+                               "\"semantic\":\"strict\",\"mode\":\"keyword\"}"),
+                 CACHE_MISS);
+    cr_expect_eq(status_of(&w, "{\"question\":\"What's the lowest CET1 ratio?\","
+                               "\"semantic\":\"strict\",\"mode\":\"keyword\"}"),
+                 CACHE_SEMANTIC, "so questions by words take part");
+    world_close(&w);
+}
+
 /* ---- what is compared, with made vectors ---- */
 
 static bool finds(struct world *w, const char *kept, const char *asked)
 {
+
     struct arena *mem = arena_new(0);
     struct digest scope = digest_of(kept, strlen(kept)), key = scope;
     struct alike_question found;
