@@ -1,5 +1,6 @@
 #include "cache/alike.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "simd/simd.h"
 
 #define BLOCK       256 /* cosines at a time */
+#define CODE_SCALE  127 /* of a vector's byte codes */
 #define MAP_BYTES   80  /* an entry of a map */
 #define SWEEP_PARTS 8   /* what has lived its time is looked for this often in a time to live */
 
@@ -29,6 +31,7 @@ struct kept {
     int64_t until_ms;
     size_t bytes;
     struct guard_form *form;
+    float *vector; /* [dim]; NULL: none */
     struct {
         struct kept *newer, *older;
     } in[N_LISTS];
@@ -36,13 +39,14 @@ struct kept {
     char text[];
 };
 
-/* Keys and vectors lie one after the other, in the order of `kept`. */
+/* What scans read lies one after the other, in the order of `kept`, and is small: the encoder's
+ * weights have just been through the processor's caches. */
 struct scope {
     struct digest key;
-    size_t dim, n, cap, cap_forms, cap_vectors;
+    size_t dim, n, cap, cap_forms, cap_codes;
     struct kept **kept;
     uint64_t *forms; /* [n] guard_form_key */
-    float *vectors;  /* [n, dim] */
+    int8_t *codes;   /* [n, dim] vectors times CODE_SCALE */
     struct list use;
 };
 
@@ -141,8 +145,15 @@ static void drop_scope_locked(struct alike *a, struct scope *s)
     map_remove(a->scopes, s->key.b, DIGEST_BYTES);
     mem_free(s->kept);
     mem_free(s->forms);
-    mem_free(s->vectors);
+    mem_free(s->codes);
     mem_free(s);
+}
+
+static void free_kept(struct kept *k)
+{
+    mem_free(k->form);
+    mem_free(k->vector);
+    mem_free(k);
 }
 
 /* The last of the scope takes its place. */
@@ -156,11 +167,10 @@ static void drop_locked(struct alike *a, struct kept *k)
     s->kept[k->at] = s->kept[last];
     s->kept[k->at]->at = k->at;
     s->forms[k->at] = s->forms[last];
-    memmove(s->vectors + k->at * s->dim, s->vectors + last * s->dim, s->dim * sizeof(float));
+    memmove(s->codes + k->at * s->dim, s->codes + last * s->dim, s->dim);
     map_remove(a->questions, k->key.b, DIGEST_BYTES);
     a->bytes -= k->bytes;
-    mem_free(k->form);
-    mem_free(k);
+    free_kept(k);
     if (s->n == 0)
         drop_scope_locked(a, s);
 }
@@ -203,7 +213,7 @@ static void sweep_locked(struct alike *a)
 }
 
 static struct kept *make(const struct alike *a, const struct digest *key, struct str text,
-                         size_t dim)
+                         const float *vector, size_t dim)
 {
     struct arena *mem = arena_new(0);
     struct guard_form *form = guard_prepare(a->guard, text, NULL, 0, mem);
@@ -213,14 +223,15 @@ static struct kept *make(const struct alike *a, const struct digest *key, struct
     k->n_text = text.n;
     memcpy(k->text, text.p, text.n);
     k->form = mem_dup(form, guard_form_bytes(form));
-    k->bytes = sizeof *k + text.n + guard_form_bytes(form) + dim * sizeof(float) +
+    k->vector = dim ? mem_dup(vector, dim * sizeof(float)) : NULL;
+    k->until_ms = now_ms() + a->ttl_ms;
+    k->bytes = sizeof *k + text.n + guard_form_bytes(form) + dim * (sizeof(float) + 1) +
                sizeof(struct kept *) + sizeof(uint64_t) + MAP_BYTES;
     arena_free(mem);
     return k;
 }
 
-static void add_locked(struct alike *a, const struct digest *scope, struct kept *k,
-                       const float *vector, size_t dim)
+static void add_locked(struct alike *a, const struct digest *scope, struct kept *k, size_t dim)
 {
     struct scope *s = scope_locked(a, scope, dim);
 
@@ -228,9 +239,9 @@ static void add_locked(struct alike *a, const struct digest *scope, struct kept 
     s->kept = mem_grow(s->kept, &s->cap, s->n + 1, sizeof *s->kept);
     s->forms = mem_grow(s->forms, &s->cap_forms, s->n + 1, sizeof *s->forms);
     s->forms[s->n] = guard_form_key(k->form);
-    s->vectors = mem_grow(s->vectors, &s->cap_vectors, (s->n + 1) * dim + 1, sizeof *s->vectors);
-    if (dim)
-        memcpy(s->vectors + s->n * dim, vector, dim * sizeof(float));
+    s->codes = mem_grow(s->codes, &s->cap_codes, (s->n + 1) * dim + 1, sizeof *s->codes);
+    for (size_t i = 0; i < dim; i++)
+        s->codes[s->n * dim + i] = (int8_t)lrintf(k->vector[i] * CODE_SCALE);
     k->scope = s;
     k->at = s->n;
     s->kept[s->n++] = k;
@@ -269,17 +280,14 @@ void alike_keep(struct alike *a, const struct digest *scope, const struct digest
     pthread_rwlock_unlock(&a->lock);
     if (known)
         return;
-    k = make(a, key, text, dim); /* outside the lock: it takes the guard some 20 us */
-    k->until_ms = now_ms() + a->ttl_ms;
+    k = make(a, key, text, vector, dim); /* outside the lock: it takes the guard some 20 us */
     pthread_rwlock_wrlock(&a->lock);
     known = renew_locked(a, key);
     if (!known)
-        add_locked(a, scope, k, vector, dim);
+        add_locked(a, scope, k, dim);
     pthread_rwlock_unlock(&a->lock);
-    if (known) {
-        mem_free(k->form);
-        mem_free(k);
-    }
+    if (known)
+        free_kept(k);
 }
 
 void alike_used(struct alike *a, const struct digest *key)
@@ -322,7 +330,7 @@ static void scan(const struct scope *s, const float *vector, int64_t now, struct
     for (size_t first = 0; first < s->n; first += BLOCK) {
         size_t n = s->n - first < BLOCK ? s->n - first : BLOCK;
 
-        simd->dot_rows(vector, s->vectors + first * s->dim, n, s->dim, cosines);
+        simd->dot_rows_i8(vector, s->codes + first * s->dim, n, s->dim, 1.0f / CODE_SCALE, cosines);
         for (size_t i = 0; i < n; i++) {
             if (cosines[i] < (float)GUARD_COSINE_MIN ||
                 (best->n == ALIKE_CANDIDATES && cosines[i] <= best->cosine[best->n - 1]))
@@ -341,7 +349,7 @@ static struct alike_question copy_of(const struct scope *s, size_t at, float cos
     return (struct alike_question){
         .key = k->key,
         .text = {arena_strndup(mem, k->text, k->n_text), k->n_text},
-        .vector = s->dim ? arena_dup(mem, s->vectors + at * s->dim, s->dim * sizeof(float)) : NULL,
+        .vector = k->vector ? arena_dup(mem, k->vector, s->dim * sizeof(float)) : NULL,
         .dim = s->dim,
         .form = arena_dup(mem, k->form, guard_form_bytes(k->form)),
         .cosine = cosine,

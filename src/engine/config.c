@@ -201,8 +201,11 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"redis", NULL}, {"precompute", NULL},      {"store.kind", "embedded"},
-    {"store", NULL}, {"limits.requests_per_minute", NULL},
+    {"redis", NULL},
+    {"precompute", NULL},
+    {"store.kind", "embedded"},
+    {"store", NULL},
+    {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */

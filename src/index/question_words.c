@@ -122,12 +122,33 @@ void question_words(const struct snapshot *snap, struct str text, struct arena *
     weigh(&r, mem, out);
 }
 
+static bool is_word_byte(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '&' ||
+           c >= 0x80;
+}
+
+/* Before any word is stemmed: most questions have none. */
+static bool has_acronym(struct str text)
+{
+    for (size_t i = 0, start = 0; i <= text.n; i++) {
+        if (i < text.n && is_word_byte((unsigned char)text.p[i]))
+            continue;
+        if (acronym_is(str_sub(text, start, i)))
+            return true;
+        start = i + 1;
+    }
+    return false;
+}
+
 size_t question_acronyms(const struct snapshot *snap, struct str text, struct arena *mem,
                          struct question_acronym *out)
 {
     struct reading r = {.snap = snap, .text = text, .mem = mem};
     size_t n_out = 0;
 
+    if (!has_acronym(text))
+        return 0;
     read_text(&r);
     for (size_t i = 0; i < r.n_acronyms; i++) {
         struct str words[ACRONYM_LETTERS_MAX];
