@@ -1,5 +1,6 @@
 #include "cache/answers.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "cache/origin.h"
 
 #define SHARDS 8
 /* The question table gets this share of the bytes: an entry is some 1.7 KB (a vector of 384
@@ -213,22 +215,24 @@ static bool note_document_locked(struct answers *a, const struct digest *key, ui
     return true;
 }
 
-bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru_value *reply,
-                 uint64_t ticket, const char *tenant, const char *collection,
-                 const struct str *documents, size_t n_documents)
+bool answers_put(struct answers *a, struct lru_value *reply, uint64_t ticket)
 {
+    struct answer_origin o;
+    struct str document;
+    size_t at = 0;
     bool kept;
 
+    origin_of(reply, &o);
     pthread_mutex_lock(&a->mu);
     kept = ticket >= a->purge_floor;
     /* The index first: a reply that is in the cache can always be found by its documents. */
-    for (size_t i = 0; i < n_documents && kept; i++) {
-        struct digest key = scoped_key(tenant, collection, documents[i]);
+    while (kept && origin_next(reply, &at, &document)) {
+        struct digest key = scoped_key(o.tenant, o.collection, document);
 
-        kept = note_document_locked(a, &key, ticket, prompt_hash);
+        kept = note_document_locked(a, &key, ticket, &o.prompt_hash);
     }
     if (kept)
-        kept = lru_put(a->replies, prompt_hash, reply);
+        kept = lru_put(a->replies, &o.prompt_hash, reply);
     pthread_mutex_unlock(&a->mu);
     return kept;
 }
@@ -288,13 +292,28 @@ void answers_count(struct answers *a, enum answers_outcome outcome)
     atomic_fetch_add_explicit(&a->outcomes[outcome], 1, memory_order_relaxed);
 }
 
+const char *answers_outcome_name(enum answers_outcome outcome)
+{
+    static const char *const names[] = {"hits",   "revalidated", "stored",
+                                        "shared", "precomputed", "misses"};
+
+    return names[outcome];
+}
+
 void answers_stats_get(struct answers *a, struct answers_stats *out)
 {
     lru_stats_get(a->replies, &out->answers);
     lru_stats_get(a->questions, &out->questions);
-    out->hits = atomic_load(&a->outcomes[ANSWERS_OUTCOME_HIT]);
-    out->revalidated = atomic_load(&a->outcomes[ANSWERS_OUTCOME_REVALIDATED]);
-    out->stored = atomic_load(&a->outcomes[ANSWERS_OUTCOME_STORED]);
-    out->misses = atomic_load(&a->outcomes[ANSWERS_OUTCOME_MISS]);
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        out->outcomes[i] = atomic_load(&a->outcomes[i]);
     out->purged = atomic_load(&a->purged);
+}
+
+double answers_hit_rate(const struct answers_stats *s)
+{
+    uint64_t all = 0;
+
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        all += s->outcomes[i];
+    return all ? 1 - (double)s->outcomes[ANSWERS_OUTCOME_MISS] / (double)all : NAN;
 }

@@ -39,35 +39,53 @@ static struct counted *counted_of(struct lru_value *v)
     return (struct counted *)((char *)v - offsetof(struct counted, value));
 }
 
-struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
+struct lru_value *lru_value_new_with(struct str bytes, struct str tail, int64_t ttl_ms)
 {
-    struct counted *c = mem_alloc(sizeof *c + n);
+    struct counted *c = mem_alloc(sizeof *c + bytes.n + tail.n);
 
+    memset(c, 0, sizeof *c);
     atomic_init(&c->refs, 1);
-    c->value.n = n;
+    c->value.n = bytes.n;
+    c->value.n_tail = tail.n;
     c->value.stored_ms = clock_wall_ms();
     c->value.ttl_ms = ttl_ms;
-    c->value.n_asked = 0;
-    if (n)
-        memcpy(c->value.bytes, p, n);
+    if (bytes.n)
+        memcpy(c->value.bytes, bytes.p, bytes.n);
+    if (tail.n)
+        memcpy(c->value.bytes + bytes.n, tail.p, tail.n);
     return &c->value;
+}
+
+struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
+{
+    return lru_value_new_with((struct str){p, n}, (struct str){0}, ttl_ms);
 }
 
 struct lru_value *lru_value_answering(const struct lru_value *v, struct str question)
 {
-    struct counted *c = mem_alloc(sizeof *c + v->n + question.n);
+    size_t n = v->n + v->n_tail;
+    struct counted *c = mem_alloc(sizeof *c + n + question.n);
 
+    memset(c, 0, sizeof *c);
     atomic_init(&c->refs, 1);
-    c->value = *v;
-    memcpy(c->value.bytes, v->bytes, v->n);
-    memcpy(c->value.bytes + v->n, question.p, question.n);
-    c->value.n_asked = (uint32_t)question.n;
+    c->value.n = v->n;
+    c->value.n_tail = v->n_tail;
+    c->value.n_question = (uint32_t)question.n;
+    c->value.stored_ms = v->stored_ms;
+    c->value.ttl_ms = v->ttl_ms;
+    c->value.tokens_in = v->tokens_in;
+    c->value.tokens_out = v->tokens_out;
+    c->value.precomputed = v->precomputed;
+    memcpy(c->value.bytes, v->bytes, n);
+    memcpy(c->value.bytes + n, question.p, question.n);
     return &c->value;
 }
 
-struct str lru_value_asked(const struct lru_value *v)
+struct str lru_value_question(const struct lru_value *v)
 {
-    return v->n_asked ? (struct str){v->bytes + v->n, v->n_asked} : (struct str){NULL, 0};
+    struct str none = {NULL, 0};
+
+    return v->n_question ? (struct str){v->bytes + v->n + v->n_tail, v->n_question} : none;
 }
 
 struct lru_value *lru_value_ref(struct lru_value *v)
@@ -121,7 +139,7 @@ static struct node **bucket_of(const struct shard *s, const struct digest *key)
 
 static size_t cost_of(const struct lru_value *v)
 {
-    return sizeof(struct node) + sizeof(struct counted) + v->n;
+    return sizeof(struct node) + sizeof(struct counted) + v->n + v->n_tail;
 }
 
 static void unlink_use_locked(struct shard *s, struct node *n)

@@ -45,10 +45,10 @@ static void stats_json(FILE *out, const struct answers_stats *s)
     jsonw_key(&w, "bytes"), jsonw_int(&w, (int64_t)s->answers.bytes);
     jsonw_key(&w, "bytes_max"), jsonw_int(&w, (int64_t)s->answers.bytes_max);
     jsonw_key(&w, "questions"), jsonw_int(&w, (int64_t)s->questions.entries);
-    jsonw_key(&w, "hits"), jsonw_int(&w, (int64_t)s->hits);
-    jsonw_key(&w, "revalidated"), jsonw_int(&w, (int64_t)s->revalidated);
-    jsonw_key(&w, "stored"), jsonw_int(&w, (int64_t)s->stored);
-    jsonw_key(&w, "misses"), jsonw_int(&w, (int64_t)s->misses);
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
+        jsonw_key(&w, answers_outcome_name((enum answers_outcome)i));
+        jsonw_int(&w, (int64_t)s->outcomes[i]);
+    }
     jsonw_key(&w, "purged"), jsonw_int(&w, (int64_t)s->purged);
     jsonw_key(&w, "evictions"), jsonw_int(&w, (int64_t)s->answers.evictions);
     jsonw_close(&w, '}');
@@ -61,9 +61,9 @@ static void stats_text(FILE *out, const struct answers_stats *s)
     fprintf(out, "answers      %zu, %.1f of %.1f MB\n", s->answers.entries,
             (double)s->answers.bytes / 1e6, (double)s->answers.bytes_max / 1e6);
     fprintf(out, "questions    %zu\n", s->questions.entries);
-    fprintf(out, "hits         %llu\n", (unsigned long long)s->hits);
-    fprintf(out, "revalidated  %llu\n", (unsigned long long)s->revalidated);
-    fprintf(out, "misses       %llu\n", (unsigned long long)s->misses);
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        fprintf(out, "%-12s %llu\n", answers_outcome_name((enum answers_outcome)i),
+                (unsigned long long)s->outcomes[i]);
     fprintf(out, "purged       %llu\n", (unsigned long long)s->purged);
 }
 
@@ -77,7 +77,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
         fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
                 o->common.config.data);
     else if (clear)
-        answers_clear(e->answers), alike_clear(e->alike);
+        (void)engine_forget_answers(e);
     else
         answers_stats_get(e->answers, &stats);
     if (clear)

@@ -1,4 +1,6 @@
 /* A question and its language model on one thread, for those who have no event loop. */
+#include <errno.h>
+#include <semaphore.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -37,6 +39,24 @@ static void take_result(void *arg, const struct chat_result *result)
     w->rc = query_finish(w->e, w->q, w->ans, result, buf_view(&w->text));
 }
 
+static void wake(void *arg)
+{
+    CHECK(sem_post(arg) == 0);
+}
+
+/* True: another replica has answered meanwhile. */
+static bool awaited(struct engine *e, struct answer *ans)
+{
+    sem_t answered;
+
+    CHECK(sem_init(&answered, 0, 0) == 0);
+    query_await(e, ans, wake, &answered);
+    while (sem_wait(&answered) != 0)
+        CHECK(errno == EINTR);
+    sem_destroy(&answered);
+    return query_awaited(e, ans);
+}
+
 int query_answer_now(struct engine *e, const struct query *q, struct answer *ans,
                      void (*token)(void *arg, struct str text), void *arg)
 {
@@ -46,6 +66,8 @@ int query_answer_now(struct engine *e, const struct query *q, struct answer *ans
     struct chat *chat;
     uv_loop_t loop;
 
+    if (rc == ERR_OK && ans->waits && awaited(e, ans))
+        return ERR_OK;
     if (rc < 0 || !ans->unfinished)
         return rc;
     CHECK(uv_loop_init(&loop) == 0);

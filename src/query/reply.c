@@ -8,10 +8,16 @@
 
 const char *cache_status_name(enum cache_status s)
 {
-    static const char *const names[] = {"miss",     "hit",    "revalidated", "stored",
-                                        "semantic", "joined", "bypass"};
+    static const char *const names[] = {"miss",        "hit",      "revalidated",
+                                        "stored",      "semantic", "shared",
+                                        "precomputed", "joined",   "bypass"};
 
     return names[s];
+}
+
+bool cache_status_is_hit(enum cache_status s)
+{
+    return s != CACHE_MISS && s != CACHE_JOINED && s != CACHE_BYPASS;
 }
 
 static void write_score(struct jsonw *w, const char *key, double score)
@@ -362,9 +368,9 @@ static void write_cache(struct jsonw *w, const struct answer *ans)
     jsonw_int(w, answer_age_s(ans));
     jsonw_key(w, "ttl_s");
     jsonw_int(w, answer_ttl_s(ans));
-    if (lru_value_asked(ans->shared).p) {
+    if (lru_value_question(ans->shared).p) {
         jsonw_key(w, "question");
-        jsonw_str(w, lru_value_asked(ans->shared));
+        jsonw_str(w, lru_value_question(ans->shared));
     }
     jsonw_close(w, '}');
 }

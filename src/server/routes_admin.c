@@ -5,6 +5,7 @@
 #include "embed/remote.h"
 #include "engine/engine.h"
 #include "net/upstream.h"
+#include "server/cache_report.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -55,64 +56,24 @@ void handle_version(struct request *r)
 
 /* ---- /cache ---- */
 
-/* Reuse by meaning. */
-static void write_semantic(struct jsonw *w, struct alike *a)
-{
-    struct alike_stats s;
-
-    alike_stats_get(a, &s);
-    jsonw_open(w, '{');
-    jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions);
-    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.bytes);
-    jsonw_key(w, "bytes_max"), jsonw_int(w, (int64_t)s.bytes_max);
-    jsonw_key(w, "served"), jsonw_int(w, (int64_t)s.events[ALIKE_SERVED]);
-    jsonw_key(w, "refused"), jsonw_int(w, (int64_t)s.events[ALIKE_REFUSED]);
-    jsonw_key(w, "checked"), jsonw_int(w, (int64_t)s.events[ALIKE_CHECKED]);
-    jsonw_key(w, "disagreed"), jsonw_int(w, (int64_t)s.events[ALIKE_DISAGREED]);
-    jsonw_close(w, '}');
-}
-
-static void write_cache(struct jsonw *w, struct engine *e)
-{
-    struct answers_stats s;
-
-    answers_stats_get(e->answers, &s);
-    jsonw_open(w, '{');
-    jsonw_key(w, "entries"), jsonw_int(w, (int64_t)s.answers.entries);
-    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.answers.bytes);
-    jsonw_key(w, "bytes_max"), jsonw_int(w, (int64_t)s.answers.bytes_max);
-    jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions.entries);
-    jsonw_key(w, "hits"), jsonw_int(w, (int64_t)s.hits);
-    jsonw_key(w, "revalidated"), jsonw_int(w, (int64_t)s.revalidated);
-    jsonw_key(w, "stored"), jsonw_int(w, (int64_t)s.stored);
-    jsonw_key(w, "misses"), jsonw_int(w, (int64_t)s.misses);
-    jsonw_key(w, "purged"), jsonw_int(w, (int64_t)s.purged);
-    jsonw_key(w, "evictions"), jsonw_int(w, (int64_t)s.answers.evictions);
-    jsonw_key(w, "expirations"), jsonw_int(w, (int64_t)s.answers.expirations);
-    jsonw_key(w, "hit_rate");
-    if (s.hits + s.revalidated + s.stored + s.misses)
-        jsonw_real(w, (double)(s.hits + s.revalidated + s.stored) /
-                          (double)(s.hits + s.revalidated + s.stored + s.misses));
-    else
-        jsonw_null(w);
-    jsonw_key(w, "semantic"), write_semantic(w, e->alike);
-    jsonw_close(w, '}');
-}
-
 void handle_cache_get(struct request *r)
 {
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
-    write_cache(&w, r->loop->service->engine);
+    cache_report_json(r->loop->service->engine, &w);
     reply_json(r, 200, &body);
+}
+
+static int forget_answers(struct request *r, int *status, struct buf *body)
+{
+    (void)status, (void)body;
+    return engine_forget_answers(r->loop->service->engine);
 }
 
 void handle_cache_delete(struct request *r)
 {
-    answers_clear(r->loop->service->engine->answers);
-    alike_clear(r->loop->service->engine->alike);
-    reply(r, 204, NULL, NULL);
+    request_answer_on(r, r->loop->service->io, forget_answers);
 }
 
 /* ---- /stats and /metrics ---- */
@@ -133,52 +94,9 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "queued"), jsonw_int(&w, (int64_t)pool_depth(s->engine->pool));
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
-    jsonw_key(&w, "cache"), write_cache(&w, s->engine);
+    jsonw_key(&w, "cache"), cache_report_json(s->engine, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
-}
-
-static void write_cache_metrics(struct answers *a, struct buf *out)
-{
-    struct answers_stats s;
-
-    answers_stats_get(a, &s);
-    metrics_gauge(out, "ragd_cache_entries", "Answers in memory.", (double)s.answers.entries);
-    metrics_gauge(out, "ragd_cache_bytes", "Bytes of answers in memory.", (double)s.answers.bytes);
-    metrics_total(out, "ragd_cache_hits_total", "Answers served as they were.", (double)s.hits);
-    metrics_total(out, "ragd_cache_revalidated_total", "Answers that stood after a change.",
-                  (double)s.revalidated);
-    metrics_total(out, "ragd_cache_stored_total",
-                  "Answers of another question with the same prompt.", (double)s.stored);
-    metrics_total(out, "ragd_cache_misses_total", "Questions that ran in full.", (double)s.misses);
-    metrics_total(out, "ragd_cache_purged_total", "Answers dropped with their document.",
-                  (double)s.purged);
-    metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
-                  (double)s.answers.evictions);
-}
-
-static void write_semantic_metrics(struct alike *a, struct buf *out)
-{
-    static const struct {
-        const char *name, *help;
-    } totals[N_ALIKE_EVENTS] = {
-        [ALIKE_SERVED] = {"ragd_semantic_served_total",
-                          "Questions answered by the answer of one that means the same."},
-        [ALIKE_REFUSED] = {"ragd_semantic_refused_total",
-                           "Questions near others, none of which the guard took for the same."},
-        [ALIKE_CHECKED] = {"ragd_semantic_checked_total",
-                           "Of the served, those run in full afterwards."},
-        [ALIKE_DISAGREED] = {"ragd_semantic_disagreed_total",
-                             "Of the checked, those that came to another answer."},
-    };
-    struct alike_stats s;
-
-    alike_stats_get(a, &s);
-    for (int i = 0; i < N_ALIKE_EVENTS; i++)
-        metrics_total(out, totals[i].name, totals[i].help, (double)s.events[i]);
-    metrics_gauge(out, "ragd_semantic_questions", "Questions that others are compared with.",
-                  (double)s.questions);
-    metrics_gauge(out, "ragd_semantic_bytes", "Memory of these questions.", (double)s.bytes);
 }
 
 static void write_embed_metrics(struct engine *e, struct buf *out)
@@ -222,8 +140,7 @@ void handle_metrics(struct request *r)
     struct buf body = {0};
 
     metrics_write(s->metrics, &body);
-    write_cache_metrics(s->engine->answers, &body);
-    write_semantic_metrics(s->engine->alike, &body);
+    cache_report_metrics(s->engine, &body);
     write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
+#include "cache/origin.h"
 
 #define ROUNDS 400
 
@@ -32,8 +33,10 @@ static void use_answers(void *arg, size_t i)
     answers_remember(a, &question, i % 3, vector, 4, &prompt);
     value = answers_get(a, &prompt);
     if (!value) {
-        value = lru_value_new(reply, sizeof reply, 60000);
-        answers_put(a, &prompt, value, ticket, "t", "c", &document, 1);
+        struct answer_origin o = {prompt, "t", "c", i % 3, &document, 1};
+
+        value = origin_value((struct str){reply, sizeof reply}, &o, 60000);
+        answers_put(a, value, ticket);
     }
     CHECK(value->n == sizeof reply && memcmp(value->bytes, reply, sizeof reply) == 0);
     lru_value_unref(value);
@@ -82,7 +85,7 @@ int main(void)
     pool_each(pool, ROUNDS, use_answers, a);
     pool_each(pool, ROUNDS, use_alike, alike);
     answers_stats_get(a, &stats);
-    CHECK(stats.misses > 0);
+    CHECK(stats.outcomes[ANSWERS_OUTCOME_MISS] > 0);
     pool_free(pool);
     answers_free(a);
     alike_free(alike);

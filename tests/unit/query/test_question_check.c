@@ -99,8 +99,8 @@ Test(question_check, keeps_nothing_and_counts_no_question)
     cr_expect(agree(&w, RATIO, "{\"question\":\"What's the lowest CET1 ratio?\"}"));
     answers_stats_get(w.engine->answers, &after);
     cr_expect_eq(after.questions.entries, before.questions.entries + 1, "the served one");
-    cr_expect_eq(after.misses, before.misses + 1);
-    cr_expect_eq(after.hits, before.hits);
+    cr_expect_eq(after.outcomes[ANSWERS_OUTCOME_MISS], before.outcomes[ANSWERS_OUTCOME_MISS] + 1);
+    cr_expect_eq(after.outcomes[ANSWERS_OUTCOME_HIT], before.outcomes[ANSWERS_OUTCOME_HIT]);
     world_close(&w);
 }
 
