@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "cache/guard_phrases.h"
@@ -109,6 +110,23 @@ struct guard_form *guard_prepare(const struct guard *g, struct str question,
     said = read;
     analyse(g, &said);
     return make_form(&read, &said, mem);
+}
+
+/* Duty and permission are left out, for "can" is two of them. */
+uint64_t guard_form_key(const struct guard_form *f)
+{
+    char text[GUARD_WORDS_MAX * GUARD_TEXT];
+    size_t n = 0;
+
+    for (size_t i = f->n_read; i < (size_t)f->n_read + f->n_said; i++) {
+        size_t len = strlen(f->w[i].text) + 1;
+
+        if (f->w[i].class == G_MODAL)
+            continue;
+        memcpy(text + n, f->w[i].text, len);
+        n += len;
+    }
+    return hash64(text, n);
 }
 
 /* ---- comparing ---- */

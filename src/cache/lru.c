@@ -61,6 +61,33 @@ struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
     return lru_value_new_with((struct str){p, n}, (struct str){0}, ttl_ms);
 }
 
+struct lru_value *lru_value_answering(const struct lru_value *v, struct str question)
+{
+    size_t n = v->n + v->n_tail;
+    struct counted *c = mem_alloc(sizeof *c + n + question.n);
+
+    memset(c, 0, sizeof *c);
+    atomic_init(&c->refs, 1);
+    c->value.n = v->n;
+    c->value.n_tail = v->n_tail;
+    c->value.n_question = (uint32_t)question.n;
+    c->value.stored_ms = v->stored_ms;
+    c->value.ttl_ms = v->ttl_ms;
+    c->value.tokens_in = v->tokens_in;
+    c->value.tokens_out = v->tokens_out;
+    c->value.precomputed = v->precomputed;
+    memcpy(c->value.bytes, v->bytes, n);
+    memcpy(c->value.bytes + n, question.p, question.n);
+    return &c->value;
+}
+
+struct str lru_value_question(const struct lru_value *v)
+{
+    struct str none = {NULL, 0};
+
+    return v->n_question ? (struct str){v->bytes + v->n + v->n_tail, v->n_question} : none;
+}
+
 struct lru_value *lru_value_ref(struct lru_value *v)
 {
     atomic_fetch_add_explicit(&counted_of(v)->refs, 1, memory_order_relaxed);

@@ -23,10 +23,11 @@ struct lru_value {
     int64_t stored_ms; /* wall clock */
     int64_t ttl_ms;
     uint32_t tokens_in, tokens_out; /* what it took of a language model; 0: nothing */
+    uint32_t n_question;            /* see lru_value_question; 0 in whatever a cache holds */
     bool precomputed;               /* before anybody asked */
     atomic_bool durable;            /* the store has it (cache/tiers.h) */
     atomic_uint asked;              /* again, since it was made */
-    char bytes[];
+    _Alignas(uint64_t) char bytes[];
 };
 
 struct lru_stats {
@@ -39,6 +40,11 @@ struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms);
 struct lru_value *lru_value_new_with(struct str bytes, struct str tail, int64_t ttl_ms);
 struct lru_value *lru_value_ref(struct lru_value *v);
 void lru_value_unref(struct lru_value *v); /* NULL is fine */
+
+/* A copy of a reply, of the same age, which says of what question it is the answer because another
+ * was asked; for those who are answered now, not for a cache. */
+struct lru_value *lru_value_answering(const struct lru_value *v, struct str question);
+struct str lru_value_question(const struct lru_value *v); /* that question; NULL: the one asked */
 
 struct lru *lru_new(size_t bytes_max, int n_shards);
 void lru_free(struct lru *c);

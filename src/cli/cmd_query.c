@@ -19,7 +19,7 @@ struct query_options {
     bool timings;
 };
 
-enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_CONTEXT };
+enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_SEMANTIC, KEY_CONTEXT };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -46,6 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TIMINGS: o->timings = true; return 0;
     case KEY_STREAM: return 0; /* a quoted answer comes in one piece, always before its sources */
     case KEY_NO_CACHE: o->how.cache = "no-store"; return 0;
+    case KEY_SEMANTIC: o->how.semantic = arg; return 0;
     case KEY_CONTEXT:
         return option_int(state, "--context-chars", arg, 1, CONTEXT_CHARS_MAX,
                           &o->how.context_chars);
@@ -221,9 +222,13 @@ static void print_answer(FILE *out, const json_t *reply)
     print_unsupported(out, reply);
     print_degraded(out, reply);
     if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
-        strcmp(status, "stored") == 0)
+        strcmp(status, "stored") == 0 || strcmp(status, "semantic") == 0)
         fprintf(out, "(from the cache: %s, %lld s old)\n", status,
                 (long long)json_integer_value(json_object_get(cache, "age_s")));
+    if (*text_of(cache, "question")) {
+        fputs("Answered question: ", out);
+        print_line(out, text_of(cache, "question"), SNIPPET_CHARS);
+    }
 }
 
 static int print_reply(const struct query_options *o, const struct command_call *call,
@@ -282,6 +287,8 @@ static int run_search(struct engine *e, const struct command_call *call, void *o
 
 static const struct argp_option query_options[] = {
     {"no-cache", KEY_NO_CACHE, NULL, 0, "a fresh answer, which is not kept either", 2},
+    {"semantic", KEY_SEMANTIC, "S", 0,
+     "strict: the cached answer of another question that means the same will do (off)", 2},
     {"context-chars", KEY_CONTEXT, "N", 0, "characters of the passages that are read (4000)", 2},
     {"stream", KEY_STREAM, NULL, 0, "print the answer as soon as it is there", 2},
     {"timings", KEY_TIMINGS, NULL, 0, "where the time went, stage by stage", 2},

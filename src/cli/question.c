@@ -136,6 +136,7 @@ int question_request(const struct question_options *o, const char *question, con
     set_ranking(request, o);
     if (!search_only) {
         set_text(request, "cache", o->cache);
+        set_text(request, "semantic", o->semantic);
         set_text(request, "answer", o->answer);
         set_number(request, "context_chars", o->context_chars);
     }

@@ -20,7 +20,7 @@ struct question_options {
     double recall_target;                           /* 0: none */
     double mmr;                                     /* counts when has_mmr */
     bool has_mmr, collapse, explain;
-    const char *mode, *fusion, *rerank, *filter, *cache, *answer;
+    const char *mode, *fusion, *rerank, *filter, *cache, *semantic, *answer;
 };
 
 extern const struct argp question_argp; /* input: struct question_options */

@@ -165,6 +165,10 @@ static const struct setting settings[] = {
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
     SIZE("cache.store_bytes", cache.store_bytes, "64MB", 0, TIB,
          "of the data folder, for answers that outlive the process; 0: none do"),
+    WORD("cache.semantic", cache.semantic, "off", "off strict",
+         "reuse the answer of a question that means the same, where a request does not say"),
+    REAL("cache.semantic_check", cache.semantic_check, "0.05", 0, 1,
+         "share of the answers so reused that are checked in the background"),
 
     TEXT("redis.url", redis.url, "", "a Redis in which replicas share answers; \"\": none"),
     INT("redis.timeout_ms", redis.timeout_ms, "50", 1, 60000,
@@ -212,8 +216,10 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"precompute", NULL},      {"store.kind", "embedded"},           {"store", NULL},
-    {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
+    {"precompute", NULL},
+    {"store.kind", "embedded"},
+    {"store", NULL},
+    {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */

@@ -92,9 +92,11 @@ struct config {
         double k1, b;          /* BM25 */
     } retrieve;
     struct {
-        int64_t bytes;       /* "256MB" */
-        int64_t ttl_s;       /* 3600 */
-        int64_t store_bytes; /* "64MB": of the store, for answers that outlive the process */
+        int64_t bytes;         /* "256MB" */
+        int64_t ttl_s;         /* 3600 */
+        int64_t store_bytes;   /* "64MB": of the store, for answers that outlive the process */
+        char semantic[8];      /* "off" */
+        double semantic_check; /* 0.05: share of reused answers that are checked */
     } cache;
     struct {
         char url[CONFIG_TEXT_MAX]; /* "": none; may hold a password */

@@ -128,6 +128,9 @@ out:
     return rc;
 }
 
+/* Beside the answers' own bytes; nobody fills it who does not ask for reuse by meaning. */
+#define ALIKE_SHARE 16
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -153,6 +156,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     e->answers = answers_new(&answers);
     TRY(open_tiers(e));
     e->flights = flights_new();
+    e->alike = alike_new((size_t)config->cache.bytes / ALIKE_SHARE, config->cache.ttl_s * 1000);
     retriever_on_document_gone(e->retriever, document_gone, e);
     *out = e;
     e = NULL; /* handed over */
@@ -179,6 +183,7 @@ void engine_close(struct engine *e)
     adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
+    alike_free(e->alike);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     tiers_free(e->tiers);
@@ -197,6 +202,7 @@ void engine_close(struct engine *e)
 int engine_forget_answers(struct engine *e)
 {
     answers_clear(e->answers);
+    alike_clear(e->alike);
     return tiers_clear(e->tiers);
 }
 

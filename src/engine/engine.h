@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/flights.h"
 #include "cache/tiers.h"
@@ -53,6 +54,7 @@ struct engine {
     struct answers *answers;             /* in memory */
     struct tiers *tiers;                 /* in the store, and in a Redis where one is configured */
     struct flights *flights;
+    struct alike *alike; /* questions that others may be taken for */
     int64_t started_ms;
 };
 

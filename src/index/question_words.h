@@ -24,3 +24,16 @@ struct question_words {
 /* Everything in `mem`. */
 void question_words(const struct snapshot *snap, struct str text, struct arena *mem,
                     struct question_words *out);
+
+/* An acronym and what the collection says it is short for, both as the index has them. */
+struct question_acronym {
+    struct str brief, full; /* "cet1", "common equiti tier 1" */
+};
+
+#define QUESTION_ACRONYMS_MAX 8
+
+/* Those of a text that the collection defines.
+ *   out      [QUESTION_ACRONYMS_MAX] in `mem`; further ones are left out
+ *   returns  how many                                                                          */
+size_t question_acronyms(const struct snapshot *snap, struct str text, struct arena *mem,
+                         struct question_acronym *out);

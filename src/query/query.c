@@ -8,7 +8,9 @@
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "generate/follow_up.h"
+#include "query/question_alike.h"
 #include "query/question_chat.h"
+#include "query/question_check.h"
 #include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
@@ -21,7 +23,8 @@
 
 /* What is left to do when a language model has answered needs this much of a run. */
 struct unfinished {
-    struct digest key;
+    struct digest key, scope;
+    struct str lent;             /* the question, where it may stand in for others; else NULL */
     struct answer_origin origin; /* without documents: they are the answer's */
     uint64_t ticket;
     int64_t shared_ticket;
@@ -40,6 +43,8 @@ struct run {
     struct digest fingerprint; /* its own */
     struct adapter *adapter;   /* the collection's for it, with a reference; NULL: none */
     struct digest key;
+    struct digest scope;         /* of questions that may mean the same; where that is wanted */
+    bool alike_was_asked;        /* one that does was there, but no answer to it */
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
@@ -89,6 +94,8 @@ static void take_model(struct run *r)
     r->fingerprint = embedder_fingerprint(r->model);
     r->adapter = adapters_get(r->e->adapters, q->tenant, q->collection, r->model);
     r->key = query_key_under(r->e, q, &r->fingerprint, r->adapter, r->ans->mem);
+    if (question_alike_wanted(q))
+        r->scope = question_alike_scope(r->e, q, &r->fingerprint, r->adapter, r->ans->mem);
 }
 
 /* ---- stages ---- */
@@ -101,6 +108,7 @@ static void count(struct engine *e, const struct answer *ans)
         [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
         [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
         [CACHE_STORED] = ANSWERS_OUTCOME_STORED,
+        [CACHE_SEMANTIC] = ANSWERS_OUTCOME_HIT,
         [CACHE_SHARED] = ANSWERS_OUTCOME_SHARED,
         [CACHE_PRECOMPUTED] = ANSWERS_OUTCOME_PRECOMPUTED,
         [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,
@@ -354,7 +362,11 @@ out:
 
 static struct unfinished unfinished_of(const struct run *r)
 {
+    struct str none = {NULL, 0};
+
     return (struct unfinished){.key = r->key,
+                               .scope = r->scope,
+                               .lent = question_alike_wanted(r->q) ? r->q->question : none,
                                .origin = {.prompt_hash = r->prompt_hash,
                                           .tenant = r->q->tenant,
                                           .collection = r->q->collection,
@@ -370,6 +382,8 @@ static void remember_question(struct engine *e, const struct unfinished *u)
 {
     answers_remember(e->answers, &u->key, u->origin.epoch, u->vector, u->dim,
                      &u->origin.prompt_hash);
+    if (u->lent.p)
+        alike_keep(e->alike, &u->scope, &u->key, u->lent, u->vector, u->dim);
 }
 
 /* One that was not in memory, and is from now on. */
@@ -428,6 +442,70 @@ static bool joined(struct run *r, const struct unfinished *u)
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
     return turn == TIERS_ANSWERED;
+}
+
+/* Whether the cache has the answer to what this run comes to. */
+static bool was_answered(struct run *r)
+{
+    struct unfinished u;
+
+    if (embed(r) < 0 || find_passages(r) < 0 || build_context(r) < 0)
+        return false;
+    u = unfinished_of(r);
+    return answered_before(r, &u);
+}
+
+/* This run goes on as the other question, up to where an answer would have to be made. */
+static bool answered_as(struct run *r, struct alike_question *found)
+{
+    struct answer tried = *r->ans;
+    struct query other = *r->q;
+    struct run o = *r;
+    bool answered;
+
+    other.question = found->text;
+    o.q = &other;
+    o.searched = other;
+    o.ans = &tried;
+    o.model = embedder_ref(r->model);
+    o.adapter = r->adapter ? adapter_ref(r->adapter) : NULL;
+    o.key = found->key;
+    o.vector = found->vector;
+    answered = look_up(&o) || was_answered(&o);
+    snapshot_unref(o.snap);
+    leave_model(&o);
+    r->ans->trace = tried.trace;
+    r->ans->shared = tried.shared;
+    return answered;
+}
+
+/* Another question that means the same (by its form, or where we have a vector by that) is asked in
+ * this one's place, so its answer is as true now as any of the cache. Where there is none yet, one
+ * is made for the question really asked. */
+static bool answered_alike(struct run *r)
+{
+    struct lru_value *reply;
+    struct alike_question found;
+    uint64_t since = clock_ns();
+    bool there;
+
+    if (!question_alike_wanted(r->q) || !looks_up(r->q) || r->seen_before || r->alike_was_asked ||
+        r->ans->degraded)
+        return false;
+    there = question_alike_find(r->e, r->q, &r->scope, r->vector, dim_of(r), r->ans->mem, &found);
+    since = trace_add(&r->ans->trace, STAGE_CACHE, since);
+    r->alike_was_asked = there;
+    if (!there || !answered_as(r, &found))
+        return false;
+    since = clock_ns();
+    reply = r->ans->shared;
+    r->ans->shared = lru_value_answering(reply, found.text);
+    r->ans->cache = CACHE_SEMANTIC;
+    lru_value_unref(reply);
+    alike_used(r->e->alike, &found.key);
+    question_check_reused(r->e, r->q, r->ans->shared);
+    trace_add(&r->ans->trace, STAGE_CACHE, since);
+    return true;
 }
 
 static void write_shared(struct engine *e, const struct query *q, struct answer *ans,
@@ -495,10 +573,12 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
     TRY(question_rerank_check(e, q));
     take_model(&r);
     trace_add(&ans->trace, STAGE_CACHE, since);
-    if (look_up(&r))
+    if (look_up(&r) || answered_alike(&r))
         goto out;
     r.searched.question = follow_up_text(q->question, q->history, q->n_history, ans->mem);
     TRY(embed(&r));
+    if (r.vector && answered_alike(&r))
+        goto out;
     TRY(find_passages(&r));
     TRY(build_context(&r));
     u = unfinished_of(&r);

@@ -50,6 +50,9 @@ enum query_answer {
     QUERY_ANSWER_NONE,
 };
 
+/* STRICT: another question's answer will do when the guard says that it means the same. */
+enum query_semantic { QUERY_SEMANTIC_OFF, QUERY_SEMANTIC_STRICT };
+
 enum query_encoder { QUERY_ENCODER_AUTO, QUERY_ENCODER_STATIC };
 
 struct query {
@@ -73,11 +76,12 @@ struct query {
     double temperature;                 /* NAN: likewise */
     const struct chat_message *history; /* [n_history] turns of user and assistant, oldest first */
     size_t n_history;
-    enum query_cache cache;     /* not part of the key */
-    int64_t deadline_ms;        /* 0: none; not part of the key */
-    enum query_encoder encoder; /* STATIC: of eval; never stored, so not part of the key */
-    int64_t ttl_ms;             /* 0: the cache's own; not part of the key */
-    bool precomputing;          /* nobody has asked yet; not part of the key */
+    enum query_cache cache;       /* not part of the key */
+    enum query_semantic semantic; /* not part of the key: how an answer may be found */
+    int64_t deadline_ms;          /* 0: none; not part of the key */
+    enum query_encoder encoder;   /* STATIC: of eval; never stored, so not part of the key */
+    int64_t ttl_ms;               /* 0: the cache's own; not part of the key */
+    bool precomputing;            /* nobody has asked yet; not part of the key */
 };
 
 enum cache_status {
@@ -85,6 +89,7 @@ enum cache_status {
     CACHE_HIT,
     CACHE_REVALIDATED,
     CACHE_STORED,
+    CACHE_SEMANTIC, /* of another question that means the same; the reply names it */
     CACHE_SHARED,
     CACHE_PRECOMPUTED,
     CACHE_JOINED,
@@ -155,7 +160,8 @@ struct digest query_key_under(const struct engine *e, const struct query *q,
                               const struct digest *model, const struct adapter *adapter,
                               struct arena *mem);
 
-/* What identical questions that share a run have in common: the key and the epoch now. */
+/* What identical questions that share a run have in common: the key, the epoch now and what kind of
+ * answer they take. */
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key);
 
 /* From memory alone: true when `ans` is filled from the cache at the collection's epoch. Claims no

@@ -8,8 +8,9 @@
 
 const char *cache_status_name(enum cache_status s)
 {
-    static const char *const names[] = {"miss",   "hit",         "revalidated", "stored",
-                                        "shared", "precomputed", "joined",      "bypass"};
+    static const char *const names[] = {"miss",        "hit",      "revalidated",
+                                        "stored",      "semantic", "shared",
+                                        "precomputed", "joined",   "bypass"};
 
     return names[s];
 }
@@ -367,6 +368,10 @@ static void write_cache(struct jsonw *w, const struct answer *ans)
     jsonw_int(w, answer_age_s(ans));
     jsonw_key(w, "ttl_s");
     jsonw_int(w, answer_ttl_s(ans));
+    if (lru_value_question(ans->shared).p) {
+        jsonw_key(w, "question");
+        jsonw_str(w, lru_value_question(ans->shared));
+    }
     jsonw_close(w, '}');
 }
 

@@ -22,6 +22,7 @@ static const char *const fusion_words[] = {"mix", "rrf", NULL};
 static const char *const rerank_words[] = {"off", "lexical", "model", NULL};
 static const char *const answer_words[] = {"auto", "extractive", "chat", "none", NULL};
 static const char *const cache_words[] = {"default", "no-store", "refresh", "only", NULL};
+static const char *const semantic_words[] = {"off", "strict", NULL};
 
 static int word_index(const char *const *words, struct str s)
 {
@@ -37,6 +38,7 @@ void query_defaults(struct query *q, const struct engine *e)
     int mode = word_index(mode_words, str_of(c->retrieve.mode));
     int fusion = word_index(fusion_words, str_of(c->retrieve.fusion));
     int rerank = word_index(rerank_words, str_of(c->retrieve.rerank));
+    int semantic = word_index(semantic_words, str_of(c->cache.semantic));
 
     *q = (struct query){
         .tenant = c->tenant,
@@ -49,6 +51,7 @@ void query_defaults(struct query *q, const struct engine *e)
         .context_chars = (size_t)c->retrieve.context_chars,
         .model = "auto",
         .temperature = NAN,
+        .semantic = semantic < 0 ? QUERY_SEMANTIC_OFF : (enum query_semantic)semantic,
     };
 }
 
@@ -160,31 +163,6 @@ static int get_word(const json_t *o, const char *key, const char *const *words, 
     *out = i;
 out:
     return rc;
-}
-
-/* Members of the contract that this version does not carry out. Their neutral value is accepted. */
-static int refuse_later_members(const json_t *o)
-{
-    static const struct {
-        const char *key, *neutral; /* NULL: none */
-    } later[] = {
-        {"semantic", "\"off\""},
-    };
-
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        const json_t *v = json_object_get(o, later[i].key);
-        char *text;
-        bool neutral;
-
-        if (!v || json_is_null(v))
-            continue;
-        text = json_canonical(v);
-        neutral = later[i].neutral && strcmp(text, later[i].neutral) == 0;
-        mem_free(text);
-        if (!neutral)
-            return FAIL(ERR_UNSUPPORTED, "'%s' is not available in this version", later[i].key);
-    }
-    return ERR_OK;
 }
 
 static int check_members(const json_t *o, bool search_only)
@@ -307,6 +285,18 @@ out:
     return rc;
 }
 
+static int get_cache(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK, cache = QUERY_CACHE_DEFAULT, semantic = (int)q->semantic;
+
+    TRY(get_word(o, "cache", cache_words, &cache));
+    TRY(get_word(o, "semantic", semantic_words, &semantic));
+    q->cache = (enum query_cache)cache;
+    q->semantic = (enum query_semantic)semantic;
+out:
+    return rc;
+}
+
 /* What makes of the candidates the hits that are shown. */
 static int get_ranking(const json_t *o, struct query *q)
 {
@@ -337,13 +327,12 @@ out:
 
 int query_from_json(struct query *q, const json_t *o, bool search_only, struct arena *mem)
 {
-    int rc = ERR_OK, cache = QUERY_CACHE_DEFAULT;
+    int rc = ERR_OK;
     int64_t k = q->k, ef = q->ef, context_chars = (int64_t)q->context_chars;
     struct str collection = {0};
     struct filter *filter = NULL;
 
     TRY(check_members(o, search_only));
-    TRY(refuse_later_members(o));
     TRY(json_get_str(o, "question", &q->question));
     TRY(json_get_int(o, "k", 1, QUERY_K_MAX, &k));
     TRY(json_get_int(o, "ef", 1, 100000, &ef));
@@ -356,12 +345,11 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(get_answer_kind(o, q));
     TRY(get_model(o, q, mem));
     TRY(get_history(o, q, mem));
-    TRY(get_word(o, "cache", cache_words, &cache));
+    TRY(get_cache(o, q));
     TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
     q->k = (int)k;
     q->ef = (int)ef;
     q->context_chars = (size_t)context_chars;
-    q->cache = (enum query_cache)cache;
     q->filter = filter;
     if (collection.p && memchr(collection.p, '\0', collection.n)) {
         rc = FAIL(ERR_ARGUMENT, "'collection' has a NUL character");
@@ -429,5 +417,6 @@ struct digest query_flight_key(struct engine *e, const struct query *q, const st
     digester_add(d, key->b, DIGEST_BYTES);
     digester_add_u64(d, retriever_epoch(e->retriever, q->tenant, q->collection));
     digester_add_u64(d, (uint64_t)q->cache); /* "refresh" must not join a run that may not store */
+    digester_add_u64(d, (uint64_t)q->semantic);
     return digester_finish(d);
 }

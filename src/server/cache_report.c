@@ -60,6 +60,24 @@ static void write_tiers(struct jsonw *w, const struct tiers_stats *s)
     write_redis(w, s);
 }
 
+/* Reuse by meaning. */
+static void write_semantic(struct jsonw *w, struct alike *a)
+{
+    struct alike_stats s;
+
+    alike_stats_get(a, &s);
+    jsonw_key(w, "semantic");
+    jsonw_open(w, '{');
+    write_count(w, "questions", s.questions);
+    write_count(w, "bytes", s.bytes);
+    write_count(w, "bytes_max", s.bytes_max);
+    write_count(w, "served", s.events[ALIKE_SERVED]);
+    write_count(w, "refused", s.events[ALIKE_REFUSED]);
+    write_count(w, "checked", s.events[ALIKE_CHECKED]);
+    write_count(w, "disagreed", s.events[ALIKE_DISAGREED]);
+    jsonw_close(w, '}');
+}
+
 void cache_report_json(struct engine *e, struct jsonw *w)
 {
     struct answers_stats memory;
@@ -70,6 +88,7 @@ void cache_report_json(struct engine *e, struct jsonw *w)
     jsonw_open(w, '{');
     write_memory(w, &memory);
     write_tiers(w, &tiers);
+    write_semantic(w, e->alike);
     jsonw_close(w, '}');
 }
 
@@ -114,6 +133,30 @@ static void write_redis_metrics(const struct tiers_stats *s, struct buf *out)
                   (double)s->shared.pending);
 }
 
+static void write_semantic_metrics(struct alike *a, struct buf *out)
+{
+    static const struct {
+        const char *name, *help;
+    } totals[N_ALIKE_EVENTS] = {
+        [ALIKE_SERVED] = {"ragd_semantic_served_total",
+                          "Questions answered by the answer of one that means the same."},
+        [ALIKE_REFUSED] = {"ragd_semantic_refused_total",
+                           "Questions near others, none of which the guard took for the same."},
+        [ALIKE_CHECKED] = {"ragd_semantic_checked_total",
+                           "Of the served, those run in full afterwards."},
+        [ALIKE_DISAGREED] = {"ragd_semantic_disagreed_total",
+                             "Of the checked, those that came to another answer."},
+    };
+    struct alike_stats s;
+
+    alike_stats_get(a, &s);
+    for (int i = 0; i < N_ALIKE_EVENTS; i++)
+        metrics_total(out, totals[i].name, totals[i].help, (double)s.events[i]);
+    metrics_gauge(out, "ragd_semantic_questions", "Questions that others are compared with.",
+                  (double)s.questions);
+    metrics_gauge(out, "ragd_semantic_bytes", "Memory of these questions.", (double)s.bytes);
+}
+
 void cache_report_metrics(struct engine *e, struct buf *out)
 {
     struct answers_stats memory;
@@ -130,4 +173,5 @@ void cache_report_metrics(struct engine *e, struct buf *out)
                   (double)tiers.dropped);
     if (tiers.has_shared)
         write_redis_metrics(&tiers, out);
+    write_semantic_metrics(e->alike, out);
 }

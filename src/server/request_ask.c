@@ -36,6 +36,7 @@ static void add_cache_status(struct request *r, const struct answer *a)
     case CACHE_HIT: buf_addf(&r->extra, "hit; ttl=%lld", ttl); break;
     case CACHE_REVALIDATED:
     case CACHE_STORED:
+    case CACHE_SEMANTIC:
     case CACHE_SHARED:
     case CACHE_PRECOMPUTED:
         buf_addf(&r->extra, "hit; ttl=%lld; detail=%s", ttl, cache_status_name(a->cache));

@@ -145,14 +145,15 @@ out:
     return rc;
 }
 
-/* Two items are the same when key, use of the cache and deadline are. */
+/* Two items are the same when key, use of the cache, reuse by meaning and deadline are. */
 static void find_same(struct batch *b, struct map *seen, size_t i)
 {
     struct item *it = &b->items[i];
     struct {
         struct digest key;
-        int64_t deadline_ms, cache;
-    } id = {it->ask.key, it->ask.query.deadline_ms, (int64_t)it->ask.query.cache};
+        int64_t deadline_ms, cache, semantic;
+    } id = {it->ask.key, it->ask.query.deadline_ms, (int64_t)it->ask.query.cache,
+            (int64_t)it->ask.query.semantic};
     bool added;
     uint64_t *slot = map_slot(seen, &id, sizeof id, i, &added);
 

@@ -304,7 +304,7 @@ def questions_that_are_refused_say_why(s):
                        ({"question": "x", "k": 0}, "k"), ({"question": "x", "tempo": 1}, "tempo"),
                        ({"question": "x", "rerank": "model"}, "rerank.model"),
                        ({"question": "x", "mmr": 1.5}, "from 0 to 1"), ({"question": "x", "window": 4}, "from 0 to 3"),
-                       ({"question": "x", "semantic": "strict"}, "not available"),
+                       ({"question": "x", "semantic": "loose"}, "off, strict"),
                        ({"question": "x", "answer": "chat"}, "language model"), ([], "object")):
         status, headers, reply = s.ask("POST", "/query", body)
         assert status == 400 and word in reply["detail"], (body, reply)

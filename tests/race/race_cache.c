@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/origin.h"
 
@@ -44,17 +46,48 @@ static void use_answers(void *arg, size_t i)
         answers_clear(a);
 }
 
+static void use_alike(void *arg, size_t i)
+{
+    struct alike *a = arg;
+    struct arena *mem = arena_new(0);
+    char text[48];
+    float vector[4] = {1, 0, 0, 0};
+    struct str question = {text, (size_t)snprintf(text, sizeof text, "What is fee %zu?", i % 40)};
+    struct digest scope = digest_of(&(size_t){i % 3}, sizeof(size_t));
+    struct digest key = digest_of(&(size_t){i % 120}, sizeof(size_t));
+    const struct guard_form *form = guard_prepare(alike_guard(a), question, NULL, 0, mem);
+    struct alike_question near[ALIKE_CANDIDATES];
+    struct alike_stats stats;
+    size_t n;
+
+    alike_keep(a, &scope, &key, question, vector, 4);
+    n = alike_nearest(a, &scope, vector, 4, mem, near);
+    for (size_t k = 0; k < n; k++) {
+        CHECK(guard_form_bytes(near[k].form) > 0 && near[k].vector[0] == 1);
+        alike_used(a, &near[k].key);
+    }
+    alike_of_form(a, &scope, guard_form_key(form), mem, near);
+    alike_count(a, ALIKE_SERVED);
+    alike_stats_get(a, &stats);
+    if (i % 97 == 0)
+        alike_clear(a);
+    arena_free(mem);
+}
+
 int main(void)
 {
     struct answers_options o = {1 << 20, 60000};
     struct answers *a = answers_new(&o);
     struct pool *pool = pool_new("race", 4, 64);
     struct answers_stats stats;
+    struct alike *alike = alike_new(20000, 60000);
 
     pool_each(pool, ROUNDS, use_answers, a);
+    pool_each(pool, ROUNDS, use_alike, alike);
     answers_stats_get(a, &stats);
     CHECK(stats.outcomes[ANSWERS_OUTCOME_MISS] > 0);
     pool_free(pool);
     answers_free(a);
+    alike_free(alike);
     return 0;
 }

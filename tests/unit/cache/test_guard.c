@@ -118,6 +118,33 @@ Test(guard, another_digit_makes_it_another)
     }
 }
 
+/* ---- the key of a form ---- */
+
+Test(guard, what_is_the_same_has_the_same_key_and_little_else_does)
+{
+    size_t n_shared = 0, n_missed = 0;
+
+    for (size_t i = 0; i < N_GUARD_PAIRS; i++) {
+        const char *a = guard_pairs[i].a, *b = guard_pairs[i].b;
+        bool equal = guard_form_key(form(a)) == guard_form_key(form(b));
+
+        n_shared += equal && !same(a, b);
+        n_missed += same(a, b) && !equal;
+    }
+    cr_expect_leq(n_missed, 7, "%zu: acronyms that one spells out", n_missed);
+    cr_expect_lt(n_shared, N_GUARD_PAIRS / 10, "%zu", n_shared);
+}
+
+Test(guard, a_key_leaves_out_what_is_two_things)
+{
+    cr_expect_eq(guard_form_key(form("Can I sell bonds?")),
+                 guard_form_key(form("May I sell bonds?")));
+    cr_expect_neq(guard_form_key(form("Can I sell bonds?")),
+                  guard_form_key(form("Can I buy bonds?")));
+    cr_expect_neq(guard_form_key(form("Do I sell bonds?")),
+                  guard_form_key(form("Do I not sell bonds?")));
+}
+
 /* ---- what it says ---- */
 
 Test(guard, says_why_not)

@@ -200,3 +200,19 @@ Test(lru, may_be_used_by_many_threads)
     cr_expect_eq(stats.bytes, 0);
     lru_free(c);
 }
+
+Test(lru, a_reply_may_say_what_question_it_answers)
+{
+    struct lru_value *v = lru_value_new("one", 3, 60000), *named;
+
+    v->tokens_in = v->tokens_out = 5;
+    cr_expect_null(lru_value_question(v).p);
+    named = lru_value_answering(v, STR_LIT("What is 1?"));
+    cr_expect_eq(named->n, 3);
+    cr_expect_arr_eq(named->bytes, "one", 3);
+    cr_expect_eq(named->stored_ms, v->stored_ms);
+    cr_expect_eq(named->tokens_out, 5);
+    cr_expect(str_eq(lru_value_question(named), STR_LIT("What is 1?")));
+    lru_value_unref(v);
+    lru_value_unref(named);
+}

@@ -44,6 +44,17 @@ Test(cmd_query, second_time_comes_from_the_cache_unless_told_otherwise)
     json_decref(v);
 }
 
+Test(cmd_query, reuse_by_meaning_says_what_was_answered)
+{
+    expect_run(f.e, "query|--semantic|strict|What is the minimum CET1 ratio?", EXIT_DONE,
+               "capital.md", "");
+    expect_run(f.e, "query|--semantic|strict|What's the lowest CET1 ratio?", EXIT_DONE,
+               "(from the cache: semantic", "");
+    expect_run(f.e, "query|--semantic|strict|Please tell me the minimum CET1 ratio.", EXIT_DONE,
+               "Answered question: What is the minimum CET1 ratio?", "");
+    expect_run(f.e, "query|--semantic|loose|What is CET1?", EXIT_USAGE, "", "off, strict");
+}
+
 Test(cmd_query, search_lists_passages_alone)
 {
     json_t *v = run_json(f.e, "search|--json|--mode|keyword|suspicious activity", EXIT_DONE);

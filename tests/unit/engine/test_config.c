@@ -99,7 +99,7 @@ Test(config, file_wins_over_default)
 
     cr_assert_eq(load(&c, "data = \"/srv/d\";\n"
                           "chunk = { chars = 500; overlap = 50; };\n"
-                          "cache = { bytes = \"64KB\"; semantic = \"off\"; };\n"
+                          "cache = { bytes = \"64KB\"; semantic = \"strict\"; };\n"
                           "retrieve = { stop_words = false; b = 1; mode = \"vector\"; };\n"
                           "limits = { queue = 9; memory = 5000000000L; };\n"
                           "store = { kind = \"embedded\"; };\n"),
@@ -107,6 +107,7 @@ Test(config, file_wins_over_default)
     cr_expect_str_eq(c.data, "/srv/d");
     cr_expect_eq(c.chunk.chars, 500);
     cr_expect_eq(c.cache.bytes, 65536);
+    cr_expect_str_eq(c.cache.semantic, "strict");
     cr_expect_not(c.retrieve.stop_words);
     cr_expect_float_eq(c.retrieve.b, 1, 0);
     cr_expect_str_eq(c.retrieve.mode, "vector");
@@ -159,6 +160,7 @@ Test(config, ill_typed_setting_says_what_it_must_be)
     expect_refused("cache = { bytes = \"-5\"; };", ERR_ARGUMENT, "256MB");
     expect_refused("cache = { bytes = \"5QB\"; };", ERR_ARGUMENT, "256MB");
     expect_refused("retrieve = { mode = \"best\"; };", ERR_ARGUMENT, "hybrid vector keyword");
+    expect_refused("cache = { semantic = \"loose\"; };", ERR_ARGUMENT, "off strict");
 }
 
 Test(config, values_out_of_bounds_name_the_bounds)
@@ -174,7 +176,6 @@ Test(config, values_out_of_bounds_name_the_bounds)
 Test(config, settings_of_later_versions_say_so)
 {
     expect_refused("store = { kind = \"pgvector\"; };", ERR_UNSUPPORTED, "not available");
-    expect_refused("cache = { semantic = \"strict\"; };", ERR_UNSUPPORTED, "not available");
 }
 
 Test(config, broken_syntax_names_file_and_line)

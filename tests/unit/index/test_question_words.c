@@ -86,3 +86,24 @@ Test(question_words, a_question_may_have_none)
     cr_expect_eq(q.n, 0);
     cr_expect_eq(q.n_order, 0);
 }
+
+Test(question_words, says_what_acronyms_stand_for_here)
+{
+    struct snapshot *defined = snapshot_next(
+        snap,
+        &(struct change){.epoch = 4,
+                         .added = segment_of(5, 6,
+                                             "the Net Sales Ratio (NSR) and Gross Sales Tax "
+                                             "(GST), but not the ABC")},
+        NULL);
+    struct question_acronym found[QUESTION_ACRONYMS_MAX];
+
+    cr_assert_eq(question_acronyms(defined, STR_LIT("Does the NSR, ABC or XYZ matter?\nNSR, GST"),
+                                   mem, found),
+                 2);
+    cr_expect(str_eq(found[0].brief, STR_LIT("nsr")));
+    cr_expect(str_eq(found[0].full, STR_LIT("net sales ratio")), "%.*s", STR_ARGS(found[0].full));
+    cr_expect(str_eq(found[1].brief, STR_LIT("gst")));
+    cr_expect_eq(question_acronyms(snap, STR_LIT("What is NSR?"), mem, found), 0);
+    snapshot_unref(defined);
+}

@@ -40,7 +40,7 @@ Test(request, every_member_arrives)
               "\"fusion\":\"rrf\",\"ef\":50,\"context_chars\":900,\"answer\":\"none\","
               "\"cache\":\"refresh\",\"deadline_ms\":20,\"filter\":{\"a\":1},"
               "\"recall_target\":0.95,\"mmr\":0.75,\"collapse\":true,\"window\":3,"
-              "\"explain\":true}",
+              "\"explain\":true,\"semantic\":\"strict\"}",
               mem, &tree),
         ERR_OK, "%s", err_text());
     cr_expect(str_eq(q.question, STR_LIT("Why?")));
@@ -59,6 +59,7 @@ Test(request, every_member_arrives)
     cr_expect(q.collapse);
     cr_expect_eq(q.window, 3);
     cr_expect(q.explain);
+    cr_expect_eq(q.semantic, QUERY_SEMANTIC_STRICT);
     json_decref(tree);
     arena_free(mem);
 }
@@ -85,7 +86,21 @@ Test(request, what_is_wrong_is_named)
                    "off, lexical, model");
 }
 
-Test(request, neutral_values_of_later_members_are_accepted)
+Test(request, reuse_by_meaning_is_off_where_neither_request_nor_setting_say_strict)
+{
+    struct engine e = {0};
+    struct query q;
+
+    config_defaults(&e.config);
+    query_defaults(&q, &e);
+    cr_expect_eq(q.semantic, QUERY_SEMANTIC_OFF);
+    strcpy(e.config.cache.semantic, "strict");
+    query_defaults(&q, &e);
+    cr_expect_eq(q.semantic, QUERY_SEMANTIC_STRICT);
+    expect_refused("{\"question\":\"a\",\"semantic\":\"loose\"}", ERR_ARGUMENT, "off, strict");
+}
+
+Test(request, neutral_values_are_accepted)
 {
     struct arena *mem = arena_new(0);
     struct query q;
@@ -194,10 +209,14 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     q = base;
     q.deadline_ms = 5;
     q.cache = QUERY_CACHE_REFRESH;
+    q.semantic = QUERY_SEMANTIC_STRICT;
     k = query_key_under(w.engine, &base, &(struct digest){{1}}, NULL, mem);
     cr_expect_not(digest_eq(&k, &k0), "another model");
     k = query_key(w.engine, &q, mem);
     cr_expect(digest_eq(&k, &k0), "how long we wait and how the cache is used change no answer");
+    k0 = query_flight_key(w.engine, &base, &k0);
+    k = query_flight_key(w.engine, &q, &k);
+    cr_expect_not(digest_eq(&k, &k0), "but who wants it strictly shares no run with who does not");
     arena_free(mem);
     world_close(&w);
 }

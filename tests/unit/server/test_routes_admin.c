@@ -22,6 +22,7 @@ Test(routes_admin, each_says_what_it_is_for)
     json_decref(j);
     j = live_call(&l, "GET", "/cache", NULL, &status);
     cr_expect(json_is_null(json_object_get(j, "hit_rate")), "nothing was looked up yet");
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(j, "semantic"), "served")), 0);
     json_decref(j);
     cr_expect_eq(live_status(&l, "DELETE", "/cache", NULL), 204);
     live_close(&l);

@@ -26,3 +26,21 @@ Test(routes_batch, order_is_kept_and_twins_are_one)
     cr_expect_eq(live_status(&l, "POST", "/query/batch", "[]"), 400);
     live_close(&l);
 }
+
+Test(routes_batch, who_takes_reuse_by_meaning_is_no_twin_of_who_does_not)
+{
+    struct live l;
+    int status;
+    json_t *j;
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "frogs", "Frogs eat flies.", NULL);
+    j = live_call(&l, "POST", "/query/batch",
+                  "{\"questions\":[\"What do frogs eat?\",{\"question\":\"What do frogs eat?\","
+                  "\"semantic\":\"strict\"},{\"question\":\"What do frogs eat?\","
+                  "\"semantic\":\"off\"}],\"concurrency\":1}",
+                  &status);
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(j, "timings"), "distinct")), 2);
+    json_decref(j);
+    live_close(&l);
+}
