@@ -16,6 +16,18 @@ static struct ask *ask_of(struct work *w)
     return (struct ask *)((char *)w - offsetof(struct ask, work));
 }
 
+static void count_degraded(struct metrics *m, unsigned degraded)
+{
+    if (degraded & DEGRADED_EMBED)
+        metrics_degraded(m, METRICS_PART_EMBED);
+    if (degraded & DEGRADED_RERANK)
+        metrics_degraded(m, METRICS_PART_RERANK);
+    if (degraded & DEGRADED_MODEL)
+        metrics_degraded(m, METRICS_PART_MODEL);
+    if (degraded & (DEGRADED_GENERATE | DEGRADED_QUOTED))
+        metrics_degraded(m, METRICS_PART_GENERATE);
+}
+
 static void finish(struct ask *a, int rc, const char *error)
 {
     struct metrics *m = a->loop->service->metrics;
@@ -26,6 +38,8 @@ static void finish(struct ask *a, int rc, const char *error)
         metrics_count(m, COUNT_RUNS);
     if (rc == ERR_OK && a->answer.cache == CACHE_JOINED)
         metrics_count(m, COUNT_JOINED);
+    if (rc == ERR_OK)
+        count_degraded(m, a->answer.degraded);
     a->done(a);
 }
 

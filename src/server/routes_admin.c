@@ -5,6 +5,7 @@
 #include "embed/remote.h"
 #include "engine/engine.h"
 #include "net/upstream.h"
+#include "server/model_metrics.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -115,6 +116,7 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
     jsonw_key(&w, "cache"), write_cache(&w, s->engine->answers);
+    jsonw_key(&w, "models"), model_metrics_json(s->engine->chat_models, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }
@@ -182,6 +184,7 @@ void handle_metrics(struct request *r)
     write_cache_metrics(s->engine->answers, &body);
     write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
+    model_metrics_write(s->engine->chat_models, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(s->engine->pool));
