@@ -36,6 +36,7 @@ struct answers {
     struct lru *replies, *questions;
     int64_t ttl_ms;
     atomic_uint_fast64_t outcomes[N_ANSWERS_OUTCOMES], purged;
+    struct savings saved;
     pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
     struct map *by_document; /* scoped key -> struct shown_in * */
     uint64_t purge_clock;
@@ -288,13 +289,28 @@ void answers_count(struct answers *a, enum answers_outcome outcome)
     atomic_fetch_add_explicit(&a->outcomes[outcome], 1, memory_order_relaxed);
 }
 
+const char *answers_outcome_name(enum answers_outcome outcome)
+{
+    static const char *const names[N_ANSWERS_OUTCOMES] = {
+        [ANSWERS_OUTCOME_HIT] = "memory",    [ANSWERS_OUTCOME_REVALIDATED] = "revalidated",
+        [ANSWERS_OUTCOME_STORED] = "stored", [ANSWERS_OUTCOME_JOINED] = "joined",
+        [ANSWERS_OUTCOME_MISS] = "miss",
+    };
+
+    return names[outcome];
+}
+
+void answers_saved(struct answers *a, const struct lru_value *reply, uint64_t spent_ns)
+{
+    savings_add(&a->saved, reply, spent_ns);
+}
+
 void answers_stats_get(struct answers *a, struct answers_stats *out)
 {
     lru_stats_get(a->replies, &out->answers);
     lru_stats_get(a->questions, &out->questions);
-    out->hits = atomic_load(&a->outcomes[ANSWERS_OUTCOME_HIT]);
-    out->revalidated = atomic_load(&a->outcomes[ANSWERS_OUTCOME_REVALIDATED]);
-    out->stored = atomic_load(&a->outcomes[ANSWERS_OUTCOME_STORED]);
-    out->misses = atomic_load(&a->outcomes[ANSWERS_OUTCOME_MISS]);
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        out->outcomes[i] = atomic_load(&a->outcomes[i]);
     out->purged = atomic_load(&a->purged);
+    savings_read(&a->saved, &out->saved);
 }

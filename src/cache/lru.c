@@ -44,9 +44,7 @@ struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
     struct counted *c = mem_alloc(sizeof *c + n);
 
     atomic_init(&c->refs, 1);
-    c->value.n = n;
-    c->value.stored_ms = clock_wall_ms();
-    c->value.ttl_ms = ttl_ms;
+    c->value = (struct lru_value){.n = n, .stored_ms = clock_wall_ms(), .ttl_ms = ttl_ms};
     if (n)
         memcpy(c->value.bytes, p, n);
     return &c->value;

@@ -20,6 +20,8 @@ struct lru_value {
     int64_t stored_ms; /* wall clock */
     int64_t ttl_ms;
     uint32_t tokens_in, tokens_out; /* what it took of a language model; 0: nothing */
+    uint32_t made_us;               /* from the question to the answer; 0: not known */
+    float cost;                     /* in the money of the prices; 0: nothing, or not known */
     char bytes[];
 };
 
@@ -28,7 +30,8 @@ struct lru_stats {
     size_t entries, bytes, bytes_max;
 };
 
-/* A value with one reference that no cache holds yet; the bytes are copied. */
+/* A value with one reference that no cache holds yet; the bytes are copied. What it took is the
+ * caller's to fill in, before anybody else has it. */
 struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms);
 struct lru_value *lru_value_ref(struct lru_value *v);
 void lru_value_unref(struct lru_value *v); /* NULL is fine */

@@ -99,6 +99,7 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
         return false;
     ans->cache = CACHE_HIT;
     answers_count(e->answers, ANSWERS_OUTCOME_HIT);
+    answers_saved(e->answers, ans->shared, 0);
     return true;
 }
 
@@ -358,6 +359,14 @@ static bool answered_before(struct run *r)
     return r->ans->shared != NULL;
 }
 
+/* What whoever gets this answer again need not wait. */
+static uint32_t made_us(const struct answer *ans)
+{
+    uint64_t us = trace_total_ns(&ans->trace) / 1000;
+
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 /* The part of the reply that everybody who asks this shares. */
 static void write_shared(struct engine *e, const struct query *q, struct answer *ans)
 {
@@ -368,6 +377,8 @@ static void write_shared(struct engine *e, const struct query *q, struct answer 
     ans->shared = lru_value_new(body.p, body.n, e->config.cache.ttl_s * 1000);
     ans->shared->tokens_in = ans->generated.tokens_in;
     ans->shared->tokens_out = ans->generated.tokens_out;
+    ans->shared->cost = (float)ans->generated.cost;
+    ans->shared->made_us = made_us(ans);
     buf_done(&body);
 }
 
@@ -414,6 +425,8 @@ static void count(struct engine *e, const struct answer *ans)
 
     if (ans->shared && ans->cache != CACHE_BYPASS)
         answers_count(e->answers, outcomes[ans->cache]);
+    if (ans->shared && outcomes[ans->cache] != ANSWERS_OUTCOME_MISS)
+        answers_saved(e->answers, ans->shared, trace_total_ns(&ans->trace));
 }
 
 /* ---- the path ---- */
@@ -482,6 +495,7 @@ static void take_generated(struct engine *e, struct answer *ans, const struct un
     g->model = chat_models_get(e->chat_models, result->i_model)->name;
     g->tokens_in = (uint32_t)result->prompt_tokens;
     g->tokens_out = (uint32_t)result->completion_tokens;
+    g->cost = result->cost;
     claims_check(words, g->text, claim_sources(ans), ans->n_passages, ans->mem, &claims,
                  &g->n_claims);
     g->claims = claims;

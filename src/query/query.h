@@ -102,6 +102,7 @@ struct generated {
     struct str text; /* NULL: none was asked, or it did not answer */
     const char *model;
     uint32_t tokens_in, tokens_out;
+    double cost;
     const struct claim *claims; /* [n_claims] what the passages say of its sentences */
     size_t n_claims;
 };

@@ -28,6 +28,17 @@ static void count_degraded(struct metrics *m, unsigned degraded)
         metrics_degraded(m, METRICS_PART_GENERATE);
 }
 
+/* Who follows a model's log has no answer of its own: what that saved is not known yet. */
+static void count_joined(const struct ask *a)
+{
+    struct answers *answers = a->loop->service->engine->answers;
+
+    metrics_count(a->loop->service->metrics, COUNT_JOINED);
+    answers_count(answers, ANSWERS_OUTCOME_JOINED);
+    if (a->answer.shared)
+        answers_saved(answers, a->answer.shared, trace_total_ns(&a->answer.trace));
+}
+
 static void finish(struct ask *a, int rc, const char *error)
 {
     struct metrics *m = a->loop->service->metrics;
@@ -37,7 +48,7 @@ static void finish(struct ask *a, int rc, const char *error)
     if (rc == ERR_OK && a->answer.cache == CACHE_MISS)
         metrics_count(m, COUNT_RUNS);
     if (rc == ERR_OK && a->answer.cache == CACHE_JOINED)
-        metrics_count(m, COUNT_JOINED);
+        count_joined(a);
     if (rc == ERR_OK)
         count_degraded(m, a->answer.degraded);
     a->done(a);
@@ -344,9 +355,13 @@ void ask_start(struct ask *a)
 struct event_log *ask_live(const struct ask *a)
 {
     struct digest flight;
+    struct event_log *live;
 
     if (!may_share(&a->query))
         return NULL;
     flight = query_flight_key(a->loop->service->engine, &a->query, &a->key);
-    return replay_live(a->loop->replay, &flight);
+    live = replay_live(a->loop->replay, &flight);
+    if (live)
+        count_joined(a);
+    return live;
 }

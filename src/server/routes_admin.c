@@ -1,7 +1,10 @@
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "cache/answers_report.h"
 #include "embed/remote.h"
 #include "engine/engine.h"
 #include "net/upstream.h"
@@ -62,23 +65,7 @@ static void write_cache(struct jsonw *w, struct answers *a)
 
     answers_stats_get(a, &s);
     jsonw_open(w, '{');
-    jsonw_key(w, "entries"), jsonw_int(w, (int64_t)s.answers.entries);
-    jsonw_key(w, "bytes"), jsonw_int(w, (int64_t)s.answers.bytes);
-    jsonw_key(w, "bytes_max"), jsonw_int(w, (int64_t)s.answers.bytes_max);
-    jsonw_key(w, "questions"), jsonw_int(w, (int64_t)s.questions.entries);
-    jsonw_key(w, "hits"), jsonw_int(w, (int64_t)s.hits);
-    jsonw_key(w, "revalidated"), jsonw_int(w, (int64_t)s.revalidated);
-    jsonw_key(w, "stored"), jsonw_int(w, (int64_t)s.stored);
-    jsonw_key(w, "misses"), jsonw_int(w, (int64_t)s.misses);
-    jsonw_key(w, "purged"), jsonw_int(w, (int64_t)s.purged);
-    jsonw_key(w, "evictions"), jsonw_int(w, (int64_t)s.answers.evictions);
-    jsonw_key(w, "expirations"), jsonw_int(w, (int64_t)s.answers.expirations);
-    jsonw_key(w, "hit_rate");
-    if (s.hits + s.revalidated + s.stored + s.misses)
-        jsonw_real(w, (double)(s.hits + s.revalidated + s.stored) /
-                          (double)(s.hits + s.revalidated + s.stored + s.misses));
-    else
-        jsonw_null(w);
+    answers_report_json(&s, w);
     jsonw_close(w, '}');
 }
 
@@ -121,6 +108,19 @@ void handle_stats(struct request *r)
     reply_json(r, 200, &body);
 }
 
+static void write_outcomes(const struct answers_stats *s, struct buf *out)
+{
+    char labels[64];
+
+    metrics_head(out, "ragd_cache_answers_total", "counter",
+                 "Answers by where they came from; miss: made anew.");
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
+        snprintf(labels, sizeof labels, "from=\"%s\"",
+                 answers_outcome_name((enum answers_outcome)i));
+        metrics_sample(out, "ragd_cache_answers_total", labels, (double)s->outcomes[i]);
+    }
+}
+
 static void write_cache_metrics(struct answers *a, struct buf *out)
 {
     struct answers_stats s;
@@ -128,16 +128,20 @@ static void write_cache_metrics(struct answers *a, struct buf *out)
     answers_stats_get(a, &s);
     metrics_gauge(out, "ragd_cache_entries", "Answers in memory.", (double)s.answers.entries);
     metrics_gauge(out, "ragd_cache_bytes", "Bytes of answers in memory.", (double)s.answers.bytes);
-    metrics_total(out, "ragd_cache_hits_total", "Answers served as they were.", (double)s.hits);
-    metrics_total(out, "ragd_cache_revalidated_total", "Answers that stood after a change.",
-                  (double)s.revalidated);
-    metrics_total(out, "ragd_cache_stored_total",
-                  "Answers of another question with the same prompt.", (double)s.stored);
-    metrics_total(out, "ragd_cache_misses_total", "Questions that ran in full.", (double)s.misses);
     metrics_total(out, "ragd_cache_purged_total", "Answers dropped with their document.",
                   (double)s.purged);
     metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
                   (double)s.answers.evictions);
+    write_outcomes(&s, out);
+    metrics_total(out, "ragd_cache_saved_seconds_total",
+                  "Time that answers served again took to make, less what serving took.",
+                  s.saved.ms / 1e3);
+    metrics_total(out, "ragd_cache_saved_tokens_total",
+                  "Tokens of language models that were not paid for again.",
+                  (double)(s.saved.tokens_in + s.saved.tokens_out));
+    metrics_total(out, "ragd_cache_saved_cost_total",
+                  "What they would have cost, in the money of the configured prices.",
+                  s.saved.cost);
 }
 
 static void write_embed_metrics(struct engine *e, struct buf *out)
