@@ -138,6 +138,7 @@ int question_request(const struct question_options *o, const char *question, con
         set_text(request, "cache", o->cache);
         set_text(request, "answer", o->answer);
         set_number(request, "context_chars", o->context_chars);
+        set_number(request, "context_tokens", o->context_tokens);
     }
     if (o->filter)
         TRY(set_filter(request, o->filter));
@@ -157,8 +158,14 @@ static void make_id(char out[24])
     snprintf(out, 24, "q_%016llx", (unsigned long long)random);
 }
 
-int question_ask(struct engine *e, const struct common *common, const json_t *request,
-                 bool search_only, struct buf *reply)
+struct asking {
+    bool search_only;
+    void (*token)(void *arg, struct str text); /* NULL: nobody listens */
+    void *arg;
+};
+
+static int ask(struct engine *e, const struct common *common, const json_t *request,
+               const struct asking *how, struct buf *reply)
 {
     int rc = ERR_OK;
     struct query q;
@@ -168,10 +175,11 @@ int question_ask(struct engine *e, const struct common *common, const json_t *re
     trace_start(&ans.trace);
     query_defaults(&q, e);
     q.tenant = common->config.tenant;
-    TRY(query_from_json(&q, request, search_only, ans.mem));
-    TRY(search_only ? query_search(e, &q, &ans) : query_answer_now(e, &q, &ans, NULL, NULL));
+    TRY(query_from_json(&q, request, how->search_only, ans.mem));
+    TRY(how->search_only ? query_search(e, &q, &ans)
+                         : query_answer_now(e, &q, &ans, how->token, how->arg));
     make_id(id);
-    if (search_only)
+    if (how->search_only)
         query_search_reply(&q, &ans, reply);
     else
         query_reply(&ans, id, reply);
@@ -179,4 +187,16 @@ out:
     answer_done(&ans);
     arena_free(ans.mem);
     return rc;
+}
+
+int question_ask(struct engine *e, const struct common *common, const json_t *request,
+                 bool search_only, struct buf *reply)
+{
+    return ask(e, common, request, &(struct asking){.search_only = search_only}, reply);
+}
+
+int question_ask_streaming(struct engine *e, const struct common *common, const json_t *request,
+                           void (*token)(void *arg, struct str text), void *arg, struct buf *reply)
+{
+    return ask(e, common, request, &(struct asking){.token = token, .arg = arg}, reply);
 }

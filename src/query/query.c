@@ -282,13 +282,14 @@ static const char *settings_of(struct run *r)
         digest_hex(adapter_fingerprint(r->adapter), adapter);
     if (q->explain)
         plan = reply_explain_text(q, r->ans);
-    return arena_printf(
-        r->ans->mem,
-        "model %s words %s %d mode %d fusion %d rerank %s chars %zu window %d collapse %d"
-        " adapter %s %s %s",
-        model, words->language, words->drop_stop_words, (int)q->mode, (int)q->fusion,
-        question_rerank_name(r->e, q, r->ans->mem), q->context_chars, q->window, q->collapse,
-        adapter, answerer, plan);
+    return arena_printf(r->ans->mem,
+                        "model %s words %s %d mode %d fusion %d rerank %s chars %zu tokens %zu "
+                        "window %d collapse %d"
+                        " adapter %s %s %s",
+                        model, words->language, words->drop_stop_words, (int)q->mode,
+                        (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
+                        q->context_chars, q->context_tokens, q->window, q->collapse, adapter,
+                        answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -311,8 +312,12 @@ static int build_context(struct run *r)
         ans->chat = question_chat_choose(r->e, r->q, ans);
     if (ans->chat)
         prompt.generator = question_chat_name(r->e, ans->chat, ans->mem);
-    TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
-                      &ans->context));
+    if (r->q->context_tokens)
+        TRY(context_build_tokens(ans->passages, ans->n_passages, r->q->context_tokens, NULL,
+                                 ans->mem, &ans->context));
+    else
+        TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
+                          &ans->context));
     extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r), ans->mem,
                        &r->question);
     prompt.settings = settings_of(r);

@@ -67,6 +67,7 @@ struct query {
     int window;       /* 0..SEARCH_WINDOW_MAX neighbours on each side go with a hit */
     bool explain;     /* the reply says how the search was done */
     size_t context_chars;
+    size_t context_tokens; /* in place of context_chars, as text/tokens.h guesses them; 0: not */
     enum query_answer answer;
     const char *model;                  /* "auto", "fast", "best" or a configured name; of CHAT */
     int max_tokens;                     /* 0: the server's own */
