@@ -94,13 +94,16 @@ static void land(struct ask *a, int rc, const char *error)
 static void end_log(struct ask *a, int rc, const char *error)
 {
     struct buf problem = {0};
+    int status;
 
     if (rc == ERR_OK) {
         write_reply(a, &a->written);
         sse_add_citations(a->log, buf_view(&a->written));
         event_log_add(a->log, "done", buf_view(&a->written));
     } else {
-        http_problem(&problem, ask_status(a, rc), err_name(rc), str_of(error));
+        status = ask_status(a, rc);
+        http_problem(&problem, status, status == 429 ? "rate_limited" : err_name(rc),
+                     str_of(error));
         event_log_add(a->log, "error", buf_view(&problem));
         buf_done(&problem);
     }

@@ -545,6 +545,34 @@ def completions_come_in_pieces_too(s, fake):
 
 
 @test
+def a_stream_that_a_model_refuses_is_refused_by_its_status(s, fake):
+    fake.begin(status=429, retry_after="7", first_token_ms=50)
+    results = at_once([lambda: completion(s, "best", "Who is refused in pieces?", stream=True) for _ in range(4)])
+    assert [r[0] for r in results] == [429] * 4, results
+    assert {r[2]["error"]["code"] for r in results} == {"rate_limited"} and results[0][1]["Retry-After"], results
+    fake.begin(cut_after=2)
+    status, _, text = completion(s, "best", "Who is cut in pieces?", stream=True)
+    assert status == 200 and '"error"' in text and "[DONE]" not in text, text  # words were said already
+    fake.begin()
+
+
+@test
+def who_leaves_before_a_word_was_said_cancels_the_model(s, fake):
+    fake.begin(first_token_ms=5000)
+    c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+    c.request("POST", "/v1/chat/completions", json.dumps({
+        "model": "ragd", "stream": True, "messages": [{"role": "user", "content": "Who waits in vain?"}]}),
+        {"Content-Type": "application/json"})
+    while fake.counts()["open"] == 0:
+        time.sleep(0.01)
+    c.close()
+    while fake.counts()["open"]:
+        time.sleep(0.005)
+    assert fake.counts()["cancelled"] == 1
+    fake.begin()
+
+
+@test
 def completions_that_are_refused_name_the_member(s, fake):
     user = [{"role": "user", "content": "x"}]
     for body, status, param in (({"messages": user}, 400, "model"), ({"model": "nosuch", "messages": user}, 404, "model"),
