@@ -77,7 +77,7 @@ static void print_answers(FILE *out, const struct answers_stats *s)
 
 static void print_saved(FILE *out, const struct savings_stats *s)
 {
-    fprintf(out, "\ntime saved    %.1f s", s->ms / 1e3);
+    fprintf(out, "\ntime saved    %.3f s", s->ms / 1e3);
     if (s->answers)
         fprintf(out, ", %.1f ms an answer", s->ms / (double)s->answers);
     fprintf(out, "\ntokens saved  %llu in, %llu out\n", (unsigned long long)s->tokens_in,

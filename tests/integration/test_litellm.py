@@ -79,11 +79,11 @@ class Proxy:
 
 
 def config_of(port):
-    one = """{ name = "%s"; url = "http://127.0.0.1:%d/v1"; model = "%s"; key_env = "%s"; timeout_ms = 30000;
+    one = """{ name = "%s"; url = "http://127.0.0.1:%d/v1"; model = "%s"; %s timeout_ms = 30000;
                first_token_ms = 20000; price_in = 1; price_out = 2; }"""
-    models = [("fast", "mock-fast", "RAGD_TEST_KEY"), ("busy", "mock-busy", "RAGD_TEST_KEY"),
-              ("broken", "mock-broken", "RAGD_TEST_KEY"), ("full", "mock-full", "RAGD_TEST_KEY"),
-              ("stranger", "mock-fast", "RAGD_WRONG_KEY"), ("nobody", "mock-nobody", "RAGD_TEST_KEY")]
+    key = 'key_env = "RAGD_TEST_KEY";'
+    models = [("fast", "mock-fast", key), ("busy", "mock-busy", key), ("broken", "mock-broken", key),
+              ("full", "mock-full", key), ("keyless", "mock-fast", ""), ("nobody", "mock-nobody", key)]
     return "llm = ( %s );\n" % ",\n".join(one % (name, port, model, key) for name, model, key in models)
 
 
@@ -147,7 +147,7 @@ def its_rate_limit_is_one_for_who_insists(s):
 @test
 def its_failures_are_told_by_what_they_are(s):
     for model, wanted, kind in (("broken", 503, "server"), ("full", 400, "refused"), ("nobody", 400, "refused"),
-                                ("stranger", 503, "refused")):
+                                ("keyless", 503, "refused")):
         before = stats_of(s, model)
         status, _, reply = forced(s, model)
         after = stats_of(s, model)
@@ -157,8 +157,6 @@ def its_failures_are_told_by_what_they_are(s):
 
 @test
 def where_it_fails_another_answers_or_the_passages_do(s):
-    again = dict(os.environ)
-    assert again["RAGD_TEST_KEY"] == KEY
     with Server(config=config_of(s.upstream.port).replace('"mock-fast"', '"mock-broken"', 1)) as own:
         own.add(MOON)
         reply, _ = own.query("Who stands in on the moon?")
@@ -173,7 +171,7 @@ def main():
         for i, fn in enumerate(TESTS, 1):
             print("ok %d - %s # SKIP %s" % (i, fn.__name__.replace("_", " "), why))
         return 0
-    os.environ.update(NO_PROXY="127.0.0.1", RAGD_TEST_KEY=KEY, RAGD_WRONG_KEY="sk-of-a-stranger")
+    os.environ.update(NO_PROXY="127.0.0.1", RAGD_TEST_KEY=KEY)
     proxy, failed = Proxy(), 0
     try:
         with Server(config=config_of(proxy.port)) as shared:
