@@ -516,6 +516,12 @@ static bool may_quote(const struct answer *ans, const struct chat_result *result
            (result->rc == ERR_TIMEOUT && ans->chat->until_ns && clock_ns() >= ans->chat->until_ns);
 }
 
+/* A model's nonsense is no fault of whoever asks. */
+static int code_of_trouble(const struct chat_result *result)
+{
+    return result->rc == ERR_TIMEOUT || result->rc == ERR_ARGUMENT ? result->rc : ERR_UNAVAILABLE;
+}
+
 int query_finish(struct engine *e, const struct query *q, struct answer *ans,
                  const struct chat_result *result, struct str text)
 {
@@ -532,7 +538,7 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
         extractive_answer(&u->question, &ans->context, ans->mem, &ans->extract);
         ans->degraded |= DEGRADED_QUOTED;
     } else {
-        return FAIL(result->rc < 0 ? result->rc : ERR_UNAVAILABLE, "%s",
+        return FAIL(code_of_trouble(result), "%s",
                     result->rc < 0 ? result->error : "the language model's answer has no end");
     }
     write_shared(e, q, ans);

@@ -67,7 +67,7 @@ class Fake:
     def begin(self, **settings):
         """Counts from 0, and these settings beside the plain ones."""
         plain = {"text": SAYS, "first_token_ms": 0, "tokens_per_s": 0, "status": 200, "retry_after": "",
-                 "cut_after": -1, "fail_first": 0}
+                 "cut_after": -1, "fail_first": 0, "garbage": False}
         plain.update(settings)
         self.ask("POST", "/set", plain)
         self.ask("POST", "/reset", {})
@@ -343,6 +343,19 @@ def a_busy_model_is_told_to_who_insists_and_stood_in_for_otherwise(s, fake):
     assert status == 200 and reply["degraded"] == ["generate"] and reply["answer"]
     assert headers["x-upstream-retry-after"] == "7"
     fake.begin()
+
+
+@test
+def who_insists_learns_whose_fault_it_was(s, fake):
+    for settings, wanted in (({"status": 400}, 400), ({"status": 401}, 503), ({"status": 404}, 503),
+                             ({"garbage": True}, 503), ({"cut_after": 2}, 503)):
+        fake.begin(**settings)
+        for path, body in (("/query", {"question": "Whose fault is it?", "model": "best"}),
+                           ("/v1/chat/completions", {"model": "best", "messages": [{"role": "user", "content": "Whose?"}]})):
+            status, _, reply = s.ask("POST", path, body)
+            assert status == wanted, (settings, path, status, reply)
+        fake.begin()
+        s.query("Is it well again, %s?" % settings, model="best")  # or its breaker would open
 
 
 @test
