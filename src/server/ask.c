@@ -98,6 +98,8 @@ static void end_log(struct ask *a, int rc, const char *error)
 
     if (rc == ERR_OK) {
         write_reply(a, &a->written);
+        if (!a->answer.generated.text.p)
+            sse_add_stand_in(a->log, buf_view(&a->written), a->text.n > 0);
         sse_add_citations(a->log, buf_view(&a->written));
         event_log_add(a->log, "done", buf_view(&a->written));
     } else {

@@ -192,11 +192,13 @@ static void write_event(void *arg, const struct event_log *l, size_t i, struct b
     const struct completion *c = arg;
     struct event e = event_log_at(l, i);
 
-    if (strcmp(e.name, "sources") == 0)
+    if (strcmp(e.name, "sources") == 0 && i == 0)
         write_chunk(c, STR_LIT("{\"role\":\"assistant\",\"content\":\"\"}"), NULL, NULL, false,
                     out);
     else if (strcmp(e.name, "token") == 0)
         write_token(c, e.data, out);
+    else if (strcmp(e.name, "reset") == 0) /* nothing can be taken back: another paragraph */
+        write_token(c, STR_LIT("{\"text\":\"\\n\\n\"}"), out);
     else if (strcmp(e.name, "done") == 0)
         write_end(c, e.data, out);
     else if (strcmp(e.name, "error") == 0)
@@ -237,10 +239,12 @@ static void look(void *arg)
         return;
     first = event_log_at(c->awaited, 1);
     c->r->on_gone = NULL;
-    if (strcmp(first.name, "error") == 0)
+    if (strcmp(first.name, "error") == 0) {
         refuse(c, first.data);
-    else
+    } else {
+        request_ask_retry_after(c->r, c->ask);
         sse_stream_as(c->r, event_log_ref(c->awaited), write_event, c);
+    }
     stop_waiting(c);
 }
 

@@ -359,6 +359,31 @@ def who_insists_learns_whose_fault_it_was(s, fake):
 
 
 @test
+def what_stands_in_streams_too(s, fake):
+    with Server(config=config_of(fake.port)) as own:  # its breakers are its own
+        own.add(MOON)
+        for settings, said in (({"status": 429, "retry_after": "7"}, ""), ({"cut_after": 3}, "The moon is")):
+            fake.begin(**settings)
+            events = events_of(own.ask("POST", "/query/stream", {"question": "What is the moon made of?"})[2])
+            answer = events[-1][2]["answer"]
+            assert events[-1][2]["degraded"] == ["generate"] and "rock and dust" in answer, events
+            names = [e[1] for e in events]
+            at = names.index("reset") if said else 0
+            assert text_of(events[:at]) == said and text_of(events[at:]) == answer, events
+            assert names[at + 1 if said else 0] == "sources", names
+            text = own.ask("POST", "/query/stream", {"question": "What is the moon made of?"},
+                           headers={"Accept": "text/plain"})[2]
+            assert text == (said + "\n\n" if said else "") + answer, text
+            status, headers, text = completion(own, "ragd", "What is the moon made of?", stream=True)
+            chunks = [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: {")]
+            assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks) == (
+                said + "\n\n" if said else "") + answer, text
+            assert sum("role" in c["choices"][0]["delta"] for c in chunks) == 1, text
+            assert (headers["x-upstream-retry-after"] == "7") == (not said), dict(headers)
+    fake.begin()
+
+
+@test
 def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
     fake.begin(text="word " * 300, first_token_ms=100, tokens_per_s=60)
     begin = time.monotonic()
