@@ -288,14 +288,16 @@ static int ask(struct engine *e, const struct command_call *call, struct query_o
     int rc = ERR_OK;
     json_t *request = NULL;
     struct streamed seen = {.out = call->out};
+    struct answer_listener listener = {.arg = &seen, .cancelled = call->cancelled};
     struct buf reply;
 
     buf_init(&reply);
     TRY(question_request(&o->how, o->question, o->common.config.collection, search_only, &request));
-    if (o->stream)
-        TRY(question_ask_streaming(e, &o->common, request, print_token, &seen, &reply));
+    listener.token = o->stream ? print_token : NULL;
+    if (search_only)
+        TRY(question_ask(e, &o->common, request, true, &reply));
     else
-        TRY(question_ask(e, &o->common, request, search_only, &reply));
+        TRY(question_ask_for(e, &o->common, request, &listener, &reply));
     if (o->common.json)
         fprintf(call->out, "%s\n", reply.p);
     else

@@ -158,14 +158,9 @@ static void make_id(char out[24])
     snprintf(out, 24, "q_%016llx", (unsigned long long)random);
 }
 
-struct asking {
-    bool search_only;
-    void (*token)(void *arg, struct str text); /* NULL: nobody listens */
-    void *arg;
-};
-
+/* listener NULL: passages alone are wanted. */
 static int ask(struct engine *e, const struct common *common, const json_t *request,
-               const struct asking *how, struct buf *reply)
+               const struct answer_listener *listener, struct buf *reply)
 {
     int rc = ERR_OK;
     struct query q;
@@ -175,14 +170,13 @@ static int ask(struct engine *e, const struct common *common, const json_t *requ
     trace_start(&ans.trace);
     query_defaults(&q, e);
     q.tenant = common->config.tenant;
-    TRY(query_from_json(&q, request, how->search_only, ans.mem));
-    TRY(how->search_only ? query_search(e, &q, &ans)
-                         : query_answer_now(e, &q, &ans, how->token, how->arg));
+    TRY(query_from_json(&q, request, !listener, ans.mem));
+    TRY(listener ? query_answer_for(e, &q, &ans, listener) : query_search(e, &q, &ans));
     make_id(id);
-    if (how->search_only)
-        query_search_reply(&q, &ans, reply);
-    else
+    if (listener)
         query_reply(&ans, id, reply);
+    else
+        query_search_reply(&q, &ans, reply);
 out:
     answer_done(&ans);
     arena_free(ans.mem);
@@ -192,11 +186,13 @@ out:
 int question_ask(struct engine *e, const struct common *common, const json_t *request,
                  bool search_only, struct buf *reply)
 {
-    return ask(e, common, request, &(struct asking){.search_only = search_only}, reply);
+    static const struct answer_listener nobody;
+
+    return ask(e, common, request, search_only ? NULL : &nobody, reply);
 }
 
-int question_ask_streaming(struct engine *e, const struct common *common, const json_t *request,
-                           void (*token)(void *arg, struct str text), void *arg, struct buf *reply)
+int question_ask_for(struct engine *e, const struct common *common, const json_t *request,
+                     const struct answer_listener *listener, struct buf *reply)
 {
-    return ask(e, common, request, &(struct asking){.token = token, .arg = arg}, reply);
+    return ask(e, common, request, listener, reply);
 }

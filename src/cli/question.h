@@ -36,5 +36,5 @@ int question_ask(struct engine *e, const struct common *common, const json_t *re
 
 /* The same for an answer, of which a language model's words are told as they come; the reply has
  * the last word, which may be another when the model breaks off. */
-int question_ask_streaming(struct engine *e, const struct common *common, const json_t *request,
-                           void (*token)(void *arg, struct str text), void *arg, struct buf *reply);
+int question_ask_for(struct engine *e, const struct common *common, const json_t *request,
+                     const struct answer_listener *listener, struct buf *reply);

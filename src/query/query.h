@@ -178,6 +178,16 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
 int query_answer_now(struct engine *e, const struct query *q, struct answer *ans,
                      void (*token)(void *arg, struct str text), void *arg);
 
+/* The same for somebody who may leave: the model is let go of soon after *cancelled is true, and
+ * ERR_CANCELLED returned. Members may be NULL. */
+struct answer_listener {
+    void (*token)(void *arg, struct str text);
+    void *arg;
+    const volatile bool *cancelled;
+};
+int query_answer_for(struct engine *e, const struct query *q, struct answer *ans,
+                     const struct answer_listener *listener);
+
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);
 

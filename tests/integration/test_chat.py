@@ -532,6 +532,20 @@ def streaming_shows_words_as_they_come_and_sources_after_them(s, fake):
 
 
 @test
+def who_stops_a_command_cancels_its_model_in_the_server(s, fake):
+    fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
+    p = subprocess.Popen([RAGD, "query", "--data", s.data, "--stream", "Who stops this?"], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, env=dict(os.environ, RAGD_MODEL_PATH=MODEL))
+    assert os.read(p.stdout.fileno(), 100).startswith(b"word")
+    p.kill()
+    p.communicate()
+    while fake.counts()["open"]:
+        time.sleep(0.01)
+    assert fake.counts()["cancelled"] == 1 and fake.counts()["finished"] == 0
+    fake.begin()
+
+
+@test
 def a_stream_that_breaks_off_says_what_stands_in(s, fake):
     fake.begin(cut_after=3)
     run = command(s, "--stream", "--no-cache", "What breaks off of the moon?")

@@ -93,6 +93,7 @@ Test(question, is_asked_of_the_engine)
     struct common common = {.config = f.e->config};
     json_t *v = NULL;
     size_t n_tokens = 0;
+    struct answer_listener listener = {.token = count_tokens, .arg = &n_tokens};
     struct buf reply;
 
     buf_init(&reply);
@@ -100,7 +101,7 @@ Test(question, is_asked_of_the_engine)
     cr_expect_eq(question_ask(f.e, &common, v, false, &reply), ERR_OK, "%s", err_text());
     cr_expect_not_null(strstr(reply.p, "\"id\":\"q_"));
     buf_clear(&reply);
-    cr_expect_eq(question_ask_streaming(f.e, &common, v, count_tokens, &n_tokens, &reply), ERR_OK);
+    cr_expect_eq(question_ask_for(f.e, &common, v, &listener, &reply), ERR_OK);
     cr_expect_not_null(strstr(reply.p, "\"id\":\"q_"));
     cr_expect_eq(n_tokens, 0, "no language model has said anything");
     json_decref(v);
