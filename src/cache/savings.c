@@ -1,5 +1,8 @@
 #include "cache/savings.h"
 
+/* Of one answer, as far as it is counted: billionths stay within 64 bits. */
+#define COST_MAX 1e6
+
 static void add(atomic_uint_least64_t *n, uint64_t more)
 {
     if (more) /* most answers are quoted: no tokens, no money */
@@ -19,7 +22,7 @@ void savings_add(struct savings *s, const struct lru_value *again, uint64_t spen
     add(&s->us, again->made_us > spent_us ? again->made_us - spent_us : 0);
     add(&s->tokens_in, again->tokens_in);
     add(&s->tokens_out, again->tokens_out);
-    add(&s->cost_nano, (uint64_t)((double)again->cost * 1e9 + 0.5));
+    add(&s->cost_nano, (uint64_t)((again->cost < COST_MAX ? again->cost : COST_MAX) * 1e9 + 0.5));
 }
 
 void savings_read(const struct savings *s, struct savings_stats *out)

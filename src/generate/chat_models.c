@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "net/url.h"
 
-#define COST_MAX 1e6 /* of one answer, as far as it is counted: nano units stay in their 64 bits   \
-                      */
+/* Of one answer, as far as it is counted: billionths stay within 64 bits. */
+#define COST_MAX 1e6
 
 struct entry {
     struct chat_model settings; /* its strings are ours */
