@@ -1,5 +1,6 @@
 #include "cache/answers.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "cache/origin.h"
 
 #define SHARDS 8
 /* The question table gets this share of the bytes: an entry is some 1.7 KB (a vector of 384
@@ -214,22 +216,24 @@ static bool note_document_locked(struct answers *a, const struct digest *key, ui
     return true;
 }
 
-bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru_value *reply,
-                 uint64_t ticket, const char *tenant, const char *collection,
-                 const struct str *documents, size_t n_documents)
+bool answers_put(struct answers *a, struct lru_value *reply, uint64_t ticket)
 {
+    struct answer_origin o;
+    struct str document;
+    size_t at = 0;
     bool kept;
 
+    origin_of(reply, &o);
     pthread_mutex_lock(&a->mu);
     kept = ticket >= a->purge_floor;
     /* The index first: a reply that is in the cache can always be found by its documents. */
-    for (size_t i = 0; i < n_documents && kept; i++) {
-        struct digest key = scoped_key(tenant, collection, documents[i]);
+    while (kept && origin_next(reply, &at, &document)) {
+        struct digest key = scoped_key(o.tenant, o.collection, document);
 
-        kept = note_document_locked(a, &key, ticket, prompt_hash);
+        kept = note_document_locked(a, &key, ticket, &o.prompt_hash);
     }
     if (kept)
-        kept = lru_put(a->replies, prompt_hash, reply);
+        kept = lru_put(a->replies, &o.prompt_hash, reply);
     pthread_mutex_unlock(&a->mu);
     return kept;
 }
@@ -291,11 +295,8 @@ void answers_count(struct answers *a, enum answers_outcome outcome)
 
 const char *answers_outcome_name(enum answers_outcome outcome)
 {
-    static const char *const names[N_ANSWERS_OUTCOMES] = {
-        [ANSWERS_OUTCOME_HIT] = "memory",    [ANSWERS_OUTCOME_REVALIDATED] = "revalidated",
-        [ANSWERS_OUTCOME_STORED] = "stored", [ANSWERS_OUTCOME_JOINED] = "joined",
-        [ANSWERS_OUTCOME_MISS] = "miss",
-    };
+    static const char *const names[] = {"hits",        "revalidated", "stored", "shared",
+                                        "precomputed", "joined",      "misses"};
 
     return names[outcome];
 }
@@ -313,4 +314,13 @@ void answers_stats_get(struct answers *a, struct answers_stats *out)
         out->outcomes[i] = atomic_load(&a->outcomes[i]);
     out->purged = atomic_load(&a->purged);
     savings_read(&a->saved, &out->saved);
+}
+
+double answers_hit_rate(const struct answers_stats *s)
+{
+    uint64_t all = 0;
+
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        all += s->outcomes[i];
+    return all ? 1 - (double)s->outcomes[ANSWERS_OUTCOME_MISS] / (double)all : NAN;
 }

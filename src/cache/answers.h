@@ -68,12 +68,10 @@ void answers_remember(struct answers *a, const struct digest *question_key, uint
 /* Taken before the snapshot that a run uses; see answers_put. */
 uint64_t answers_ticket(struct answers *a);
 
-/* Stores a reply. `documents` are the keys of the documents it shows, all of one collection. Not
- * kept (false) when one of them was purged since the ticket: the run may have read it while it
- * was still there, and deleted means gone. */
-bool answers_put(struct answers *a, const struct digest *prompt_hash, struct lru_value *reply,
-                 uint64_t ticket, const char *tenant, const char *collection,
-                 const struct str *documents, size_t n_documents);
+/* Stores a reply that knows its origin (cache/origin.h). Not kept (false) when one of its documents
+ * was purged since the ticket: the run may have read it while it was still there, and deleted means
+ * gone. */
+bool answers_put(struct answers *a, struct lru_value *reply, uint64_t ticket);
 
 /* Drops every answer that shows this document. */
 void answers_purge_document(struct answers *a, const char *tenant, const char *collection,
@@ -84,17 +82,20 @@ void answers_clear(struct answers *a);
 enum answers_outcome {
     ANSWERS_OUTCOME_HIT,
     ANSWERS_OUTCOME_REVALIDATED,
-    ANSWERS_OUTCOME_STORED, /* another question had come to the same prompt */
+    ANSWERS_OUTCOME_STORED, /* the prompt's: another question's, or the store's */
+    ANSWERS_OUTCOME_SHARED, /* made by another replica */
+    ANSWERS_OUTCOME_PRECOMPUTED,
     ANSWERS_OUTCOME_JOINED, /* the run of another who asked the same was under way */
     ANSWERS_OUTCOME_MISS,
     N_ANSWERS_OUTCOMES
 };
 void answers_count(struct answers *a, enum answers_outcome outcome);
-/* "memory", "revalidated", ...: for people and statistics */
-const char *answers_outcome_name(enum answers_outcome outcome);
 
 /* Beside answers_count, when the answer was there: what that saved (cache/savings.h). */
 void answers_saved(struct answers *a, const struct lru_value *reply, uint64_t spent_ns);
+
+/* "hits", "revalidated", ... "misses": as /cache and the metrics name them. */
+const char *answers_outcome_name(enum answers_outcome outcome);
 
 struct answers_stats {
     struct lru_stats answers, questions;
@@ -103,3 +104,6 @@ struct answers_stats {
     struct savings_stats saved;
 };
 void answers_stats_get(struct answers *a, struct answers_stats *out);
+
+/* The share of questions for which nothing was made; NAN when there were none. */
+double answers_hit_rate(const struct answers_stats *s);

@@ -28,15 +28,6 @@ uint64_t answers_reused(const struct answers_stats *s)
     return answers_asked(s) - s->outcomes[ANSWERS_OUTCOME_MISS];
 }
 
-static void write_tiers(struct jsonw *w, const struct answers_stats *s)
-{
-    jsonw_key(w, "tiers"), jsonw_open(w, '{');
-    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
-        if (i != ANSWERS_OUTCOME_MISS)
-            write_count(w, answers_outcome_name((enum answers_outcome)i), s->outcomes[i]);
-    jsonw_close(w, '}');
-}
-
 static void write_saved(struct jsonw *w, const struct savings_stats *s)
 {
     jsonw_key(w, "saved"), jsonw_open(w, '{');
@@ -55,14 +46,11 @@ void answers_report_json(const struct answers_stats *s, struct jsonw *w)
     write_count(w, "bytes", s->answers.bytes);
     write_count(w, "bytes_max", s->answers.bytes_max);
     write_count(w, "questions", s->questions.entries);
-    write_count(w, "hits", s->outcomes[ANSWERS_OUTCOME_HIT]);
-    write_count(w, "revalidated", s->outcomes[ANSWERS_OUTCOME_REVALIDATED]);
-    write_count(w, "stored", s->outcomes[ANSWERS_OUTCOME_STORED]);
-    write_count(w, "misses", s->outcomes[ANSWERS_OUTCOME_MISS]);
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        write_count(w, answers_outcome_name((enum answers_outcome)i), s->outcomes[i]);
     write_count(w, "purged", s->purged);
     write_count(w, "evictions", s->answers.evictions);
     write_count(w, "expirations", s->answers.expirations);
-    write_share(w, "hit_rate", (double)answers_reused(s), answers_asked(s));
-    write_tiers(w, s);
+    jsonw_key(w, "hit_rate"), jsonw_real(w, answers_hit_rate(s));
     write_saved(w, &s->saved);
 }

@@ -1,8 +1,9 @@
-/* answers_report.h - how the answer cache is doing, as JSON: of GET /cache, /stats and `ragd cache
- * stats`.
+/* answers_report.h - how the answers in memory are doing, as JSON: of GET /cache, /stats and `ragd
+ * cache stats`.
  *
- *   "tiers": {"memory": N, "revalidated": N, ...}   answers that were there, by where they came
- * from "saved": {"answers", "ms", "mean_ms", "prompt_tokens", "completion_tokens", "cost"}
+ *   "entries", "bytes", ...                         what is there
+ *   "hits": N, "revalidated": N, ... "misses": N    questions by what came of them; "hit_rate"
+ *   "saved": {"answers", "ms", "mean_ms", "prompt_tokens", "completion_tokens", "cost"}
  *
  * Threads  free of state.
  */

@@ -39,15 +39,26 @@ static struct counted *counted_of(struct lru_value *v)
     return (struct counted *)((char *)v - offsetof(struct counted, value));
 }
 
+struct lru_value *lru_value_new_with(struct str bytes, struct str tail, int64_t ttl_ms)
+{
+    struct counted *c = mem_alloc(sizeof *c + bytes.n + tail.n);
+
+    memset(c, 0, sizeof *c);
+    atomic_init(&c->refs, 1);
+    c->value.n = bytes.n;
+    c->value.n_tail = tail.n;
+    c->value.stored_ms = clock_wall_ms();
+    c->value.ttl_ms = ttl_ms;
+    if (bytes.n)
+        memcpy(c->value.bytes, bytes.p, bytes.n);
+    if (tail.n)
+        memcpy(c->value.bytes + bytes.n, tail.p, tail.n);
+    return &c->value;
+}
+
 struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms)
 {
-    struct counted *c = mem_alloc(sizeof *c + n);
-
-    atomic_init(&c->refs, 1);
-    c->value = (struct lru_value){.n = n, .stored_ms = clock_wall_ms(), .ttl_ms = ttl_ms};
-    if (n)
-        memcpy(c->value.bytes, p, n);
-    return &c->value;
+    return lru_value_new_with((struct str){p, n}, (struct str){0}, ttl_ms);
 }
 
 struct lru_value *lru_value_ref(struct lru_value *v)
@@ -101,7 +112,7 @@ static struct node **bucket_of(const struct shard *s, const struct digest *key)
 
 static size_t cost_of(const struct lru_value *v)
 {
-    return sizeof(struct node) + sizeof(struct counted) + v->n;
+    return sizeof(struct node) + sizeof(struct counted) + v->n + v->n_tail;
 }
 
 static void unlink_use_locked(struct shard *s, struct node *n)

@@ -6,22 +6,28 @@
  * Threads  locked: one mutex a shard, held for a look-up only.
  */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "base/str.h"
 
 struct lru;
 
-/* Owned by whoever holds a reference; freed with the last one. */
+/* Owned by whoever holds a reference; freed with the last one. Immutable once it is shared, but for
+ * the counts. */
 struct lru_value {
-    size_t n;
+    size_t n, n_tail;  /* the tail lies behind the n bytes and belongs to whoever made the value */
     int64_t stored_ms; /* wall clock */
     int64_t ttl_ms;
     uint32_t tokens_in, tokens_out; /* what it took of a language model; 0: nothing */
     uint32_t made_us;               /* from the question to the answer; 0: not known */
     float cost;                     /* in the money of the prices; 0: nothing, or not known */
+    bool precomputed;               /* before anybody asked */
+    atomic_bool durable;            /* the store has it (cache/tiers.h) */
+    atomic_uint asked;              /* again, since it was made */
     char bytes[];
 };
 
@@ -33,6 +39,7 @@ struct lru_stats {
 /* A value with one reference that no cache holds yet; the bytes are copied. What it took is the
  * caller's to fill in, before anybody else has it. */
 struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms);
+struct lru_value *lru_value_new_with(struct str bytes, struct str tail, int64_t ttl_ms);
 struct lru_value *lru_value_ref(struct lru_value *v);
 void lru_value_unref(struct lru_value *v); /* NULL is fine */
 

@@ -24,11 +24,10 @@
  *
  * Errors   ERR_UNAVAILABLE: as if there were no such tier. A value that is damaged, of another
  *          version or scope, or whose life is over is a miss.
- * Threads  locked; every call but shared_answers_ticket waits for Redis, a time-out at most, with
- *          no lock held.
- * Needs    Redis 5 or newer (scripts that pick what they delete).
- * Limits   a Redis that evicts may lose a document's set before its answers: they are then out of
- *          the purge's reach until their life is over, though no prompt leads to them any more.
+ * Threads  locked; every call but shared_answers_ticket and _purge_later waits for Redis, a
+ * time-out at most, with no lock held. Needs    Redis 5 or newer (scripts that pick what they
+ * delete). Limits   a Redis that evicts may lose a document's set before its answers: they are then
+ * out of the purge's reach until their life is over, though no prompt leads to them any more.
  *          "noeviction" or a "volatile" policy that spares is the one to choose.
  */
 #pragma once
@@ -75,6 +74,10 @@ int shared_answers_put(struct shared_answers *s, const struct digest *prompt_has
 /* Deletes every answer that shows this document. ERR_UNAVAILABLE: it will be, by a refresh. */
 int shared_answers_purge(struct shared_answers *s, const struct shared_scope *scope,
                          struct str document);
+
+/* Notes that it has to be purged, at once; the next refresh does it. */
+void shared_answers_purge_later(struct shared_answers *s, const struct shared_scope *scope,
+                                struct str document);
 
 /* Deletes all answers of the store. */
 int shared_answers_clear(struct shared_answers *s);

@@ -10,13 +10,14 @@
 #define SUM_AT     1
 #define SCOPE_AT   33
 #define NUMBERS_AT 65
-#define HEAD_BYTES 89
+#define HEAD_BYTES 98
 #define ZSTD_LEVEL 3
 
 /* The fixed numbers of the head, as they lie there. */
 struct numbers {
-    int64_t stored_ms, ttl_ms;
+    int64_t stored_ms, ttl_ms, tokens;
     uint32_t n_body, n_documents;
+    bool precomputed;
 };
 
 struct digest shared_scope_digest(const struct shared_scope *scope, struct str document)
@@ -82,8 +83,10 @@ static void add_head(struct buf *b, const struct shared_scope *scope, const stru
     buf_add(b, of.b, DIGEST_BYTES);
     add_i64(b, a->stored_ms);
     add_i64(b, a->ttl_ms);
+    add_i64(b, a->tokens);
     add_u32(b, a->body.n);
     add_u32(b, a->n_documents);
+    buf_add_char(b, (char)a->precomputed);
 }
 
 static int add_body(struct buf *b, struct str body)
@@ -141,7 +144,8 @@ static int64_t i64_at(const char *p)
 
 static struct numbers read_numbers(const char *p)
 {
-    return (struct numbers){i64_at(p), i64_at(p + 8), u32_at(p + 16), u32_at(p + 20)};
+    return (struct numbers){i64_at(p),      i64_at(p + 8),  i64_at(p + 16),
+                            u32_at(p + 24), u32_at(p + 28), p[32] == 1};
 }
 
 static int damaged(void)
@@ -163,7 +167,7 @@ static int check_head(struct str bytes, const struct digest *prompt_hash,
         return damaged();
     n = read_numbers(bytes.p + NUMBERS_AT);
     if (n.n_body > SHARED_BODY_MAX || n.n_documents > SHARED_DOCUMENTS_MAX || n.stored_ms < 0 ||
-        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS)
+        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS || n.tokens < 0)
         return damaged();
     if (memcmp(bytes.p + SCOPE_AT, of.b, DIGEST_BYTES) != 0)
         return FAIL(ERR_NOT_FOUND, "a shared answer of another scope");
@@ -213,6 +217,8 @@ int shared_value_unpack(struct str bytes, const struct digest *prompt_hash,
     TRY(check_head(bytes, prompt_hash, scope, now_ms, &n));
     a.stored_ms = n.stored_ms;
     a.ttl_ms = n.ttl_ms;
+    a.tokens = n.tokens;
+    a.precomputed = n.precomputed;
     a.n_documents = n.n_documents;
     rest = str_sub(bytes, HEAD_BYTES, bytes.n);
     TRY(read_documents(&rest, n.n_documents, mem, &a.documents));

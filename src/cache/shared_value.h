@@ -6,9 +6,11 @@
  *       33    32  scope: digest of tenant and collection
  *       65     8  stored_ms, since 1970
  *       73     8  ttl_ms, from then on
- *       81     4  bytes of the body
- *       85     4  number of documents
- *       89     -  for each document 4 bytes of length, then its key
+ *       81     8  tokens that it took
+ *       89     4  bytes of the body
+ *       93     4  number of documents
+ *       97     1  1: made before anybody asked
+ *       98     -  for each document 4 bytes of length, then its key
  *        -     -  the body, zstd
  *
  * Numbers are little-endian. The prompt's hash is in the checksum, so that a value under another's
@@ -18,6 +20,7 @@
  * Limits   SHARED_BODY_MAX, SHARED_DOCUMENTS_MAX, SHARED_DOCUMENT_MAX, SHARED_TTL_MAX_MS.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,7 +40,9 @@ struct shared_scope {
 
 struct shared_answer {
     struct str body;
-    int64_t stored_ms, ttl_ms;   /* it lives until stored_ms + ttl_ms */
+    int64_t stored_ms, ttl_ms; /* it lives until stored_ms + ttl_ms */
+    int64_t tokens;            /* what it took of a language model */
+    bool precomputed;
     const struct str *documents; /* keys of those it shows, all of the scope's collection */
     size_t n_documents;
 };

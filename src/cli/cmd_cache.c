@@ -57,6 +57,15 @@ static void print_share(struct table *t, uint64_t n, uint64_t of)
         table_cell(t, "-");
 }
 
+static const char *place_of(enum answers_outcome outcome)
+{
+    switch (outcome) {
+    case ANSWERS_OUTCOME_HIT: return "memory";
+    case ANSWERS_OUTCOME_MISS: return "made anew";
+    default: return answers_outcome_name(outcome);
+    }
+}
+
 static void print_answers(FILE *out, const struct answers_stats *s)
 {
     struct table t;
@@ -64,7 +73,7 @@ static void print_answers(FILE *out, const struct answers_stats *s)
 
     table_init(&t, "answers from|times|share", "lrr");
     for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
-        table_cell(&t, "%s", answers_outcome_name((enum answers_outcome)i));
+        table_cell(&t, "%s", place_of((enum answers_outcome)i));
         table_cell(&t, "%llu", (unsigned long long)s->outcomes[i]);
         print_share(&t, s->outcomes[i], asked);
     }
@@ -108,7 +117,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
         fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
                 o->common.config.data);
     else if (clear)
-        answers_clear(e->answers);
+        (void)engine_forget_answers(e);
     else
         answers_stats_get(e->answers, &stats);
     if (clear)

@@ -12,10 +12,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
+#include "base/mem.h"
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
+#include "net/redis_url.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -134,6 +136,13 @@ static const struct setting settings[] = {
     BOOL("ingest.summaries", ingest.summaries, "true",
          "make a summary of each longer document, for questions of mode summary"),
 
+    TEXT("ingest.summary_model", ingest.summary_model, "",
+         "language model that writes them, by its name; it reads the documents and costs money; \"\": central sentences"),
+    REAL("ingest.summary_budget", ingest.summary_budget, "0", 0, 1e9,
+         "what the language model's summaries may cost a day, in the currency of its prices; 0: no limit"),
+    INT("ingest.summary_tokens", ingest.summary_tokens, "0", 0, INT64_C(1000000000000),
+        "tokens that they may take a day; 0: no limit"),
+
     INT("retrieve.k", retrieve.k, "5", 1, 100, "passages an answer may use"),
     WORD("retrieve.mode", retrieve.mode, "hybrid", "hybrid vector keyword summary",
          "how passages are found"),
@@ -154,6 +163,12 @@ static const struct setting settings[] = {
 
     SIZE("cache.bytes", cache.bytes, "256MB", 0, TIB, "memory of the answer cache"),
     INT("cache.ttl_s", cache.ttl_s, "3600", 1, 31536000, "seconds that an answer is kept"),
+    SIZE("cache.store_bytes", cache.store_bytes, "64MB", 0, TIB,
+         "of the data folder, for answers that outlive the process; 0: none do"),
+
+    TEXT("redis.url", redis.url, "", "a Redis in which replicas share answers; \"\": none"),
+    INT("redis.timeout_ms", redis.timeout_ms, "50", 1, 60000,
+        "milliseconds that a command to it may take"),
 
     TEXT("prompt.file", prompt.file, "",
          "template of what a language model is asked with; \"\": the built-in one"),
@@ -197,8 +212,8 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"redis", NULL}, {"precompute", NULL},      {"store.kind", "embedded"},
-    {"store", NULL}, {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
+    {"precompute", NULL},      {"store.kind", "embedded"},           {"store", NULL},
+    {"cache.semantic", "off"}, {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */
@@ -590,6 +605,22 @@ out:
     return rc;
 }
 
+static int redis_check(const struct config *c)
+{
+    struct redis_url url = {0};
+
+    if (!c->redis.url[0])
+        return ERR_OK;
+    if (redis_url_read(&url, c->redis.url) < 0) {
+        char why[ERR_TEXT_MAX];
+
+        snprintf(why, sizeof why, "%s", err_text());
+        return FAIL(ERR_ARGUMENT, "'redis.url': %s", why);
+    }
+    redis_url_done(&url);
+    return ERR_OK;
+}
+
 int config_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -601,11 +632,26 @@ int config_check(const struct config *c)
     TRY(embedding_check(c));
     TRY(reranking_check(c));
     TRY(config_llm_check(c));
+    TRY(redis_check(c));
 out:
     return rc;
 }
 
 /* ---- showing ---- */
+
+/* A Redis may have its password in the URL. */
+static void print_masked(const char *text, struct buf *out)
+{
+    struct redis_url url = {0};
+    char *shown = NULL;
+
+    if (*text && redis_url_read(&url, text) == ERR_OK) {
+        shown = redis_url_shown(&url);
+        redis_url_done(&url);
+    }
+    jsonw_string(out, str_of(shown ? shown : ""));
+    mem_free(shown);
+}
 
 static void value_print(const struct config *c, const struct setting *s, struct buf *out)
 {
@@ -616,7 +662,12 @@ static void value_print(const struct config *c, const struct setting *s, struct 
 
     switch (s->type) {
     case TYPE_TEXT:
-    case TYPE_WORD: jsonw_string(out, str_of(at)); break;
+    case TYPE_WORD:
+        if (at == c->redis.url)
+            print_masked(at, out);
+        else
+            jsonw_string(out, str_of(at));
+        break;
     case TYPE_BOOL:
         memcpy(&yes, at, sizeof yes);
         buf_add_str(out, yes ? "true" : "false");

@@ -75,7 +75,10 @@ struct config {
         int64_t overlap; /* 150 */
     } chunk;
     struct {
-        bool summaries; /* true: a summary for each document of some length */
+        bool summaries;         /* true: a summary for each document of some length */
+        char summary_model[33]; /* "": central sentences; else the language model that writes it */
+        double summary_budget;  /* 0: no limit; else what it may cost a day */
+        int64_t summary_tokens; /* 0: no limit; else how many it may take a day */
     } ingest;
     struct {
         int64_t k;             /* 5 */
@@ -89,9 +92,14 @@ struct config {
         double k1, b;          /* BM25 */
     } retrieve;
     struct {
-        int64_t bytes; /* "256MB" */
-        int64_t ttl_s; /* 3600 */
+        int64_t bytes;       /* "256MB" */
+        int64_t ttl_s;       /* 3600 */
+        int64_t store_bytes; /* "64MB": of the store, for answers that outlive the process */
     } cache;
+    struct {
+        char url[CONFIG_TEXT_MAX]; /* "": none; may hold a password */
+        int64_t timeout_ms;        /* 50 */
+    } redis;
     struct {
         int64_t workers;    /* 0: one per processor */
         int64_t loops;      /* 1 */

@@ -13,10 +13,13 @@
 #include "engine/reranking.h"
 #include "engine/stored_model.h"
 
-static void forget_answers(void *arg, const char *tenant, const char *collection,
-                           struct str document)
+static void document_gone(void *arg, const char *tenant, const char *collection,
+                          struct str document)
 {
-    answers_purge_document(arg, tenant, collection, document);
+    struct engine *e = arg;
+
+    answers_purge_document(e->answers, tenant, collection, document);
+    tiers_purge(e->tiers, tenant, collection, document);
 }
 
 /* A worker that waits for another server computes nothing, so there are more of them. */
@@ -112,6 +115,19 @@ static int open_adapters(struct engine *e)
     return adapters_open(&e->adapters, &o);
 }
 
+static int open_tiers(struct engine *e)
+{
+    int rc = ERR_OK;
+    const struct config *c = &e->config;
+    struct tiers_options o = {.store = e->store, .store_bytes = c->cache.store_bytes};
+
+    if (c->redis.url[0])
+        TRY(redis_open(&o.redis, c->redis.url, (int)c->redis.timeout_ms));
+    e->tiers = tiers_new(&o);
+out:
+    return rc;
+}
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -135,8 +151,9 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     open_static_encoders(e);
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
+    TRY(open_tiers(e));
     e->flights = flights_new();
-    retriever_on_document_gone(e->retriever, forget_answers, e->answers);
+    retriever_on_document_gone(e->retriever, document_gone, e);
     *out = e;
     e = NULL; /* handed over */
 out:
@@ -164,6 +181,7 @@ void engine_close(struct engine *e)
     flights_free(e->flights);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
+    tiers_free(e->tiers);
     answers_free(e->answers);
     retriever_close(e->retriever);
     prompt_template_close(e->prompt);
@@ -174,6 +192,12 @@ void engine_close(struct engine *e)
     folder_lock_release(e->lock);
     pthread_mutex_destroy(&e->model_mu);
     mem_free(e);
+}
+
+int engine_forget_answers(struct engine *e)
+{
+    answers_clear(e->answers);
+    return tiers_clear(e->tiers);
 }
 
 /* ---- the model in force ---- */

@@ -4,7 +4,7 @@
  * the pool, which goes first because its queued work uses the others.
  *
  *   lock -> store -> embedder, reranker, language models -> pool -> retriever
- *        -> static encoders, adapters -> answers, flights
+ *        -> static encoders, adapters -> answers, tiers, flights
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -20,6 +20,7 @@
 #include "base/pool.h"
 #include "cache/answers.h"
 #include "cache/flights.h"
+#include "cache/tiers.h"
 #include "embed/embedder.h"
 #include "embed/reranker.h"
 #include "engine/adapters.h"
@@ -38,6 +39,7 @@ struct engine {
     struct embedder *embedder;       /* in force; see engine_embedder */
     struct embedder *coming;         /* see engine_set_coming; guarded too */
     atomic_bool reembedding;         /* one at a time */
+    atomic_bool summarizing;         /* likewise; see ingest/model_summaries.h */
     struct reranker *reranker;       /* NULL: none is configured */
     struct chat_models *chat_models; /* NULL: none is configured */
     struct prompt_template *prompt;  /* what they are asked with */
@@ -48,13 +50,17 @@ struct engine {
     struct adapters *adapters;
     atomic_uint_fast64_t embed_token_ns; /* what a token of a question takes the encoder; 0: not
                                           * known. A running mean, as the machine is just now */
-    struct answers *answers;
+    struct answers *answers;             /* in memory */
+    struct tiers *tiers;                 /* in the store, and in a Redis where one is configured */
     struct flights *flights;
     int64_t started_ms;
 };
 
 /* Opens the data folder named in the configuration. ERR_BUSY when another process owns it. */
 int engine_open(struct engine **out, const struct config *config);
+
+/* Forgets the answers of all tiers. ERR_UNAVAILABLE: all but those in Redis. */
+int engine_forget_answers(struct engine *e);
 
 /* The same, but collections are read beside what follows (retriever_options.reads_beside). */
 int engine_open_beside(struct engine **out, const struct config *config);

@@ -1,4 +1,6 @@
 /* A question and its language model on one thread, for those who have no event loop. */
+#include <errno.h>
+#include <semaphore.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -38,6 +40,24 @@ static void take_result(void *arg, const struct chat_result *result)
     w->run = NULL;
     trace_add(&w->ans->trace, STAGE_GENERATE, w->since);
     w->rc = query_finish(w->e, w->q, w->ans, result, buf_view(&w->text));
+}
+
+static void wake(void *arg)
+{
+    CHECK(sem_post(arg) == 0);
+}
+
+/* True: another replica has answered meanwhile. */
+static bool awaited(struct engine *e, struct answer *ans)
+{
+    sem_t answered;
+
+    CHECK(sem_init(&answered, 0, 0) == 0);
+    query_await(e, ans, wake, &answered);
+    while (sem_wait(&answered) != 0)
+        CHECK(errno == EINTR);
+    sem_destroy(&answered);
+    return query_awaited(e, ans);
 }
 
 static void look(uv_timer_t *timer)
@@ -93,6 +113,8 @@ int query_answer_for(struct engine *e, const struct query *q, struct answer *ans
     struct waiting w = {.e = e, .q = q, .ans = ans, .listener = *listener};
     int rc = query_run(e, q, ans);
 
+    if (rc == ERR_OK && ans->waits && awaited(e, ans))
+        return ERR_OK;
     if (rc < 0 || !ans->unfinished)
         return rc;
     rc = ask_model(&w);

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "cache/origin.h"
+#include "cache/tiers.h"
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "generate/follow_up.h"
@@ -19,8 +21,10 @@
 
 /* What is left to do when a language model has answered needs this much of a run. */
 struct unfinished {
-    struct digest key, prompt_hash;
-    uint64_t ticket, epoch;
+    struct digest key;
+    struct answer_origin origin; /* without documents: they are the answer's */
+    uint64_t ticket;
+    int64_t shared_ticket;
     float *vector; /* in ans->mem; NULL: words only */
     size_t dim;
     struct extract_question question;
@@ -39,6 +43,7 @@ struct run {
     bool seen_before;            /* the question table knows it, at another epoch */
     struct digest prompt_before; /* and came to this then */
     uint64_t ticket;
+    int64_t shared_ticket;
     struct snapshot *snap;
     float *vector;  /* in ans->mem; NULL: words only */
     float *adapted; /* what is searched for; `vector` without an adapter */
@@ -88,6 +93,33 @@ static void take_model(struct run *r)
 
 /* ---- stages ---- */
 
+/* How it ended, once a question. */
+static void count(struct engine *e, const struct answer *ans)
+{
+    static const enum answers_outcome outcomes[] = {
+        [CACHE_MISS] = ANSWERS_OUTCOME_MISS,
+        [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
+        [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
+        [CACHE_STORED] = ANSWERS_OUTCOME_STORED,
+        [CACHE_SHARED] = ANSWERS_OUTCOME_SHARED,
+        [CACHE_PRECOMPUTED] = ANSWERS_OUTCOME_PRECOMPUTED,
+        [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,
+        [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
+    };
+
+    if (ans->shared && ans->cache != CACHE_BYPASS)
+        answers_count(e->answers, outcomes[ans->cache]);
+    if (ans->shared && outcomes[ans->cache] != ANSWERS_OUTCOME_MISS)
+        answers_saved(e->answers, ans->shared, trace_total_ns(&ans->trace));
+}
+
+/* An answer that was in memory. */
+static void serve_again(struct engine *e, struct answer *ans, enum cache_status how)
+{
+    ans->cache = ans->shared->precomputed ? CACHE_PRECOMPUTED : how;
+    tiers_asked(e->tiers, ans->shared);
+}
+
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
                   struct answer *ans)
 {
@@ -97,9 +129,8 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
         answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
     if (!ans->shared)
         return false;
-    ans->cache = CACHE_HIT;
-    answers_count(e->answers, ANSWERS_OUTCOME_HIT);
-    answers_saved(e->answers, ans->shared, 0);
+    serve_again(e, ans, CACHE_HIT);
+    count(e, ans);
     return true;
 }
 
@@ -111,13 +142,14 @@ static bool look_up(struct run *r)
     uint64_t epoch = retriever_epoch(r->e->retriever, r->q->tenant, r->q->collection);
 
     r->ticket = answers_ticket(r->e->answers);
+    r->shared_ticket = tiers_ticket(r->e->tiers);
     r->ans->cache = stores(r->q) ? CACHE_MISS : CACHE_BYPASS;
     if (!looks_up(r->q))
         return false;
     answers_find(r->e->answers, &r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
-        r->ans->cache = CACHE_HIT;
+        serve_again(r->e, r->ans, CACHE_HIT);
     } else if (found.state == ANSWERS_MOVED) {
         r->seen_before = true;
         r->prompt_before = found.prompt_hash;
@@ -330,9 +362,12 @@ out:
 static struct unfinished unfinished_of(const struct run *r)
 {
     return (struct unfinished){.key = r->key,
-                               .prompt_hash = r->prompt_hash,
+                               .origin = {.prompt_hash = r->prompt_hash,
+                                          .tenant = r->q->tenant,
+                                          .collection = r->q->collection,
+                                          .epoch = snapshot_epoch(r->snap)},
                                .ticket = r->ticket,
-                               .epoch = snapshot_epoch(r->snap),
+                               .shared_ticket = r->shared_ticket,
                                .vector = r->vector,
                                .dim = dim_of(r),
                                .question = r->question};
@@ -340,28 +375,41 @@ static struct unfinished unfinished_of(const struct run *r)
 
 static void remember_question(struct engine *e, const struct unfinished *u)
 {
-    answers_remember(e->answers, &u->key, u->epoch, u->vector, u->dim, &u->prompt_hash);
+    answers_remember(e->answers, &u->key, u->origin.epoch, u->vector, u->dim,
+                     &u->origin.prompt_hash);
+}
+
+/* One that was not in memory, and is from now on. */
+static void take_found(struct engine *e, struct answer *ans, const struct unfinished *u,
+                       enum cache_status how)
+{
+    ans->cache = ans->shared->precomputed ? CACHE_PRECOMPUTED : how;
+    answers_put(e->answers, ans->shared, u->ticket);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
- * still stands) or by another that came to the same. A run without the encoder takes none: the
- * stored reply would not say what was left out this time. */
-static bool answered_before(struct run *r)
+ * still stands), by another that came to the same, before a restart, or by another replica. A run
+ * without the encoder takes none: the stored reply would not say what was left out this time. */
+static bool answered_before(struct run *r, const struct unfinished *u)
 {
+    struct answer *ans = r->ans;
     uint64_t since = clock_ns();
-    struct unfinished u;
+    enum tier from;
 
-    if (looks_up(r->q) && !r->ans->degraded)
-        r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
-    if (r->ans->shared) {
-        r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
-                            ? CACHE_REVALIDATED
-                            : CACHE_STORED;
-        u = unfinished_of(r);
-        remember_question(r->e, &u);
-    }
-    trace_add(&r->ans->trace, STAGE_CACHE, since);
-    return r->ans->shared != NULL;
+    if (!looks_up(r->q) || ans->degraded)
+        return false;
+    ans->shared = answers_get(r->e->answers, &r->prompt_hash);
+    if (ans->shared)
+        serve_again(r->e, ans,
+                    r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
+                        ? CACHE_REVALIDATED
+                        : CACHE_STORED);
+    else if ((ans->shared = tiers_find(r->e->tiers, &u->origin, &from)) != NULL)
+        take_found(r->e, ans, u, from == TIER_SHARED ? CACHE_SHARED : CACHE_STORED);
+    if (ans->shared)
+        remember_question(r->e, u);
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    return ans->shared != NULL;
 }
 
 /* What whoever gets this answer again need not wait. */
@@ -372,18 +420,51 @@ static uint32_t made_us(const struct answer *ans)
     return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
-/* The part of the reply that everybody who asks this shares. */
-static void write_shared(struct engine *e, const struct query *q, struct answer *ans)
+/* Only questions that want the plain answer wait for another's. */
+static bool may_wait(const struct query *q)
 {
+    return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0;
+}
+
+/* Another replica may be asking the model this. True: it has just answered. */
+static bool joined(struct run *r, const struct unfinished *u)
+{
+    struct answer *ans = r->ans;
+    uint64_t since = clock_ns();
+    enum tiers_turn turn;
+
+    if (!may_wait(r->q))
+        return false;
+    turn = tiers_join(r->e->tiers, &u->origin, &ans->flight, &ans->shared);
+    ans->waits = turn == TIERS_WAIT;
+    if (turn == TIERS_ANSWERED) {
+        take_found(r->e, ans, u, CACHE_SHARED);
+        remember_question(r->e, u);
+    }
+    trace_add(&ans->trace, STAGE_CACHE, since);
+    return turn == TIERS_ANSWERED;
+}
+
+static void write_shared(struct engine *e, const struct query *q, struct answer *ans,
+                         const struct unfinished *u)
+{
+    struct answer_origin origin = u->origin;
+    struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->n_passages);
     struct buf body;
 
+    for (size_t i = 0; i < ans->n_passages; i++)
+        documents[i] = ans->passages[i].document;
+    origin.documents = documents;
+    origin.n_documents = ans->n_passages;
     buf_init(&body);
     reply_body(q, ans, &body);
-    ans->shared = lru_value_new(body.p, body.n, e->config.cache.ttl_s * 1000);
+    ans->shared = origin_value(buf_view(&body), &origin,
+                               q->ttl_ms ? q->ttl_ms : e->config.cache.ttl_s * 1000);
     ans->shared->tokens_in = ans->generated.tokens_in;
     ans->shared->tokens_out = ans->generated.tokens_out;
     ans->shared->cost = (float)ans->generated.cost;
     ans->shared->made_us = made_us(ans);
+    ans->shared->precomputed = q->precomputing;
     buf_done(&body);
 }
 
@@ -391,14 +472,12 @@ static void remember(struct engine *e, const struct query *q, struct answer *ans
                      const struct unfinished *u)
 {
     uint64_t since = clock_ns();
-    struct str *documents = ARENA_ARRAY(ans->mem, struct str, ans->n_passages);
 
     if (stores(q) && !ans->degraded) {
-        for (size_t i = 0; i < ans->n_passages; i++)
-            documents[i] = ans->passages[i].document;
         remember_question(e, u);
-        answers_put(e->answers, &u->prompt_hash, ans->shared, u->ticket, q->tenant, q->collection,
-                    documents, ans->n_passages);
+        answers_put(e->answers, ans->shared, u->ticket);
+        tiers_keep(e->tiers, ans->shared, u->shared_ticket, ans->flight);
+        ans->flight = NULL;
     }
     trace_add(&ans->trace, STAGE_CACHE, since);
 }
@@ -415,23 +494,9 @@ static void quote(struct run *r, const struct unfinished *u)
         extractive_answer(&r->question, &ans->context, ans->mem, &ans->extract);
     if (question_chat_wanted(r->e, r->q) && !(ans->degraded & DEGRADED_GENERATE))
         ans->degraded |= DEGRADED_QUOTED; /* no time for the model */
-    write_shared(r->e, r->q, ans);
+    write_shared(r->e, r->q, ans, u);
     trace_add(&ans->trace, STAGE_GENERATE, since);
     remember(r->e, r->q, ans, u);
-}
-
-static void count(struct engine *e, const struct answer *ans)
-{
-    static const enum answers_outcome outcomes[] = {
-        [CACHE_MISS] = ANSWERS_OUTCOME_MISS,     [CACHE_HIT] = ANSWERS_OUTCOME_HIT,
-        [CACHE_STORED] = ANSWERS_OUTCOME_STORED, [CACHE_REVALIDATED] = ANSWERS_OUTCOME_REVALIDATED,
-        [CACHE_JOINED] = ANSWERS_OUTCOME_MISS,   [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
-    };
-
-    if (ans->shared && ans->cache != CACHE_BYPASS)
-        answers_count(e->answers, outcomes[ans->cache]);
-    if (ans->shared && outcomes[ans->cache] != ANSWERS_OUTCOME_MISS)
-        answers_saved(e->answers, ans->shared, trace_total_ns(&ans->trace));
 }
 
 /* ---- the path ---- */
@@ -453,13 +518,15 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
     TRY(embed(&r));
     TRY(find_passages(&r));
     TRY(build_context(&r));
-    if (answered_before(&r))
+    u = unfinished_of(&r);
+    if (answered_before(&r, &u))
         goto out;
     if (q->cache == QUERY_CACHE_ONLY) {
         rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
         goto out;
     }
-    u = unfinished_of(&r);
+    if (ans->chat && joined(&r, &u))
+        goto out;
     if (ans->chat) {
         question_chat_write(e, q, ans);
         ans->unfinished = arena_dup(ans->mem, &u, sizeof u);
@@ -471,6 +538,35 @@ out:
     snapshot_unref(r.snap);
     leave_model(&r);
     return rc;
+}
+
+/* ---- when another replica asks the language model ---- */
+
+static uint64_t longest_wait_ns(const struct engine *e, const struct question_chat *chat)
+{
+    const struct chat_model *m = chat_models_get(e->chat_models, (size_t)chat->models[0]);
+
+    return (uint64_t)m->timeout_ms * 1000000;
+}
+
+void query_await(struct engine *e, struct answer *ans, void (*done)(void *arg), void *arg)
+{
+    CHECK(ans->waits);
+    ans->waits = false;
+    tiers_wait(ans->flight, clock_ns() + longest_wait_ns(e, ans->chat), done, arg);
+}
+
+bool query_awaited(struct engine *e, struct answer *ans)
+{
+    const struct unfinished *u = ans->unfinished;
+
+    if (tiers_turn_of(ans->flight, &ans->shared) != TIERS_ANSWERED)
+        return false;
+    ans->unfinished = NULL;
+    take_found(e, ans, u, CACHE_SHARED);
+    remember_question(e, u);
+    count(e, ans);
+    return true;
 }
 
 /* ---- when a language model has been asked ---- */
@@ -541,7 +637,7 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
         return FAIL(code_of_trouble(result), "%s",
                     result->rc < 0 ? result->error : "the language model's answer has no end");
     }
-    write_shared(e, q, ans);
+    write_shared(e, q, ans, u);
     trace_add(&ans->trace, STAGE_GENERATE, since);
     remember(e, q, ans, u);
     count(e, ans);
@@ -567,4 +663,6 @@ void answer_done(struct answer *ans)
 {
     lru_value_unref(ans->shared);
     ans->shared = NULL;
+    tiers_leave(ans->flight);
+    ans->flight = NULL;
 }

@@ -77,6 +77,8 @@ struct query {
     enum query_cache cache;     /* not part of the key */
     int64_t deadline_ms;        /* 0: none; not part of the key */
     enum query_encoder encoder; /* STATIC: of eval; never stored, so not part of the key */
+    int64_t ttl_ms;             /* 0: the cache's own; not part of the key */
+    bool precomputing;          /* nobody has asked yet; not part of the key */
 };
 
 enum cache_status {
@@ -84,10 +86,13 @@ enum cache_status {
     CACHE_HIT,
     CACHE_REVALIDATED,
     CACHE_STORED,
+    CACHE_SHARED,
+    CACHE_PRECOMPUTED,
     CACHE_JOINED,
     CACHE_BYPASS
 };
 const char *cache_status_name(enum cache_status s);
+bool cache_status_is_hit(enum cache_status s); /* nothing was made for it */
 
 /* Left out or made cheaper for the deadline or under load, or because a part is down. */
 enum degraded {
@@ -121,6 +126,8 @@ struct answer {
     struct extract_result extract;
     struct question_chat *chat;    /* a language model is to be asked, or was; NULL: none */
     struct unfinished *unfinished; /* not NULL: it has not answered yet, query_finish is next */
+    struct tiers_flight *flight;   /* this run's among replicas; NULL: none */
+    bool waits;                    /* another replica asks it: query_await is next */
     struct generated generated;
     int upstream_status; /* of query_finish's error: what the model's server said; 0: nothing */
     int64_t upstream_retry_ms; /* what it asked to wait; -1: nothing. Degraded answers too */
@@ -166,6 +173,12 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
  * no time degrades. */
 int query_run(struct engine *e, const struct query *q, struct answer *ans);
 
+/* After query_run, when ans->waits: calls `done` on a thread of the cache's when the answer is
+ * there or this run has to make it. Then query_awaited tells: true, the answer is there; false, go
+ * on as if it had not waited. ans is untouched in between. */
+void query_await(struct engine *e, struct answer *ans, void (*done)(void *arg), void *arg);
+bool query_awaited(struct engine *e, struct answer *ans);
+
 /* After query_run, when ans->unfinished is there: a language model was asked what ans->chat says.
  * `text` is what came of it, which counts only when the result says that it is whole; else the
  * quoting answerer stands in, unless the question insists on this model: then ERR_UNAVAILABLE,
@@ -191,7 +204,7 @@ int query_answer_for(struct engine *e, const struct query *q, struct answer *ans
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);
 
-/* Gives back what the answer shares with the cache. */
+/* Gives back what the answer shares with the cache. Fine at any time but while it waits. */
 void answer_done(struct answer *ans);
 
 /* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". Ends the trace: the

@@ -8,9 +8,15 @@
 
 const char *cache_status_name(enum cache_status s)
 {
-    static const char *const names[] = {"miss", "hit", "revalidated", "stored", "joined", "bypass"};
+    static const char *const names[] = {"miss",   "hit",         "revalidated", "stored",
+                                        "shared", "precomputed", "joined",      "bypass"};
 
     return names[s];
+}
+
+bool cache_status_is_hit(enum cache_status s)
+{
+    return s != CACHE_MISS && s != CACHE_JOINED && s != CACHE_BYPASS;
 }
 
 static void write_score(struct jsonw *w, const char *key, double score)

@@ -259,12 +259,44 @@ static void ask_model(struct ask *a)
     cancel_if_alone(a); /* who left while passages were looked for */
 }
 
+/* ---- another replica's run ---- */
+
+static void replica_answered(struct work *w)
+{
+    struct ask *a = ask_of(w);
+
+    trace_add(&a->answer.trace, STAGE_QUEUE, w->submitted_ns);
+    if (!query_awaited(a->loop->service->engine, &a->answer)) {
+        ask_model(a);
+        return;
+    }
+    land(a, ERR_OK, NULL);
+    finish(a, ERR_OK, NULL);
+}
+
+/* On the cache's thread. */
+static void replica_is_done(void *arg)
+{
+    struct ask *a = arg;
+
+    loop_post(&a->work);
+}
+
+static void await_replica(struct ask *a)
+{
+    a->work = (struct work){.loop = a->loop, .done = replica_answered, .submitted_ns = clock_ns()};
+    work_expect(&a->work);
+    query_await(a->loop->service->engine, &a->answer, replica_is_done, a);
+}
+
 static void came_back(struct work *w)
 {
     struct ask *a = ask_of(w);
 
     trace_add(&a->answer.trace, STAGE_QUEUE, w->submitted_ns);
-    if (w->rc == ERR_OK && a->answer.unfinished)
+    if (w->rc == ERR_OK && a->answer.waits)
+        await_replica(a);
+    else if (w->rc == ERR_OK && a->answer.unfinished)
         ask_model(a);
     else
         finish(a, w->rc, w->error);

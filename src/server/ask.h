@@ -5,7 +5,8 @@
  *         flights_join --waits--> landed (leader's thread) -> loop: done
  *           | leads
  *         pool -> query_run -> flights_land -> loop: done
- *                   | a language model is to be asked
+ *                   | a language model is to be asked, perhaps by another replica just now
+ *                   |   (query_await)
  *                 loop: began -> tokens into the log -> pool -> query_finish -> flights_land
  *                                                    -> loop: done
  *

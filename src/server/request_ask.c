@@ -34,13 +34,17 @@ static void add_cache_status(struct request *r, const struct answer *a)
     switch (a->cache) {
     case CACHE_MISS: buf_add_str(&r->extra, "fwd=miss"); break;
     case CACHE_HIT: buf_addf(&r->extra, "hit; ttl=%lld", ttl); break;
-    case CACHE_REVALIDATED: buf_addf(&r->extra, "hit; ttl=%lld; detail=revalidated", ttl); break;
-    case CACHE_STORED: buf_addf(&r->extra, "hit; ttl=%lld; detail=stored", ttl); break;
+    case CACHE_REVALIDATED:
+    case CACHE_STORED:
+    case CACHE_SHARED:
+    case CACHE_PRECOMPUTED:
+        buf_addf(&r->extra, "hit; ttl=%lld; detail=%s", ttl, cache_status_name(a->cache));
+        break;
     case CACHE_JOINED: buf_add_str(&r->extra, "fwd=miss; collapsed"); break;
     case CACHE_BYPASS: buf_add_str(&r->extra, "fwd=bypass"); break;
     }
     buf_add_str(&r->extra, "\r\n");
-    if (a->cache == CACHE_HIT || a->cache == CACHE_REVALIDATED || a->cache == CACHE_STORED)
+    if (cache_status_is_hit(a->cache))
         buf_addf(&r->extra, "Age: %lld\r\n", (long long)answer_age_s(a));
 }
 

@@ -1,13 +1,11 @@
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
-#include "cache/answers_report.h"
 #include "embed/remote.h"
 #include "engine/engine.h"
 #include "net/upstream.h"
+#include "server/cache_report.h"
 #include "server/model_metrics.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -59,29 +57,24 @@ void handle_version(struct request *r)
 
 /* ---- /cache ---- */
 
-static void write_cache(struct jsonw *w, struct answers *a)
-{
-    struct answers_stats s;
-
-    answers_stats_get(a, &s);
-    jsonw_open(w, '{');
-    answers_report_json(&s, w);
-    jsonw_close(w, '}');
-}
-
 void handle_cache_get(struct request *r)
 {
     struct buf body = {0};
     struct jsonw w = jsonw_to(&body);
 
-    write_cache(&w, r->loop->service->engine->answers);
+    cache_report_json(r->loop->service->engine, &w);
     reply_json(r, 200, &body);
+}
+
+static int forget_answers(struct request *r, int *status, struct buf *body)
+{
+    (void)status, (void)body;
+    return engine_forget_answers(r->loop->service->engine);
 }
 
 void handle_cache_delete(struct request *r)
 {
-    answers_clear(r->loop->service->engine->answers);
-    reply(r, 204, NULL, NULL);
+    request_answer_on(r, r->loop->service->io, forget_answers);
 }
 
 /* ---- /stats and /metrics ---- */
@@ -102,46 +95,10 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "queued"), jsonw_int(&w, (int64_t)pool_depth(s->engine->pool));
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
-    jsonw_key(&w, "cache"), write_cache(&w, s->engine->answers);
+    jsonw_key(&w, "cache"), cache_report_json(s->engine, &w);
     jsonw_key(&w, "models"), model_metrics_json(s->engine->chat_models, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
-}
-
-static void write_outcomes(const struct answers_stats *s, struct buf *out)
-{
-    char labels[64];
-
-    metrics_head(out, "ragd_cache_answers_total", "counter",
-                 "Answers by where they came from; miss: made anew.");
-    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
-        snprintf(labels, sizeof labels, "from=\"%s\"",
-                 answers_outcome_name((enum answers_outcome)i));
-        metrics_sample(out, "ragd_cache_answers_total", labels, (double)s->outcomes[i]);
-    }
-}
-
-static void write_cache_metrics(struct answers *a, struct buf *out)
-{
-    struct answers_stats s;
-
-    answers_stats_get(a, &s);
-    metrics_gauge(out, "ragd_cache_entries", "Answers in memory.", (double)s.answers.entries);
-    metrics_gauge(out, "ragd_cache_bytes", "Bytes of answers in memory.", (double)s.answers.bytes);
-    metrics_total(out, "ragd_cache_purged_total", "Answers dropped with their document.",
-                  (double)s.purged);
-    metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
-                  (double)s.answers.evictions);
-    write_outcomes(&s, out);
-    metrics_total(out, "ragd_cache_saved_seconds_total",
-                  "Time that answers served again took to make, less what serving took.",
-                  s.saved.ms / 1e3);
-    metrics_total(out, "ragd_cache_saved_tokens_total",
-                  "Tokens of language models that were not paid for again.",
-                  (double)(s.saved.tokens_in + s.saved.tokens_out));
-    metrics_total(out, "ragd_cache_saved_cost_total",
-                  "What they would have cost, in the money of the configured prices.",
-                  s.saved.cost);
 }
 
 static void write_embed_metrics(struct engine *e, struct buf *out)
@@ -185,7 +142,7 @@ void handle_metrics(struct request *r)
     struct buf body = {0};
 
     metrics_write(s->metrics, &body);
-    write_cache_metrics(s->engine->answers, &body);
+    cache_report_metrics(s->engine, &body);
     write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
     model_metrics_write(s->engine->chat_models, &body);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "cache/answers.h"
+#include "cache/origin.h"
 
 #define ROUNDS 400
 
@@ -30,8 +31,10 @@ static void use_answers(void *arg, size_t i)
     answers_remember(a, &question, i % 3, vector, 4, &prompt);
     value = answers_get(a, &prompt);
     if (!value) {
-        value = lru_value_new(reply, sizeof reply, 60000);
-        answers_put(a, &prompt, value, ticket, "t", "c", &document, 1);
+        struct answer_origin o = {prompt, "t", "c", i % 3, &document, 1};
+
+        value = origin_value((struct str){reply, sizeof reply}, &o, 60000);
+        answers_put(a, value, ticket);
     }
     CHECK(value->n == sizeof reply && memcmp(value->bytes, reply, sizeof reply) == 0);
     lru_value_unref(value);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "cache/origin.h"
 
 static const float vector[2] = {0.6f, 0.8f};
 
@@ -20,10 +21,10 @@ static struct digest named(const char *s)
 static bool store(struct answers *a, const char *prompt, const char *reply, uint64_t ticket,
                   const char *document)
 {
-    struct digest p = named(prompt);
-    struct lru_value *v = lru_value_new(reply, strlen(reply), 60000);
     struct str doc = str_of(document);
-    bool kept = answers_put(a, &p, v, ticket, "t", "c", &doc, 1);
+    struct answer_origin o = {named(prompt), "t", "c", 1, &doc, 1};
+    struct lru_value *v = origin_value(str_of(reply), &o, 60000);
+    bool kept = answers_put(a, v, ticket);
 
     lru_value_unref(v);
     return kept;
@@ -211,6 +212,10 @@ Test(answers, outcomes_are_counted_once_a_question)
     cr_expect_eq(s.outcomes[ANSWERS_OUTCOME_REVALIDATED], 1);
     cr_expect_eq(s.outcomes[ANSWERS_OUTCOME_STORED], 0);
     cr_expect_eq(s.outcomes[ANSWERS_OUTCOME_MISS], 0, "looking counts nothing");
+    cr_expect_eq(answers_hit_rate(&s), 1);
+    answers_count(a, ANSWERS_OUTCOME_MISS);
+    answers_stats_get(a, &s);
+    cr_expect_float_eq(answers_hit_rate(&s), 2.0 / 3, 1e-9);
     answers_free(a);
 }
 

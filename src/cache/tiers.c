@@ -1,0 +1,593 @@
+#include "cache/tiers.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cache/shared_flight.h"
+#include "cache/tier_store.h"
+
+#define REFRESH_NS   1000000000u  /* purges that are owed, the counter of purges */
+#define TIDY_NS      60000000000u /* what is over leaves the store */
+#define PUTS_AT_ONCE 64           /* one transaction */
+
+/* An answer on its way to the tiers. */
+struct job {
+    struct job *next;
+    struct tier_put put; /* answer: a reference */
+    int64_t ticket;
+    bool to_store, to_shared;
+    struct tiers_flight *flight;
+};
+
+enum flight_state {
+    FLIGHT_STANDS,  /* nothing is done for it */
+    FLIGHT_LEADS,   /* its lock is renewed */
+    FLIGHT_WAITS,   /* it is looked at again */
+    FLIGHT_LEAVING, /* the keeper gives up its lock and frees it */
+};
+
+struct tiers_flight {
+    struct tiers *tiers;
+    struct shared_flight lock;
+    char tenant[65], collection[65];
+    struct answer_origin asker;
+    enum flight_state state; /* under the tiers' lock, as the fields below */
+    bool has_lock;
+    uint64_t due_ns, until_ns;
+    void (*done)(void *arg);
+    void *arg;
+    enum tiers_turn turn;
+    struct lru_value *answer;
+    struct tiers_flight *next, *previous;
+};
+
+struct tiers {
+    struct tier_store *kept; /* NULL: the store keeps none */
+    struct redis *redis;     /* NULL: none */
+    struct shared_answers *shared;
+    pthread_t keeper;
+    atomic_uint_fast64_t dropped;
+    pthread_mutex_t mu; /* guards the fields below */
+    pthread_cond_t changed;
+    struct job *first, *last;
+    size_t n_jobs;
+    struct tiers_flight *flights;
+    bool purges, stopping;
+};
+
+/* ---- finding ---- */
+
+static struct shared_scope scope_of(const struct answer_origin *o)
+{
+    return (struct shared_scope){o->tenant, o->collection};
+}
+
+static struct lru_value *value_of(const struct shared_answer *a, const struct answer_origin *asker)
+{
+    struct answer_origin o = *asker;
+    struct lru_value *v;
+
+    o.documents = a->documents;
+    o.n_documents = a->n_documents;
+    v = origin_value(a->body, &o, a->ttl_ms);
+    v->stored_ms = a->stored_ms;
+    v->tokens_in = (uint32_t)a->tokens;
+    v->precomputed = a->precomputed;
+    return v;
+}
+
+static struct lru_value *find_shared(struct tiers *t, const struct answer_origin *asker)
+{
+    struct shared_scope scope = scope_of(asker);
+    struct arena *mem = arena_new(0);
+    struct shared_answer a;
+    struct lru_value *v = NULL;
+
+    if (shared_answers_get(t->shared, &asker->prompt_hash, &scope, clock_wall_ms(), mem, &a) == 1)
+        v = value_of(&a, asker);
+    arena_free(mem);
+    return v;
+}
+
+struct lru_value *tiers_find(struct tiers *t, const struct answer_origin *asker, enum tier *from)
+{
+    struct lru_value *v = NULL;
+
+    *from = TIER_NONE;
+    if (t->kept)
+        v = tier_store_find(t->kept, asker);
+    if (v)
+        *from = TIER_STORE;
+    else if (t->shared && (v = find_shared(t, asker)) != NULL)
+        *from = TIER_SHARED;
+    return v;
+}
+
+int64_t tiers_ticket(struct tiers *t)
+{
+    return t->shared ? shared_answers_ticket(t->shared) : 0;
+}
+
+/* ---- handing over ---- */
+
+static void submit(struct tiers *t, struct job *j)
+{
+    pthread_mutex_lock(&t->mu);
+    if (t->n_jobs < TIERS_WAITING_MAX) {
+        *(t->last ? &t->last->next : &t->first) = j;
+        t->last = j;
+        t->n_jobs++;
+        j = NULL;
+        pthread_cond_signal(&t->changed);
+    }
+    pthread_mutex_unlock(&t->mu);
+    if (!j)
+        return;
+    atomic_fetch_add(&t->dropped, 1);
+    tiers_leave(j->flight);
+    lru_value_unref(j->put.answer);
+    mem_free(j);
+}
+
+static struct job *job_new(struct lru_value *answer)
+{
+    struct job *j = mem_calloc(1, sizeof *j);
+
+    j->put.answer = lru_value_ref(answer);
+    return j;
+}
+
+static bool is_worth_keeping(const struct lru_value *v)
+{
+    return v->precomputed || v->tokens_in + v->tokens_out > 0;
+}
+
+void tiers_keep(struct tiers *t, struct lru_value *answer, int64_t ticket,
+                struct tiers_flight *flight)
+{
+    struct job *j;
+
+    if (!t->shared && !(t->kept && is_worth_keeping(answer))) {
+        tiers_leave(flight);
+        return;
+    }
+    j = job_new(answer);
+    j->ticket = ticket;
+    j->to_store = t->kept && is_worth_keeping(answer);
+    j->to_shared = t->shared != NULL;
+    j->flight = flight;
+    submit(t, j);
+}
+
+/* Told at 3, 4, 8, 16, ...: a popular answer costs the keeper next to nothing. */
+void tiers_asked(struct tiers *t, struct lru_value *answer)
+{
+    unsigned n = atomic_fetch_add_explicit(&answer->asked, 1, memory_order_relaxed) + 1;
+    bool is_power = (n & (n - 1)) == 0;
+    struct job *j;
+
+    if (!t->kept || !(n == TIERS_POPULAR || (n > TIERS_POPULAR && is_power)))
+        return;
+    j = job_new(answer);
+    j->put.asked = n > TIERS_POPULAR && atomic_load(&answer->durable) ? n / 2 : n;
+    j->to_store = true;
+    submit(t, j);
+}
+
+void tiers_purge(struct tiers *t, const char *tenant, const char *collection, struct str document)
+{
+    struct shared_scope scope = {tenant, collection};
+
+    if (!t->shared)
+        return;
+    shared_answers_purge_later(t->shared, &scope, document);
+    pthread_mutex_lock(&t->mu);
+    t->purges = true;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->mu);
+}
+
+/* ---- the keeper: putting ---- */
+
+static bool take_purges(struct tiers *t)
+{
+    bool any;
+
+    pthread_mutex_lock(&t->mu);
+    any = t->purges;
+    t->purges = false;
+    pthread_mutex_unlock(&t->mu);
+    return any;
+}
+
+static void purge_what_is_owed(struct tiers *t)
+{
+    if (take_purges(t))
+        (void)shared_answers_refresh(t->shared); /* else again in a second */
+}
+
+static void share(struct tiers *t, const struct job *j)
+{
+    const struct lru_value *v = j->put.answer;
+    struct arena *mem = arena_new(0);
+    struct answer_origin o;
+    struct shared_answer a = {.body = {v->bytes, v->n},
+                              .stored_ms = v->stored_ms,
+                              .ttl_ms = v->ttl_ms,
+                              .tokens = (int64_t)v->tokens_in + v->tokens_out,
+                              .precomputed = v->precomputed};
+    struct shared_scope scope;
+    struct str *documents;
+    size_t at = 0;
+
+    origin_of(v, &o);
+    scope = scope_of(&o);
+    documents = ARENA_ARRAY(mem, struct str, o.n_documents);
+    while (a.n_documents < o.n_documents && origin_next(v, &at, &documents[a.n_documents]))
+        a.n_documents++;
+    a.documents = documents;
+    (void)shared_answers_put(t->shared, &o.prompt_hash, &scope, &a, j->ticket, clock_wall_ms());
+    arena_free(mem);
+}
+
+static void keep_in_store(struct tiers *t, const struct job *jobs)
+{
+    struct tier_put puts[PUTS_AT_ONCE];
+    size_t n = 0;
+
+    for (const struct job *j = jobs; j; j = j->next) {
+        if (j->to_store)
+            puts[n++] = j->put;
+        if (n && (n == PUTS_AT_ONCE || !j->next)) {
+            tier_store_put(t->kept, puts, n);
+            n = 0;
+        }
+    }
+    if (n)
+        tier_store_put(t->kept, puts, n);
+}
+
+/* Replicas first: they wait for it. */
+static void put_all(struct tiers *t, struct job *jobs)
+{
+    for (struct job *j = jobs; j; j = j->next) {
+        purge_what_is_owed(t);
+        if (j->to_shared)
+            share(t, j);
+        tiers_leave(j->flight);
+    }
+    keep_in_store(t, jobs);
+    for (struct job *next; jobs; jobs = next) {
+        next = jobs->next;
+        lru_value_unref(jobs->put.answer);
+        mem_free(jobs);
+    }
+}
+
+static struct job *take_jobs_locked(struct tiers *t)
+{
+    struct job *jobs = t->first;
+
+    t->first = t->last = NULL;
+    t->n_jobs = 0;
+    return jobs;
+}
+
+/* ---- the keeper: flights ---- */
+
+static void unlink_locked(struct tiers_flight *f)
+{
+    *(f->previous ? &f->previous->next : &f->tiers->flights) = f->next;
+    if (f->next)
+        f->next->previous = f->previous;
+}
+
+static struct tiers_flight *next_due_locked(struct tiers *t, uint64_t now)
+{
+    for (struct tiers_flight *f = t->flights; f; f = f->next)
+        if (f->state == FLIGHT_LEAVING || (f->state != FLIGHT_STANDS && f->due_ns <= now))
+            return f;
+    return NULL;
+}
+
+static uint64_t first_due_locked(const struct tiers *t, uint64_t until)
+{
+    for (const struct tiers_flight *f = t->flights; f; f = f->next)
+        if (f->state != FLIGHT_STANDS && f->due_ns < until)
+            until = f->due_ns;
+    return until;
+}
+
+static void renew(struct tiers_flight *f)
+{
+    (void)shared_flight_renew(&f->lock);
+    pthread_mutex_lock(&f->tiers->mu);
+    f->due_ns = clock_ns() + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
+    pthread_mutex_unlock(&f->tiers->mu);
+}
+
+/* Whose turn it is by now; true when somebody is to be told. */
+static bool look_again(struct tiers_flight *f)
+{
+    struct shared_scope scope = scope_of(&f->asker);
+    struct arena *mem = arena_new(0);
+    struct shared_answer a;
+    uint64_t now;
+    enum shared_flight_state state = shared_flight_step(&f->lock, &scope, clock_wall_ms(), mem, &a);
+
+    if (state == SHARED_FLIGHT_ANSWERED)
+        f->answer = value_of(&a, &f->asker);
+    arena_free(mem);
+    now = clock_ns();
+    pthread_mutex_lock(&f->tiers->mu);
+    f->has_lock = state == SHARED_FLIGHT_LEADS;
+    f->turn = f->answer ? TIERS_ANSWERED : TIERS_LEAD;
+    if (f->has_lock) {
+        f->state = FLIGHT_LEADS;
+        f->due_ns = now + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
+    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns) {
+        f->due_ns = now + (uint64_t)f->lock.wait_ms * 1000000;
+    } else {
+        f->state = FLIGHT_STANDS;
+    }
+    pthread_mutex_unlock(&f->tiers->mu);
+    return f->state != FLIGHT_WAITS;
+}
+
+static void bury(struct tiers_flight *f)
+{
+    if (f->has_lock)
+        (void)shared_flight_end(&f->lock);
+    lru_value_unref(f->answer);
+    mem_free(f);
+}
+
+static void see_to_flights(struct tiers *t)
+{
+    struct tiers_flight *f;
+    enum flight_state state = FLIGHT_STANDS;
+
+    for (;;) {
+        pthread_mutex_lock(&t->mu);
+        f = next_due_locked(t, clock_ns());
+        if (f)
+            state = f->state;
+        if (f && state == FLIGHT_LEAVING)
+            unlink_locked(f);
+        pthread_mutex_unlock(&t->mu);
+        if (!f)
+            return;
+        if (state == FLIGHT_LEAVING)
+            bury(f);
+        else if (state == FLIGHT_LEADS)
+            renew(f);
+        else if (look_again(f))
+            f->done(f->arg);
+    }
+}
+
+/* ---- the keeper ---- */
+
+static void wait_locked(struct tiers *t, uint64_t until)
+{
+    uint64_t now = clock_ns();
+    struct timespec at;
+
+    until = first_due_locked(t, until);
+    if (t->first || t->purges || t->stopping || next_due_locked(t, now) || until <= now)
+        return;
+    at = clock_until((int)((until - now + 999999) / 1000000));
+    pthread_cond_timedwait(&t->changed, &t->mu, &at);
+}
+
+static void *keep(void *arg)
+{
+    struct tiers *t = arg;
+    uint64_t refresh = t->shared ? 0 : UINT64_MAX, tidy = clock_ns() + TIDY_NS;
+    bool stopping = false;
+
+    if (t->kept)
+        tier_store_load(t->kept);
+    while (!stopping) {
+        struct job *jobs;
+
+        if (clock_ns() >= refresh) {
+            (void)shared_answers_refresh(t->shared);
+            refresh = clock_ns() + REFRESH_NS;
+        }
+        if (t->kept && clock_ns() >= tidy) {
+            tier_store_tidy(t->kept);
+            tidy = clock_ns() + TIDY_NS;
+        }
+        pthread_mutex_lock(&t->mu);
+        wait_locked(t, refresh < tidy ? refresh : tidy);
+        stopping = t->stopping;
+        jobs = take_jobs_locked(t);
+        pthread_mutex_unlock(&t->mu);
+        purge_what_is_owed(t);
+        put_all(t, jobs);
+        see_to_flights(t);
+    }
+    return NULL;
+}
+
+struct tiers *tiers_new(const struct tiers_options *o)
+{
+    struct tiers *t = mem_calloc(1, sizeof *t);
+    pthread_condattr_t monotonic;
+
+    if (o->store_bytes > 0)
+        t->kept = tier_store_new(o->store, o->store_bytes);
+    t->redis = o->redis;
+    if (t->redis)
+        t->shared = shared_answers_new(t->redis, store_uuid(o->store));
+    pthread_mutex_init(&t->mu, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    CHECK(pthread_create(&t->keeper, NULL, keep, t) == 0);
+    return t;
+}
+
+void tiers_free(struct tiers *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->mu);
+    t->stopping = true;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->mu);
+    pthread_join(t->keeper, NULL);
+    CHECK(!t->flights);
+    if (t->kept)
+        tier_store_free(t->kept);
+    shared_answers_free(t->shared);
+    redis_close(t->redis);
+    pthread_cond_destroy(&t->changed);
+    pthread_mutex_destroy(&t->mu);
+    mem_free(t);
+}
+
+/* ---- one run for all replicas ---- */
+
+static struct tiers_flight *flight_new(struct tiers *t, const struct answer_origin *asker)
+{
+    struct tiers_flight *f = mem_calloc(1, sizeof *f);
+
+    f->tiers = t;
+    shared_flight_init(&f->lock, t->shared, &asker->prompt_hash);
+    CHECK(strlen(asker->tenant) < sizeof f->tenant);
+    CHECK(strlen(asker->collection) < sizeof f->collection);
+    strcpy(f->tenant, asker->tenant);
+    strcpy(f->collection, asker->collection);
+    f->asker =
+        (struct answer_origin){asker->prompt_hash, f->tenant, f->collection, asker->epoch, NULL, 0};
+    return f;
+}
+
+static void link_flight(struct tiers_flight *f)
+{
+    struct tiers *t = f->tiers;
+
+    pthread_mutex_lock(&t->mu);
+    f->next = t->flights;
+    if (f->next)
+        f->next->previous = f;
+    t->flights = f;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->mu);
+}
+
+enum tiers_turn tiers_join(struct tiers *t, const struct answer_origin *asker,
+                           struct tiers_flight **flight, struct lru_value **answer)
+{
+    struct shared_scope scope = scope_of(asker);
+    struct arena *mem;
+    struct shared_answer a;
+    struct tiers_flight *f;
+    enum shared_flight_state state;
+
+    *flight = NULL;
+    *answer = NULL;
+    if (!t->shared)
+        return TIERS_LEAD;
+    f = flight_new(t, asker);
+    mem = arena_new(0);
+    state = shared_flight_step(&f->lock, &scope, clock_wall_ms(), mem, &a);
+    if (state == SHARED_FLIGHT_ANSWERED)
+        *answer = value_of(&a, asker);
+    arena_free(mem);
+    if (state == SHARED_FLIGHT_ANSWERED || state == SHARED_FLIGHT_ALONE) {
+        mem_free(f);
+        return *answer ? TIERS_ANSWERED : TIERS_LEAD;
+    }
+    f->has_lock = state == SHARED_FLIGHT_LEADS;
+    f->state = f->has_lock ? FLIGHT_LEADS : FLIGHT_STANDS;
+    f->due_ns = clock_ns() + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
+    *flight = f;
+    link_flight(f);
+    return f->has_lock ? TIERS_LEAD : TIERS_WAIT;
+}
+
+void tiers_wait(struct tiers_flight *f, uint64_t until_ns, void (*done)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&f->tiers->mu);
+    f->done = done;
+    f->arg = arg;
+    f->until_ns = until_ns;
+    f->due_ns = clock_ns() + (uint64_t)f->lock.wait_ms * 1000000;
+    f->state = FLIGHT_WAITS;
+    pthread_cond_signal(&f->tiers->changed);
+    pthread_mutex_unlock(&f->tiers->mu);
+}
+
+enum tiers_turn tiers_turn_of(struct tiers_flight *f, struct lru_value **answer)
+{
+    *answer = f->answer;
+    f->answer = NULL;
+    return f->turn;
+}
+
+void tiers_leave(struct tiers_flight *f)
+{
+    struct tiers *t;
+
+    if (!f)
+        return;
+    t = f->tiers;
+    pthread_mutex_lock(&t->mu);
+    CHECK(f->state != FLIGHT_WAITS);
+    f->state = FLIGHT_LEAVING;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->mu);
+}
+
+/* ---- emptying, telling ---- */
+
+int tiers_clear(struct tiers *t)
+{
+    int rc = ERR_OK;
+    struct job *jobs;
+
+    pthread_mutex_lock(&t->mu);
+    jobs = take_jobs_locked(t);
+    pthread_mutex_unlock(&t->mu);
+    for (struct job *j = jobs, *next; j; j = next) {
+        next = j->next;
+        tiers_leave(j->flight);
+        lru_value_unref(j->put.answer);
+        mem_free(j);
+    }
+    if (t->kept)
+        TRY(tier_store_clear(t->kept));
+    if (t->shared)
+        TRY(shared_answers_clear(t->shared));
+out:
+    return rc;
+}
+
+void tiers_stats_get(struct tiers *t, struct tiers_stats *out)
+{
+    struct tier_store_stats kept = {0};
+
+    if (t->kept)
+        tier_store_stats_get(t->kept, &kept);
+    *out = (struct tiers_stats){.store_answers = kept.answers,
+                                .store_bytes = kept.bytes,
+                                .store_hits = kept.hits,
+                                .store_puts = kept.puts,
+                                .dropped = atomic_load(&t->dropped),
+                                .has_shared = t->shared != NULL};
+    if (!t->shared)
+        return;
+    shared_answers_stats_get(t->shared, &out->shared);
+    redis_stats_get(t->redis, &out->redis);
+    out->redis_shown = redis_shown(t->redis);
+}
