@@ -164,6 +164,10 @@ test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BE
 test-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
 
+.PHONY: clients-litellm
+clients-litellm:  ## LiteLLM's proxy in build/litellm, for the test against it
+	@scripts/client-venv --litellm
+
 check:  ## format, layers, headers alone, tests for every module, cppcheck
 	@tools/check
 

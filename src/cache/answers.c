@@ -38,6 +38,7 @@ struct answers {
     struct lru *replies, *questions;
     int64_t ttl_ms;
     atomic_uint_fast64_t outcomes[N_ANSWERS_OUTCOMES], purged;
+    struct savings saved;
     pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
     struct map *by_document; /* scoped key -> struct shown_in * */
     uint64_t purge_clock;
@@ -294,10 +295,15 @@ void answers_count(struct answers *a, enum answers_outcome outcome)
 
 const char *answers_outcome_name(enum answers_outcome outcome)
 {
-    static const char *const names[] = {"hits",   "revalidated", "stored",
-                                        "shared", "precomputed", "misses"};
+    static const char *const names[] = {"hits",        "revalidated", "stored", "shared",
+                                        "precomputed", "joined",      "misses"};
 
     return names[outcome];
+}
+
+void answers_saved(struct answers *a, const struct lru_value *reply, uint64_t spent_ns)
+{
+    savings_add(&a->saved, reply, spent_ns);
 }
 
 void answers_stats_get(struct answers *a, struct answers_stats *out)
@@ -307,6 +313,7 @@ void answers_stats_get(struct answers *a, struct answers_stats *out)
     for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
         out->outcomes[i] = atomic_load(&a->outcomes[i]);
     out->purged = atomic_load(&a->purged);
+    savings_read(&a->saved, &out->saved);
 }
 
 double answers_hit_rate(const struct answers_stats *s)

@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "cache/lru.h"
+#include "cache/savings.h"
 
 struct answers;
 
@@ -84,10 +85,14 @@ enum answers_outcome {
     ANSWERS_OUTCOME_STORED, /* the prompt's: another question's, or the store's */
     ANSWERS_OUTCOME_SHARED, /* made by another replica */
     ANSWERS_OUTCOME_PRECOMPUTED,
+    ANSWERS_OUTCOME_JOINED, /* the run of another who asked the same was under way */
     ANSWERS_OUTCOME_MISS,
     N_ANSWERS_OUTCOMES
 };
 void answers_count(struct answers *a, enum answers_outcome outcome);
+
+/* Beside answers_count, when the answer was there: what that saved (cache/savings.h). */
+void answers_saved(struct answers *a, const struct lru_value *reply, uint64_t spent_ns);
 
 /* "hits", "revalidated", ... "misses": as /cache and the metrics name them. */
 const char *answers_outcome_name(enum answers_outcome outcome);
@@ -96,6 +101,7 @@ struct answers_stats {
     struct lru_stats answers, questions;
     uint64_t outcomes[N_ANSWERS_OUTCOMES];
     uint64_t purged; /* answers that left with their document */
+    struct savings_stats saved;
 };
 void answers_stats_get(struct answers *a, struct answers_stats *out);
 

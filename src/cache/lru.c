@@ -75,6 +75,8 @@ struct lru_value *lru_value_answering(const struct lru_value *v, struct str ques
     c->value.ttl_ms = v->ttl_ms;
     c->value.tokens_in = v->tokens_in;
     c->value.tokens_out = v->tokens_out;
+    c->value.made_us = v->made_us;
+    c->value.cost = v->cost;
     c->value.precomputed = v->precomputed;
     memcpy(c->value.bytes, v->bytes, n);
     memcpy(c->value.bytes + n, question.p, question.n);

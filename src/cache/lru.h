@@ -24,6 +24,8 @@ struct lru_value {
     int64_t ttl_ms;
     uint32_t tokens_in, tokens_out; /* what it took of a language model; 0: nothing */
     uint32_t n_question;            /* see lru_value_question; 0 in whatever a cache holds */
+    uint32_t made_us;               /* from the question to the answer; 0: not known */
+    float cost;                     /* in the money of the prices; 0: nothing, or not known */
     bool precomputed;               /* before anybody asked */
     atomic_bool durable;            /* the store has it (cache/tiers.h) */
     atomic_uint asked;              /* again, since it was made */
@@ -35,7 +37,8 @@ struct lru_stats {
     size_t entries, bytes, bytes_max;
 };
 
-/* A value with one reference that no cache holds yet; the bytes are copied. */
+/* A value with one reference that no cache holds yet; the bytes are copied. What it took is the
+ * caller's to fill in, before anybody else has it. */
 struct lru_value *lru_value_new(const void *p, size_t n, int64_t ttl_ms);
 struct lru_value *lru_value_new_with(struct str bytes, struct str tail, int64_t ttl_ms);
 struct lru_value *lru_value_ref(struct lru_value *v);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/jsonw.h"
+#include "cache/answers_report.h"
 #include "cli/command.h"
+#include "cli/table.h"
 #include "engine/engine.h"
 
 struct cache_options {
@@ -41,19 +43,56 @@ static void stats_json(FILE *out, const struct answers_stats *s)
 
     buf_init(&b);
     jsonw_open(&w, '{');
-    jsonw_key(&w, "entries"), jsonw_int(&w, (int64_t)s->answers.entries);
-    jsonw_key(&w, "bytes"), jsonw_int(&w, (int64_t)s->answers.bytes);
-    jsonw_key(&w, "bytes_max"), jsonw_int(&w, (int64_t)s->answers.bytes_max);
-    jsonw_key(&w, "questions"), jsonw_int(&w, (int64_t)s->questions.entries);
-    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
-        jsonw_key(&w, answers_outcome_name((enum answers_outcome)i));
-        jsonw_int(&w, (int64_t)s->outcomes[i]);
-    }
-    jsonw_key(&w, "purged"), jsonw_int(&w, (int64_t)s->purged);
-    jsonw_key(&w, "evictions"), jsonw_int(&w, (int64_t)s->answers.evictions);
+    answers_report_json(s, &w);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
+}
+
+static void print_share(struct table *t, uint64_t n, uint64_t of)
+{
+    if (of)
+        table_cell(t, "%.1f %%", 100.0 * (double)n / (double)of);
+    else
+        table_cell(t, "-");
+}
+
+static const char *place_of(enum answers_outcome outcome)
+{
+    switch (outcome) {
+    case ANSWERS_OUTCOME_HIT: return "memory";
+    case ANSWERS_OUTCOME_MISS: return "made anew";
+    default: return answers_outcome_name(outcome);
+    }
+}
+
+static void print_answers(FILE *out, const struct answers_stats *s)
+{
+    struct table t;
+    uint64_t asked = answers_asked(s), reused = answers_reused(s);
+
+    table_init(&t, "answers from|times|share", "lrr");
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++) {
+        table_cell(&t, "%s", place_of((enum answers_outcome)i));
+        table_cell(&t, "%llu", (unsigned long long)s->outcomes[i]);
+        print_share(&t, s->outcomes[i], asked);
+    }
+    table_cell(&t, "not made again");
+    table_cell(&t, "%llu", (unsigned long long)reused);
+    print_share(&t, reused, asked);
+    table_print(&t, out);
+    table_done(&t);
+}
+
+static void print_saved(FILE *out, const struct savings_stats *s)
+{
+    fprintf(out, "\ntime saved    %.3f s", s->ms / 1e3);
+    if (s->answers)
+        fprintf(out, ", %.1f ms an answer", s->ms / (double)s->answers);
+    fprintf(out, "\ntokens saved  %llu in, %llu out\n", (unsigned long long)s->tokens_in,
+            (unsigned long long)s->tokens_out);
+    if (s->cost > 0)
+        fprintf(out, "money saved   %.4f\n", s->cost);
 }
 
 static void stats_text(FILE *out, const struct answers_stats *s)
@@ -61,10 +100,11 @@ static void stats_text(FILE *out, const struct answers_stats *s)
     fprintf(out, "answers      %zu, %.1f of %.1f MB\n", s->answers.entries,
             (double)s->answers.bytes / 1e6, (double)s->answers.bytes_max / 1e6);
     fprintf(out, "questions    %zu\n", s->questions.entries);
-    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
-        fprintf(out, "%-12s %llu\n", answers_outcome_name((enum answers_outcome)i),
-                (unsigned long long)s->outcomes[i]);
-    fprintf(out, "purged       %llu\n", (unsigned long long)s->purged);
+    fprintf(out, "dropped      %llu with their document, %llu for room, %llu for age\n\n",
+            (unsigned long long)s->purged, (unsigned long long)s->answers.evictions,
+            (unsigned long long)s->answers.expirations);
+    print_answers(out, s);
+    print_saved(out, &s->saved);
 }
 
 static int run(struct engine *e, const struct command_call *call, void *options)

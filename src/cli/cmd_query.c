@@ -16,10 +16,16 @@ struct query_options {
     struct common common;
     struct question_options how;
     const char *question;
-    bool timings;
+    bool timings, stream;
 };
 
-enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_SEMANTIC, KEY_CONTEXT };
+/* What a language model has said so far, and people have seen. */
+struct streamed {
+    FILE *out;
+    struct buf text;
+};
+
+enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_SEMANTIC, KEY_CONTEXT, KEY_TOKENS };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -42,14 +48,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "a question is missing");
             return EINVAL;
         }
+        if (o->stream && o->common.json) {
+            argp_error(state, "--stream is for people: with --json the reply comes whole");
+            return EINVAL;
+        }
         return 0;
     case KEY_TIMINGS: o->timings = true; return 0;
-    case KEY_STREAM: return 0; /* a quoted answer comes in one piece, always before its sources */
+    case KEY_STREAM: o->stream = true; return 0;
     case KEY_NO_CACHE: o->how.cache = "no-store"; return 0;
     case KEY_SEMANTIC: o->how.semantic = arg; return 0;
     case KEY_CONTEXT:
         return option_int(state, "--context-chars", arg, 1, CONTEXT_CHARS_MAX,
                           &o->how.context_chars);
+    case KEY_TOKENS:
+        return option_int(state, "--context-tokens", arg, 1, CONTEXT_TOKENS_MAX,
+                          &o->how.context_tokens);
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -96,10 +109,31 @@ static void print_line(FILE *out, const char *text, size_t max_chars)
 }
 
 /* The answer keeps its lines. */
-static void print_paragraph(FILE *out, const char *text)
+static void print_text(FILE *out, struct str text)
 {
-    for (const char *p = text; *p; p++)
-        fputc((unsigned char)*p < 0x20 && *p != '\n' ? ' ' : *p, out);
+    for (size_t i = 0; i < text.n; i++)
+        fputc((unsigned char)text.p[i] < 0x20 && text.p[i] != '\n' ? ' ' : text.p[i], out);
+}
+
+static void print_token(void *arg, struct str text)
+{
+    struct streamed *s = arg;
+
+    buf_add_view(&s->text, text);
+    print_text(s->out, text);
+    fflush(s->out);
+}
+
+/* Quoted and cached answers come whole. A model's was seen word by word, unless it broke off and
+ * something else stands in for it. */
+static void print_paragraph(FILE *out, const char *text, const struct streamed *seen)
+{
+    bool same = str_eq(buf_view(&seen->text), str_of(text));
+
+    if (seen->text.n && !same)
+        fputs("\n(broken off; instead:)\n", out);
+    if (!same)
+        print_text(out, str_of(text));
     fputc('\n', out);
 }
 
@@ -206,13 +240,13 @@ static void print_degraded(FILE *out, const json_t *reply)
     }
 }
 
-static void print_answer(FILE *out, const json_t *reply)
+static void print_answer(FILE *out, const json_t *reply, const struct streamed *seen)
 {
     const json_t *sources = json_object_get(reply, "sources");
     const json_t *cache = json_object_get(reply, "cache");
     const char *status = text_of(cache, "status");
 
-    print_paragraph(out, text_of(reply, "answer"));
+    print_paragraph(out, text_of(reply, "answer"), seen);
     fflush(out);
     if (json_array_size(sources)) {
         fprintf(out, "\n%s:\n",
@@ -232,7 +266,7 @@ static void print_answer(FILE *out, const json_t *reply)
 }
 
 static int print_reply(const struct query_options *o, const struct command_call *call,
-                       bool search_only, const struct buf *text)
+                       bool search_only, const struct buf *text, const struct streamed *seen)
 {
     json_t *reply = NULL;
     int rc = json_parse(&reply, buf_view(text), "reply");
@@ -244,7 +278,7 @@ static int print_reply(const struct query_options *o, const struct command_call 
     else if (search_only)
         print_passages(call->out, json_object_get(reply, "hits"));
     else
-        print_answer(call->out, reply);
+        print_answer(call->out, reply, seen);
     if (o->how.explain)
         print_explain(call->out, reply);
     if (o->timings)
@@ -258,17 +292,26 @@ static int ask(struct engine *e, const struct command_call *call, struct query_o
 {
     int rc = ERR_OK;
     json_t *request = NULL;
+    struct streamed seen = {.out = call->out};
+    struct answer_listener listener = {.arg = &seen, .cancelled = call->cancelled};
     struct buf reply;
 
     buf_init(&reply);
     TRY(question_request(&o->how, o->question, o->common.config.collection, search_only, &request));
-    TRY(question_ask(e, &o->common, request, search_only, &reply));
+    listener.token = o->stream ? print_token : NULL;
+    if (search_only)
+        TRY(question_ask(e, &o->common, request, true, &reply));
+    else
+        TRY(question_ask_for(e, &o->common, request, &listener, &reply));
     if (o->common.json)
         fprintf(call->out, "%s\n", reply.p);
     else
-        TRY(print_reply(o, call, search_only, &reply));
+        TRY(print_reply(o, call, search_only, &reply, &seen));
 out:
+    if (rc < 0 && seen.text.n)
+        fputc('\n', call->out);
     json_decref(request);
+    buf_done(&seen.text);
     buf_done(&reply);
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }
@@ -290,7 +333,8 @@ static const struct argp_option query_options[] = {
     {"semantic", KEY_SEMANTIC, "S", 0,
      "strict: the cached answer of another question that means the same will do (off)", 2},
     {"context-chars", KEY_CONTEXT, "N", 0, "characters of the passages that are read (4000)", 2},
-    {"stream", KEY_STREAM, NULL, 0, "print the answer as soon as it is there", 2},
+    {"context-tokens", KEY_TOKENS, "N", 0, "the same in tokens, guessed rather too many", 2},
+    {"stream", KEY_STREAM, NULL, 0, "print a language model's words as they come", 2},
     {"timings", KEY_TIMINGS, NULL, 0, "where the time went, stage by stage", 2},
     {0},
 };

@@ -139,6 +139,7 @@ int question_request(const struct question_options *o, const char *question, con
         set_text(request, "semantic", o->semantic);
         set_text(request, "answer", o->answer);
         set_number(request, "context_chars", o->context_chars);
+        set_number(request, "context_tokens", o->context_tokens);
     }
     if (o->filter)
         TRY(set_filter(request, o->filter));
@@ -158,8 +159,9 @@ static void make_id(char out[24])
     snprintf(out, 24, "q_%016llx", (unsigned long long)random);
 }
 
-int question_ask(struct engine *e, const struct common *common, const json_t *request,
-                 bool search_only, struct buf *reply)
+/* listener NULL: passages alone are wanted. */
+static int ask(struct engine *e, const struct common *common, const json_t *request,
+               const struct answer_listener *listener, struct buf *reply)
 {
     int rc = ERR_OK;
     struct query q;
@@ -169,15 +171,29 @@ int question_ask(struct engine *e, const struct common *common, const json_t *re
     trace_start(&ans.trace);
     query_defaults(&q, e);
     q.tenant = common->config.tenant;
-    TRY(query_from_json(&q, request, search_only, ans.mem));
-    TRY(search_only ? query_search(e, &q, &ans) : query_answer_now(e, &q, &ans, NULL, NULL));
+    TRY(query_from_json(&q, request, !listener, ans.mem));
+    TRY(listener ? query_answer_for(e, &q, &ans, listener) : query_search(e, &q, &ans));
     make_id(id);
-    if (search_only)
-        query_search_reply(&q, &ans, reply);
-    else
+    if (listener)
         query_reply(&ans, id, reply);
+    else
+        query_search_reply(&q, &ans, reply);
 out:
     answer_done(&ans);
     arena_free(ans.mem);
     return rc;
+}
+
+int question_ask(struct engine *e, const struct common *common, const json_t *request,
+                 bool search_only, struct buf *reply)
+{
+    static const struct answer_listener nobody;
+
+    return ask(e, common, request, search_only ? NULL : &nobody, reply);
+}
+
+int question_ask_for(struct engine *e, const struct common *common, const json_t *request,
+                     const struct answer_listener *listener, struct buf *reply)
+{
+    return ask(e, common, request, listener, reply);
 }

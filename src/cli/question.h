@@ -16,9 +16,10 @@ struct engine;
 struct common;
 
 struct question_options {
-    long k, ef, context_chars, deadline_ms, window; /* 0: the default */
-    double recall_target;                           /* 0: none */
-    double mmr;                                     /* counts when has_mmr */
+    long k, ef, deadline_ms, window;    /* 0: the default */
+    long context_chars, context_tokens; /* likewise; one of them */
+    double recall_target;               /* 0: none */
+    double mmr;                         /* counts when has_mmr */
     bool has_mmr, collapse, explain;
     const char *mode, *fusion, *rerank, *filter, *cache, *semantic, *answer;
 };
@@ -32,3 +33,8 @@ int question_request(const struct question_options *o, const char *question, con
 /* Asks here: a reply of POST /query or /search in `reply`. */
 int question_ask(struct engine *e, const struct common *common, const json_t *request,
                  bool search_only, struct buf *reply);
+
+/* The same for an answer, of which a language model's words are told as they come; the reply has
+ * the last word, which may be another when the model breaks off. */
+int question_ask_for(struct engine *e, const struct common *common, const json_t *request,
+                     const struct answer_listener *listener, struct buf *reply);

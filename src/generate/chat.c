@@ -73,6 +73,13 @@ static void stop_leg(struct leg *l, enum chat_lesson lesson, const char *why)
     chat_models_leave(l->run->chat->models, l->i_model, l->pass, lesson, why);
 }
 
+static void stop_late(struct leg *l, enum chat_lesson lesson, const char *why)
+{
+    if (l->attempt.running)
+        chat_models_failed(l->run->chat->models, l->i_model, ERR_TIMEOUT, 0);
+    stop_leg(l, lesson, why);
+}
+
 static void run_closed(uv_handle_t *handle)
 {
     struct chat_run *run = handle->data;
@@ -152,6 +159,8 @@ static void win(struct chat_run *run, struct leg *l)
     struct leg *other = &run->legs[l == run->legs];
 
     run->winner = l;
+    if (l != run->legs)
+        chat_models_count(models, l->i_model, CHAT_HEDGES_WON);
     run->result.first_token_ns = clock_ns() - run->start_ns;
     run->result.i_model = l->i_model;
     run->result.status = l->attempt.status;
@@ -173,8 +182,11 @@ static void on_token(void *arg, struct str text)
     struct leg *l = arg;
     struct chat_run *run = l->run;
 
-    if (!run->winner)
+    if (!run->winner) {
         win(run, l);
+        chat_models_took(run->chat->models, l->i_model, CHAT_TIME_FIRST_TOKEN,
+                         clock_ns() - l->attempt.start_ns);
+    }
     run->call.token(run->call.arg, text);
 }
 
@@ -218,6 +230,10 @@ static void on_end(void *arg)
     chat_models_leave(run->chat->models, l->i_model, l->pass, t->failed ? CHAT_FAILED : CHAT_WORKED,
                       t->error);
     note_trouble(run, l);
+    if (t->rc < 0)
+        chat_models_failed(run->chat->models, l->i_model, t->rc, t->status);
+    else
+        chat_models_took(run->chat->models, l->i_model, CHAT_TIME_ANSWER, clock_ns() - t->start_ns);
     if (t->rc == ERR_OK && !run->winner) { /* it had nothing to say */
         win(run, l);
         run->result.first_token_ns = 0;
@@ -335,8 +351,8 @@ static void begins_too_late(struct chat_run *run)
     run->result.retry_after_ms = -1;
     run->result.i_model = i;
     chat_models_first_token(run->chat->models, i, m->first_token_ms);
-    stop_leg(&run->legs[0], CHAT_FAILED, run->error);
-    stop_leg(&run->legs[1], CHAT_NOTHING, NULL);
+    stop_late(&run->legs[0], CHAT_FAILED, run->error);
+    stop_late(&run->legs[1], CHAT_NOTHING, NULL);
     go_on(run, run->i_chain + 1 == run->call.n_models);
 }
 
@@ -345,14 +361,16 @@ static void time_is_up(struct chat_run *run)
     struct leg *l = &run->legs[0];
     const struct chat_model *m = model_of(run, run->result.i_model);
     int64_t ms = ms_since(run->start_ns);
+    bool fair = false;
 
     snprintf(run->error, sizeof run->error, "%s: no full answer within %lld ms", m->shown,
              (long long)ms);
     if (l->attempt.running && !run->winner) {
         ms = ms_since(l->attempt.start_ns);
-        stop_leg(l, ms >= FAIR_MS || ms * 2 >= m->first_token_ms ? CHAT_FAILED : CHAT_NOTHING,
-                 run->error);
+        fair = ms >= FAIR_MS || ms * 2 >= m->first_token_ms;
     }
+    stop_late(l, fair ? CHAT_FAILED : CHAT_NOTHING, run->error);
+    stop_late(&run->legs[1], CHAT_NOTHING, NULL);
     finish(run, ERR_TIMEOUT);
 }
 
@@ -452,5 +470,6 @@ struct chat_run *chat_start(struct chat *c, const struct chat_call *call)
 void chat_cancel(struct chat_run *run)
 {
     CHECK(!run->over);
+    chat_models_count(run->chat->models, run->result.i_model, CHAT_CANCELLED);
     close_run(run);
 }

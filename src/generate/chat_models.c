@@ -11,15 +11,16 @@
 #include "base/mem.h"
 #include "net/url.h"
 
+/* Of one answer, as far as it is counted: billionths stay within 64 bits. */
+#define COST_MAX 1e6
+
 struct entry {
     struct chat_model settings; /* its strings are ours */
     struct breaker *breaker;
+    struct chat_meter meter;
     pthread_mutex_t mu;                        /* guards the fields below */
     int32_t first_token_ms[CHAT_OBSERVED_MAX]; /* a ring */
     uint64_t n_observed;
-    uint64_t counts[N_CHAT_COUNTS];
-    uint64_t tokens_in, tokens_out;
-    double cost;
     char reason[ERR_TEXT_MAX]; /* of the last failure, for those whom the breaker refuses */
 };
 
@@ -194,7 +195,6 @@ void chat_models_leave(struct chat_models *m, size_t i, enum breaker_pass pass,
     }
     if (lesson == CHAT_FAILED) {
         pthread_mutex_lock(&e->mu);
-        e->counts[CHAT_FAILURES]++;
         snprintf(e->reason, sizeof e->reason, "%s", why);
         pthread_mutex_unlock(&e->mu);
     }
@@ -246,11 +246,22 @@ int64_t chat_models_p95_ms(struct chat_models *m, size_t i)
 
 void chat_models_count(struct chat_models *m, size_t i, enum chat_count c)
 {
-    struct entry *e = entry_at(m, i);
+    chat_meter_add(&entry_at(m, i)->meter.counts[c], 1);
+}
 
-    pthread_mutex_lock(&e->mu);
-    e->counts[c]++;
-    pthread_mutex_unlock(&e->mu);
+void chat_models_chosen(struct chat_models *m, size_t i, enum chat_choice c)
+{
+    chat_meter_add(&entry_at(m, i)->meter.choices[c], 1);
+}
+
+void chat_models_failed(struct chat_models *m, size_t i, int rc, int status)
+{
+    chat_meter_add(&entry_at(m, i)->meter.failures[chat_failure_of(rc, status)], 1);
+}
+
+void chat_models_took(struct chat_models *m, size_t i, enum chat_time what, uint64_t ns)
+{
+    histogram_add(&entry_at(m, i)->meter.times[what], &histogram_of_models, ns);
 }
 
 double chat_models_charge(struct chat_models *m, size_t i, size_t tokens_in, size_t tokens_out)
@@ -260,11 +271,10 @@ double chat_models_charge(struct chat_models *m, size_t i, size_t tokens_in, siz
         ((double)tokens_in * e->settings.price_in + (double)tokens_out * e->settings.price_out) /
         1e6;
 
-    pthread_mutex_lock(&e->mu);
-    e->tokens_in += tokens_in;
-    e->tokens_out += tokens_out;
-    e->cost += cost;
-    pthread_mutex_unlock(&e->mu);
+    chat_meter_add(&e->meter.tokens_in, tokens_in);
+    chat_meter_add(&e->meter.tokens_out, tokens_out);
+    chat_meter_add(&e->meter.cost_nano,
+                   (uint64_t)((cost < COST_MAX ? cost : COST_MAX) * 1e9 + 0.5));
     return cost;
 }
 
@@ -274,10 +284,5 @@ void chat_models_stats(struct chat_models *m, size_t i, struct chat_model_stats 
 
     out->p95_ms = chat_models_p95_ms(m, i);
     out->open = breaker_is_open(e->breaker);
-    pthread_mutex_lock(&e->mu);
-    memcpy(out->counts, e->counts, sizeof out->counts);
-    out->tokens_in = e->tokens_in;
-    out->tokens_out = e->tokens_out;
-    out->cost = e->cost;
-    pthread_mutex_unlock(&e->mu);
+    chat_meter_read(&e->meter, &out->numbers);
 }

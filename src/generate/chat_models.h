@@ -3,7 +3,7 @@
  *   name -> where it is and what it costs
  *           breaker: is it there?            (net/breaker.h)
  *           first tokens: how soon it begins (the last CHAT_OBSERVED_MAX)
- *           counters: what was asked, failed and paid
+ *           numbers: what was asked, failed and paid (chat_meter.h)
  *
  * One for all event loops, so that they learn from each other.
  *
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "generate/chat_meter.h"
 #include "net/breaker.h"
 
 #define CHAT_TIMEOUT_MS     60000
@@ -76,17 +77,17 @@ int64_t chat_models_p95_ms(struct chat_models *m, size_t i);
 
 /* ---- what was asked and paid ---- */
 
-enum chat_count { CHAT_REQUESTS, CHAT_FAILURES, CHAT_RETRIES, CHAT_HEDGES, N_CHAT_COUNTS };
-
 void chat_models_count(struct chat_models *m, size_t i, enum chat_count c);
+void chat_models_chosen(struct chat_models *m, size_t i, enum chat_choice c);
+/* A request that ended so; see chat_failure_of. */
+void chat_models_failed(struct chat_models *m, size_t i, int rc, int status);
+void chat_models_took(struct chat_models *m, size_t i, enum chat_time what, uint64_t ns);
 
 /* What so many tokens cost; counted too. */
 double chat_models_charge(struct chat_models *m, size_t i, size_t tokens_in, size_t tokens_out);
 
 struct chat_model_stats {
-    uint64_t counts[N_CHAT_COUNTS];
-    uint64_t tokens_in, tokens_out;
-    double cost;
+    struct chat_numbers numbers;
     bool open;      /* the breaker */
     int64_t p95_ms; /* of first tokens; -1: not known */
 };

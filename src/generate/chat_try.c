@@ -42,6 +42,13 @@ static void end_unreached(struct chat_try *t, int rc)
     end(t, rc);
 }
 
+/* Whether it is the question that the server did not like: else it is the key, the address or the
+ * model that is wrong, and no fault of whoever asks. */
+static bool blames_the_question(int status)
+{
+    return status == 400 || status == 413 || status == 422;
+}
+
 static void end_refused(struct chat_try *t)
 {
     struct refusal r = {.shown = t->model->shown,
@@ -49,12 +56,12 @@ static void end_refused(struct chat_try *t)
                         .key = t->model->key,
                         .status = t->status,
                         .body = buf_view(&t->body)};
-    int rc = refusal_explain(&r);
 
+    (void)refusal_explain(&r);
     t->again = refusal_passes(t->status);
     t->failed = t->status >= 500;
     snprintf(t->error, sizeof t->error, "%s", err_text());
-    end(t, rc);
+    end(t, blames_the_question(t->status) ? ERR_ARGUMENT : ERR_UNAVAILABLE);
 }
 
 /* The server answers, but not as it should: err_text() has the reason, in which may be words of

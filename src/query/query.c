@@ -117,6 +117,8 @@ static void count(struct engine *e, const struct answer *ans)
 
     if (ans->shared && ans->cache != CACHE_BYPASS)
         answers_count(e->answers, outcomes[ans->cache]);
+    if (ans->shared && outcomes[ans->cache] != ANSWERS_OUTCOME_MISS)
+        answers_saved(e->answers, ans->shared, trace_total_ns(&ans->trace));
 }
 
 /* An answer that was in memory. */
@@ -320,13 +322,14 @@ static const char *settings_of(struct run *r)
         digest_hex(adapter_fingerprint(r->adapter), adapter);
     if (q->explain)
         plan = reply_explain_text(q, r->ans);
-    return arena_printf(
-        r->ans->mem,
-        "model %s words %s %d mode %d fusion %d rerank %s chars %zu window %d collapse %d"
-        " adapter %s %s %s",
-        model, words->language, words->drop_stop_words, (int)q->mode, (int)q->fusion,
-        question_rerank_name(r->e, q, r->ans->mem), q->context_chars, q->window, q->collapse,
-        adapter, answerer, plan);
+    return arena_printf(r->ans->mem,
+                        "model %s words %s %d mode %d fusion %d rerank %s chars %zu tokens %zu "
+                        "window %d collapse %d"
+                        " adapter %s %s %s",
+                        model, words->language, words->drop_stop_words, (int)q->mode,
+                        (int)q->fusion, question_rerank_name(r->e, q, r->ans->mem),
+                        q->context_chars, q->context_tokens, q->window, q->collapse, adapter,
+                        answerer, plan);
 }
 
 /* Without vectors of sentences there is nothing to compare the question's with. */
@@ -349,8 +352,12 @@ static int build_context(struct run *r)
         ans->chat = question_chat_choose(r->e, r->q, ans);
     if (ans->chat)
         prompt.generator = question_chat_name(r->e, ans->chat, ans->mem);
-    TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
-                      &ans->context));
+    if (r->q->context_tokens)
+        TRY(context_build_tokens(ans->passages, ans->n_passages, r->q->context_tokens, NULL,
+                                 ans->mem, &ans->context));
+    else
+        TRY(context_build(ans->passages, ans->n_passages, r->q->context_chars, ans->mem,
+                          &ans->context));
     extractive_prepare(r->snap, r->q->question, vector_for_sentences(r), dim_of(r), ans->mem,
                        &r->question);
     prompt.settings = settings_of(r);
@@ -417,6 +424,14 @@ static bool answered_before(struct run *r, const struct unfinished *u)
         remember_question(r->e, u);
     trace_add(&ans->trace, STAGE_CACHE, since);
     return ans->shared != NULL;
+}
+
+/* What whoever gets this answer again need not wait. */
+static uint32_t made_us(const struct answer *ans)
+{
+    uint64_t us = trace_total_ns(&ans->trace) / 1000;
+
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
 /* Only questions that want the plain answer wait for another's. */
@@ -525,6 +540,8 @@ static void write_shared(struct engine *e, const struct query *q, struct answer 
                                q->ttl_ms ? q->ttl_ms : e->config.cache.ttl_s * 1000);
     ans->shared->tokens_in = ans->generated.tokens_in;
     ans->shared->tokens_out = ans->generated.tokens_out;
+    ans->shared->cost = (float)ans->generated.cost;
+    ans->shared->made_us = made_us(ans);
     ans->shared->precomputed = q->precomputing;
     buf_done(&body);
 }
@@ -659,6 +676,7 @@ static void take_generated(struct engine *e, struct answer *ans, const struct un
     g->model = chat_models_get(e->chat_models, result->i_model)->name;
     g->tokens_in = (uint32_t)result->prompt_tokens;
     g->tokens_out = (uint32_t)result->completion_tokens;
+    g->cost = result->cost;
     claims_check(words, g->text, claim_sources(ans), ans->n_passages, ans->mem, &claims,
                  &g->n_claims);
     g->claims = claims;
@@ -672,6 +690,12 @@ static bool may_quote(const struct answer *ans, const struct chat_result *result
 {
     return !ans->chat->forced ||
            (result->rc == ERR_TIMEOUT && ans->chat->until_ns && clock_ns() >= ans->chat->until_ns);
+}
+
+/* A model's nonsense is no fault of whoever asks. */
+static int code_of_trouble(const struct chat_result *result)
+{
+    return result->rc == ERR_TIMEOUT || result->rc == ERR_ARGUMENT ? result->rc : ERR_UNAVAILABLE;
 }
 
 int query_finish(struct engine *e, const struct query *q, struct answer *ans,
@@ -690,7 +714,7 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
         extractive_answer(&u->question, &ans->context, ans->mem, &ans->extract);
         ans->degraded |= DEGRADED_QUOTED;
     } else {
-        return FAIL(result->rc < 0 ? result->rc : ERR_UNAVAILABLE, "%s",
+        return FAIL(code_of_trouble(result), "%s",
                     result->rc < 0 ? result->error : "the language model's answer has no end");
     }
     write_shared(e, q, ans, u);

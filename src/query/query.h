@@ -70,6 +70,7 @@ struct query {
     int window;       /* 0..SEARCH_WINDOW_MAX neighbours on each side go with a hit */
     bool explain;     /* the reply says how the search was done */
     size_t context_chars;
+    size_t context_tokens; /* in place of context_chars, as text/tokens.h guesses them; 0: not */
     enum query_answer answer;
     const char *model;                  /* "auto", "fast", "best" or a configured name; of CHAT */
     int max_tokens;                     /* 0: the server's own */
@@ -112,6 +113,7 @@ struct generated {
     struct str text; /* NULL: none was asked, or it did not answer */
     const char *model;
     uint32_t tokens_in, tokens_out;
+    double cost;
     const struct claim *claims; /* [n_claims] what the passages say of its sentences */
     size_t n_claims;
 };
@@ -194,6 +196,16 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
  * who have no event loop. `token` may be NULL. */
 int query_answer_now(struct engine *e, const struct query *q, struct answer *ans,
                      void (*token)(void *arg, struct str text), void *arg);
+
+/* The same for somebody who may leave: the model is let go of soon after *cancelled is true, and
+ * ERR_CANCELLED returned. Members may be NULL. */
+struct answer_listener {
+    void (*token)(void *arg, struct str text);
+    void *arg;
+    const volatile bool *cancelled;
+};
+int query_answer_for(struct engine *e, const struct query *q, struct answer *ans,
+                     const struct answer_listener *listener);
 
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);

@@ -90,6 +90,7 @@ static void choose_by_rules(const struct engine *e, const struct query *q, const
     struct route_choice choice = route_choose(&question, NULL, ans->mem);
 
     c->models[0] = find_model(e, route_name(choice.route));
+    c->by = choice.route == ROUTE_FAST ? CHAT_CHOSEN_FAST : CHAT_CHOSEN_BEST;
     c->reason = choice.reason;
 }
 
@@ -123,6 +124,7 @@ struct question_chat *question_chat_choose(const struct engine *e, const struct 
     } else {
         c->models[0] = find_model(e, q->model);
         c->reason = "asked for";
+        c->by = CHAT_CHOSEN_ASKED;
     }
     add_stand_ins(e, c);
     c->choice = chat_models_get(e->chat_models, (size_t)c->models[0])->name;
@@ -151,4 +153,5 @@ void question_chat_write(const struct engine *e, const struct query *q, struct a
     prompt_messages(e->prompt, &ans->context, q->question, history, n, ans->mem, &messages,
                     &ans->chat->n);
     ans->chat->messages = messages;
+    chat_models_chosen(e->chat_models, (size_t)ans->chat->models[0], ans->chat->by);
 }

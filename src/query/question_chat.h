@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "engine/config.h"
+#include "generate/chat_meter.h"
 #include "query/query.h"
 
 struct question_chat {
@@ -14,6 +15,7 @@ struct question_chat {
     int models[CONFIG_LLMS_MAX]; /* the chain: the one chosen, then those that stand in for it */
     size_t n_models;
     const char *choice, *reason; /* the model's name, and why */
+    enum chat_choice by;         /* the same for the statistics */
     bool forced;                 /* the question names it: no other, and no quoting instead */
     uint64_t until_ns;           /* of clock_ns; 0: no deadline */
 };
@@ -37,5 +39,6 @@ struct question_chat *question_chat_choose(const struct engine *e, const struct 
 const char *question_chat_name(const struct engine *e, const struct question_chat *c,
                                struct arena *mem);
 
-/* Fills in the messages from the context of `ans`. */
+/* Fills in the messages from the context of `ans`: the model is to be asked, and the choice
+ * counted. */
 void question_chat_write(const struct engine *e, const struct query *q, struct answer *ans);

@@ -168,29 +168,18 @@ out:
 static int check_members(const json_t *o, bool search_only)
 {
     static const char *const known[] = {
-        "question",
-        "k",
-        "collection",
-        "filter",
-        "mode",
-        "ef",
-        "recall_target",
-        "fusion",
-        "rerank",
-        "mmr",
-        "collapse",
-        "window",
-        "explain",
-        "context_chars",
-        "answer",
-        "model",
-        "max_tokens",
-        "temperature",
-        "history",
-        "deadline_ms",
-        "cache",
-        "semantic",
-        NULL,
+        "question",       "k",
+        "collection",     "filter",
+        "mode",           "ef",
+        "recall_target",  "fusion",
+        "rerank",         "mmr",
+        "collapse",       "window",
+        "explain",        "context_chars",
+        "context_tokens", "answer",
+        "model",          "max_tokens",
+        "temperature",    "history",
+        "deadline_ms",    "cache",
+        "semantic",       NULL,
     };
     static const char *const search[] = {
         "question",      "k",           "collection", "filter", "mode",     "ef",
@@ -325,10 +314,29 @@ out:
     return rc;
 }
 
+static int get_budget(const json_t *o, struct query *q)
+{
+    int rc = ERR_OK;
+    int64_t chars = (int64_t)q->context_chars, tokens = 0;
+
+    TRY(json_get_int(o, "context_chars", 1, CONTEXT_CHARS_MAX, &chars));
+    TRY(json_get_int(o, "context_tokens", 1, CONTEXT_TOKENS_MAX, &tokens));
+    if (tokens && json_is_integer(json_object_get(o, "context_chars"))) {
+        rc =
+            FAIL(ERR_ARGUMENT, "'context_chars' and 'context_tokens' are two budgets for the same: "
+                               "give one of them");
+        goto out;
+    }
+    q->context_chars = (size_t)chars;
+    q->context_tokens = (size_t)tokens;
+out:
+    return rc;
+}
+
 int query_from_json(struct query *q, const json_t *o, bool search_only, struct arena *mem)
 {
     int rc = ERR_OK;
-    int64_t k = q->k, ef = q->ef, context_chars = (int64_t)q->context_chars;
+    int64_t k = q->k, ef = q->ef;
     struct str collection = {0};
     struct filter *filter = NULL;
 
@@ -336,7 +344,7 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(json_get_str(o, "question", &q->question));
     TRY(json_get_int(o, "k", 1, QUERY_K_MAX, &k));
     TRY(json_get_int(o, "ef", 1, 100000, &ef));
-    TRY(json_get_int(o, "context_chars", 1, CONTEXT_CHARS_MAX, &context_chars));
+    TRY(get_budget(o, q));
     TRY(json_get_int(o, "deadline_ms", 1, 86400000, &q->deadline_ms));
     TRY(json_get_str(o, "collection", &collection));
     TRY(get_mode(o, q));
@@ -349,7 +357,6 @@ int query_from_json(struct query *q, const json_t *o, bool search_only, struct a
     TRY(filter_from_json(&filter, json_object_get(o, "filter"), mem));
     q->k = (int)k;
     q->ef = (int)ef;
-    q->context_chars = (size_t)context_chars;
     q->filter = filter;
     if (collection.p && memchr(collection.p, '\0', collection.n)) {
         rc = FAIL(ERR_ARGUMENT, "'collection' has a NUL character");
@@ -393,6 +400,7 @@ struct digest query_key_under(const struct engine *e, const struct query *q,
     digester_add_u64(d, q->explain);
     digester_add_str(d, filter_canonical(q->filter, mem));
     digester_add_u64(d, q->context_chars);
+    digester_add_u64(d, q->context_tokens);
     digester_add_u64(d, (uint64_t)q->answer);
     digester_add_str(d, question_chat_settings(e, q, mem));
     return digester_finish(d);

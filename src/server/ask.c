@@ -16,6 +16,29 @@ static struct ask *ask_of(struct work *w)
     return (struct ask *)((char *)w - offsetof(struct ask, work));
 }
 
+static void count_degraded(struct metrics *m, unsigned degraded)
+{
+    if (degraded & DEGRADED_EMBED)
+        metrics_degraded(m, METRICS_PART_EMBED);
+    if (degraded & DEGRADED_RERANK)
+        metrics_degraded(m, METRICS_PART_RERANK);
+    if (degraded & DEGRADED_MODEL)
+        metrics_degraded(m, METRICS_PART_MODEL);
+    if (degraded & (DEGRADED_GENERATE | DEGRADED_QUOTED))
+        metrics_degraded(m, METRICS_PART_GENERATE);
+}
+
+/* Who follows a model's log has no answer of its own: what that saved is not known yet. */
+static void count_joined(const struct ask *a)
+{
+    struct answers *answers = a->loop->service->engine->answers;
+
+    metrics_count(a->loop->service->metrics, COUNT_JOINED);
+    answers_count(answers, ANSWERS_OUTCOME_JOINED);
+    if (a->answer.shared)
+        answers_saved(answers, a->answer.shared, trace_total_ns(&a->answer.trace));
+}
+
 static void finish(struct ask *a, int rc, const char *error)
 {
     struct metrics *m = a->loop->service->metrics;
@@ -25,7 +48,9 @@ static void finish(struct ask *a, int rc, const char *error)
     if (rc == ERR_OK && a->answer.cache == CACHE_MISS)
         metrics_count(m, COUNT_RUNS);
     if (rc == ERR_OK && a->answer.cache == CACHE_JOINED)
-        metrics_count(m, COUNT_JOINED);
+        count_joined(a);
+    if (rc == ERR_OK)
+        count_degraded(m, a->answer.degraded);
     a->done(a);
 }
 
@@ -69,13 +94,18 @@ static void land(struct ask *a, int rc, const char *error)
 static void end_log(struct ask *a, int rc, const char *error)
 {
     struct buf problem = {0};
+    int status;
 
     if (rc == ERR_OK) {
         write_reply(a, &a->written);
+        if (!a->answer.generated.text.p)
+            sse_add_stand_in(a->log, buf_view(&a->written), a->text.n > 0);
         sse_add_citations(a->log, buf_view(&a->written));
         event_log_add(a->log, "done", buf_view(&a->written));
     } else {
-        http_problem(&problem, ask_status(a, rc), err_name(rc), str_of(error));
+        status = ask_status(a, rc);
+        http_problem(&problem, status, status == 429 ? "rate_limited" : err_name(rc),
+                     str_of(error));
         event_log_add(a->log, "error", buf_view(&problem));
         buf_done(&problem);
     }
@@ -362,9 +392,13 @@ void ask_start(struct ask *a)
 struct event_log *ask_live(const struct ask *a)
 {
     struct digest flight;
+    struct event_log *live;
 
     if (!may_share(&a->query))
         return NULL;
     flight = query_flight_key(a->loop->service->engine, &a->query, &a->key);
-    return replay_live(a->loop->replay, &flight);
+    live = replay_live(a->loop->replay, &flight);
+    if (live)
+        count_joined(a);
+    return live;
 }

@@ -1,5 +1,6 @@
 #include "server/cache_report.h"
 
+#include "cache/answers_report.h"
 #include "engine/engine.h"
 #include "server/metrics.h"
 
@@ -7,21 +8,6 @@ static void write_count(struct jsonw *w, const char *key, uint64_t n)
 {
     jsonw_key(w, key);
     jsonw_int(w, (int64_t)n);
-}
-
-static void write_memory(struct jsonw *w, const struct answers_stats *s)
-{
-    write_count(w, "entries", s->answers.entries);
-    write_count(w, "bytes", s->answers.bytes);
-    write_count(w, "bytes_max", s->answers.bytes_max);
-    write_count(w, "questions", s->questions.entries);
-    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
-        write_count(w, answers_outcome_name((enum answers_outcome)i), s->outcomes[i]);
-    write_count(w, "purged", s->purged);
-    write_count(w, "evictions", s->answers.evictions);
-    write_count(w, "expirations", s->answers.expirations);
-    jsonw_key(w, "hit_rate");
-    jsonw_real(w, answers_hit_rate(s));
 }
 
 static void write_redis(struct jsonw *w, const struct tiers_stats *s)
@@ -86,7 +72,7 @@ void cache_report_json(struct engine *e, struct jsonw *w)
     answers_stats_get(e->answers, &memory);
     tiers_stats_get(e->tiers, &tiers);
     jsonw_open(w, '{');
-    write_memory(w, &memory);
+    answers_report_json(&memory, w);
     write_tiers(w, &tiers);
     write_semantic(w, e->alike);
     jsonw_close(w, '}');
@@ -108,6 +94,8 @@ static void write_memory_metrics(const struct answers_stats *s, struct buf *out)
         [ANSWERS_OUTCOME_SHARED] = {"ragd_cache_shared_total", "Answers of another replica."},
         [ANSWERS_OUTCOME_PRECOMPUTED] = {"ragd_cache_precomputed_total",
                                          "Answers made before anybody asked."},
+        [ANSWERS_OUTCOME_JOINED] = {"ragd_cache_joined_total",
+                                    "Answers of another's run of the same question."},
         [ANSWERS_OUTCOME_MISS] = {"ragd_cache_misses_total", "Questions that ran in full."},
     };
 
@@ -119,6 +107,18 @@ static void write_memory_metrics(const struct answers_stats *s, struct buf *out)
                   (double)s->purged);
     metrics_total(out, "ragd_cache_evictions_total", "Answers dropped for room.",
                   (double)s->answers.evictions);
+}
+
+static void write_saved_metrics(const struct savings_stats *s, struct buf *out)
+{
+    metrics_total(out, "ragd_cache_saved_seconds_total",
+                  "Time that answers served again took to make, less what serving took.",
+                  s->ms / 1e3);
+    metrics_total(out, "ragd_cache_saved_tokens_total",
+                  "Tokens of language models that were not paid for again.",
+                  (double)(s->tokens_in + s->tokens_out));
+    metrics_total(out, "ragd_cache_saved_cost_total",
+                  "What they would have cost, in the money of the configured prices.", s->cost);
 }
 
 static void write_redis_metrics(const struct tiers_stats *s, struct buf *out)
@@ -165,6 +165,7 @@ void cache_report_metrics(struct engine *e, struct buf *out)
     answers_stats_get(e->answers, &memory);
     tiers_stats_get(e->tiers, &tiers);
     write_memory_metrics(&memory, out);
+    write_saved_metrics(&memory.saved, out);
     metrics_gauge(out, "ragd_cache_store_entries", "Answers in the store.",
                   (double)tiers.store_answers);
     metrics_gauge(out, "ragd_cache_store_bytes", "Bytes of answers in the store.",

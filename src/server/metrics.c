@@ -6,17 +6,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* Upper bounds in microseconds; one more bucket holds what is above. From a cached reply to a
- * large ingest. */
-static const uint64_t bounds_us[] = {50,    100,   250,    500,    1000,    2500,    5000,    10000,
-                                     25000, 50000, 100000, 250000, 1000000, 5000000, 30000000};
-#define N_BOUNDS (sizeof bounds_us / sizeof *bounds_us)
-
-struct histogram {
-    atomic_uint_least64_t buckets[N_BOUNDS + 1]; /* not cumulative */
-    atomic_uint_least64_t sum_ns;
-};
-
 #define N_CLASSES 6 /* status / 100, 0 unused */
 
 struct route_numbers {
@@ -27,6 +16,7 @@ struct route_numbers {
 
 struct metrics {
     atomic_uint_least64_t counters[N_COUNTERS];
+    atomic_uint_least64_t degraded[N_METRICS_PARTS];
     struct histogram stages[N_STAGES];
     size_t n_routes;
     struct route_numbers routes[];
@@ -70,19 +60,14 @@ static uint64_t get(const atomic_uint_least64_t *n)
     return atomic_load_explicit(n, memory_order_relaxed);
 }
 
-static void observe(struct histogram *h, uint64_t ns)
-{
-    size_t i = 0;
-
-    while (i < N_BOUNDS && ns > bounds_us[i] * 1000)
-        i++;
-    add(&h->buckets[i], 1);
-    add(&h->sum_ns, ns);
-}
-
 void metrics_count(struct metrics *m, enum counter c)
 {
     add(&m->counters[c], 1);
+}
+
+void metrics_degraded(struct metrics *m, enum metrics_part part)
+{
+    add(&m->degraded[part], 1);
 }
 
 uint64_t metrics_counter(const struct metrics *m, enum counter c)
@@ -97,14 +82,14 @@ void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns)
     CHECK(i_route < m->n_routes);
     CHECK(class > 0 && class < N_CLASSES);
     add(&m->routes[i_route].by_class[class], 1);
-    observe(&m->routes[i_route].latency, ns);
+    histogram_add(&m->routes[i_route].latency, &histogram_of_requests, ns);
 }
 
 void metrics_trace(struct metrics *m, const struct trace *t)
 {
     for (int i = 0; i < N_STAGES; i++)
         if (t->ns[i])
-            observe(&m->stages[i], t->ns[i]);
+            histogram_add(&m->stages[i], &histogram_of_requests, t->ns[i]);
 }
 
 uint64_t metrics_requests(const struct metrics *m)
@@ -117,32 +102,59 @@ uint64_t metrics_requests(const struct metrics *m)
     return n;
 }
 
-static void headline(struct buf *out, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void metrics_sample(struct buf *out, const char *name, const char *labels, double value)
+{
+    buf_addf(out, "%s{%s} %.15g\n", name, labels, value);
+}
+
+void metrics_histogram(struct buf *out, const char *name, const char *labels,
+                       const struct histogram_scale *s, const struct histogram_counts *c)
+{
+    for (size_t i = 0; i < s->n; i++)
+        buf_addf(out, "%s_bucket{%s,le=\"%g\"} %llu\n", name, labels, (double)s->bounds_us[i] / 1e6,
+                 (unsigned long long)c->up_to[i]);
+    buf_addf(out, "%s_bucket{%s,le=\"+Inf\"} %llu\n", name, labels, (unsigned long long)c->n);
+    buf_addf(out, "%s_sum{%s} %.9g\n", name, labels, (double)c->sum_ns / 1e9);
+    buf_addf(out, "%s_count{%s} %llu\n", name, labels, (unsigned long long)c->n);
 }
 
 static void write_histogram(const struct histogram *h, const char *name, const char *labels,
                             struct buf *out)
 {
-    uint64_t n = 0;
+    struct histogram_counts c;
 
-    for (size_t i = 0; i < N_BOUNDS; i++) {
-        n += get(&h->buckets[i]);
-        buf_addf(out, "%s_bucket{%s,le=\"%g\"} %llu\n", name, labels, (double)bounds_us[i] / 1e6,
-                 (unsigned long long)n);
+    histogram_read(h, &histogram_of_requests, &c);
+    metrics_histogram(out, name, labels, &histogram_of_requests, &c);
+}
+
+static void write_degraded(const struct metrics *m, struct buf *out)
+{
+    static const char *const names[N_METRICS_PARTS] = {
+        [METRICS_PART_EMBED] = "embed",
+        [METRICS_PART_RERANK] = "rerank",
+        [METRICS_PART_MODEL] = "model",
+        [METRICS_PART_GENERATE] = "generate",
+    };
+    char labels[64];
+
+    metrics_head(out, "ragd_degraded_total", "counter",
+                 "Answers of which a part was left out, made cheaper or stood in for.");
+    for (int i = 0; i < N_METRICS_PARTS; i++) {
+        snprintf(labels, sizeof labels, "part=\"%s\"", names[i]);
+        metrics_sample(out, "ragd_degraded_total", labels, (double)get(&m->degraded[i]));
     }
-    n += get(&h->buckets[N_BOUNDS]);
-    buf_addf(out, "%s_bucket{%s,le=\"+Inf\"} %llu\n", name, labels, (unsigned long long)n);
-    buf_addf(out, "%s_sum{%s} %.9g\n", name, labels, (double)get(&h->sum_ns) / 1e9);
-    buf_addf(out, "%s_count{%s} %llu\n", name, labels, (unsigned long long)n);
 }
 
 static void write_routes(const struct metrics *m, struct buf *out)
 {
     char labels[160];
 
-    headline(out, "ragd_http_requests_total", "counter", "Requests answered.");
+    metrics_head(out, "ragd_http_requests_total", "counter", "Requests answered.");
     for (size_t i = 0; i < m->n_routes; i++)
         for (int k = 1; k < N_CLASSES; k++)
             if (get(&m->routes[i].by_class[k]))
@@ -151,8 +163,8 @@ static void write_routes(const struct metrics *m, struct buf *out)
                          "%llu\n",
                          m->routes[i].labels.method, m->routes[i].labels.route, k,
                          (unsigned long long)get(&m->routes[i].by_class[k]));
-    headline(out, "ragd_http_request_seconds", "histogram",
-             "From the first byte of a request to its reply handed to the socket.");
+    metrics_head(out, "ragd_http_request_seconds", "histogram",
+                 "From the first byte of a request to its reply handed to the socket.");
     for (size_t i = 0; i < m->n_routes; i++) {
         snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\"", m->routes[i].labels.method,
                  m->routes[i].labels.route);
@@ -167,8 +179,9 @@ void metrics_write(const struct metrics *m, struct buf *out)
     for (int i = 0; i < N_COUNTERS; i++)
         metrics_total(out, counter_words[i].name, counter_words[i].help,
                       (double)get(&m->counters[i]));
+    write_degraded(m, out);
     write_routes(m, out);
-    headline(out, "ragd_stage_seconds", "histogram", "Time of each stage of a question.");
+    metrics_head(out, "ragd_stage_seconds", "histogram", "Time of each stage of a question.");
     for (int i = 0; i < N_STAGES; i++) {
         snprintf(labels, sizeof labels, "stage=\"%s\"", stage_name((enum stage)i));
         write_histogram(&m->stages[i], "ragd_stage_seconds", labels, out);
@@ -177,12 +190,26 @@ void metrics_write(const struct metrics *m, struct buf *out)
 
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value)
 {
-    headline(out, name, "gauge", help);
+    metrics_head(out, name, "gauge", help);
     buf_addf(out, "%s %.15g\n", name, value);
 }
 
 void metrics_total(struct buf *out, const char *name, const char *help, double value)
 {
-    headline(out, name, "counter", help);
+    metrics_head(out, name, "counter", help);
     buf_addf(out, "%s %.15g\n", name, value);
+}
+
+void metrics_label(struct buf *out, const char *key, const char *value)
+{
+    buf_addf(out, "%s%s=\"", out->n ? "," : "", key);
+    for (const char *p = value; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_add_char(out, '\\');
+        if (*p == '\n')
+            buf_add_str(out, "\\n");
+        else
+            buf_add_char(out, *p);
+    }
+    buf_add_char(out, '"');
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/histogram.h"
 #include "base/trace.h"
 
 struct metrics;
@@ -22,6 +23,15 @@ enum counter {
     N_COUNTERS
 };
 
+/* Of an answer, by the names of the reply's `degraded`. */
+enum metrics_part {
+    METRICS_PART_EMBED,
+    METRICS_PART_RERANK,
+    METRICS_PART_MODEL,
+    METRICS_PART_GENERATE,
+    N_METRICS_PARTS
+};
+
 /* Label values: "GET", "/documents/{id}"; static. */
 struct metrics_route {
     const char *method, *route;
@@ -32,12 +42,23 @@ struct metrics *metrics_new(const struct metrics_route *routes, size_t n_routes)
 void metrics_free(struct metrics *m);
 
 void metrics_count(struct metrics *m, enum counter c);
+void metrics_degraded(struct metrics *m, enum metrics_part part);
 uint64_t metrics_counter(const struct metrics *m, enum counter c);
 void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns);
 void metrics_trace(struct metrics *m, const struct trace *t);
 uint64_t metrics_requests(const struct metrics *m); /* all routes */
 
-/* Our own numbers; the caller adds gauges with the two below. */
+/* Our own numbers; the caller adds others with those below. */
 void metrics_write(const struct metrics *m, struct buf *out);
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value);
 void metrics_total(struct buf *out, const char *name, const char *help, double value);
+
+/* Numbers with labels: a head, then all of its samples. `labels` as in `a="x",b="y"`, escaped
+ * (metrics_label). */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_sample(struct buf *out, const char *name, const char *labels, double value);
+void metrics_histogram(struct buf *out, const char *name, const char *labels,
+                       const struct histogram_scale *s, const struct histogram_counts *c);
+
+/* Appends key="value"; quotes, backslashes and line feeds of the value are escaped. */
+void metrics_label(struct buf *out, const char *key, const char *value);

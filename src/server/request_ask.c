@@ -87,15 +87,23 @@ void request_ask_reply(struct request *r, struct ask *a, struct buf *body)
     reply_timing(r, &a->answer.trace);
 }
 
-/* What a model's server asked for: of a caller who insists on it, or told beside another's answer.
- */
-void request_ask_retry_after(struct request *r, const struct ask *a)
+static void add_retry_after(struct request *r, const struct ask *a, const char *header)
 {
     long long s = (long long)(a->answer.upstream_retry_ms + 999) / 1000;
 
     if (a->answer.upstream_status && a->answer.upstream_retry_ms >= 0)
-        buf_addf(&r->extra, "%s: %lld\r\n", a->rc < 0 ? "Retry-After" : "x-upstream-retry-after",
-                 s);
+        buf_addf(&r->extra, "%s: %lld\r\n", header, s);
+}
+
+void request_ask_retry_after(struct request *r, const struct ask *a)
+{
+    add_retry_after(r, a, a->rc < 0 ? "Retry-After" : "x-upstream-retry-after");
+}
+
+void request_ask_refuse_as(struct request *r, const struct ask *a, const struct refusal *why)
+{
+    add_retry_after(r, a, "Retry-After");
+    reply_refusal(r, why);
 }
 
 void request_ask_refuse(struct request *r, struct ask *a)

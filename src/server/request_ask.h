@@ -34,3 +34,5 @@ void request_ask_retry_after(struct request *r, const struct ask *a);
 
 /* A refusal in the shape of the path. */
 void request_ask_refuse(struct request *r, struct ask *a);
+/* The same before `done`, for a reason that the log has. */
+void request_ask_refuse_as(struct request *r, const struct ask *a, const struct refusal *why);

@@ -1,7 +1,9 @@
 /* routes_batch.c - POST /query/batch: many questions in one request.
  *
  * Each different question is one ask; at most `concurrency` of them are away at a time, so a batch
- * cannot fill the queue of others. The same question twice waits for the first one's reply.
+ * cannot fill the queue of others. The same question twice waits for the first one's reply. When
+ * the client leaves, what has not begun does not begin, and models that answer for it alone are
+ * cancelled.
  */
 #include "base/err.h"
 #include "base/json.h"
@@ -95,6 +97,27 @@ static void item_done(struct ask *a)
     go_on(it->batch);
 }
 
+/* Asks that have not begun or are done take no harm. The last one's end is the batch's. */
+static void client_gone(struct request *r)
+{
+    struct batch *b = r->state;
+
+    for (size_t i = 0; i < b->n; i++)
+        ask_leave(&b->items[i].ask);
+}
+
+/* From now on the client's leaving is worth noticing. */
+static void item_began(struct ask *a)
+{
+    const struct item *it = a->arg;
+    struct request *r = it->batch->r;
+
+    r->gone_at_eof = true;
+    r->on_gone = client_gone;
+    if (!r->conn)
+        a->left = true;
+}
+
 /* A cached question is done before ask_start returns: `starting` keeps that from recursing. */
 static void go_on(struct batch *b)
 {
@@ -118,6 +141,7 @@ static void go_on(struct batch *b)
     b->starting = false;
     if (b->next < b->n || b->n_away > 0)
         return;
+    b->r->on_gone = NULL;
     write_results(b, &body);
     reply_json(b->r, 200, &body);
     request_release(b->r);
@@ -131,7 +155,7 @@ static int parse_item(struct batch *b, struct item *it, const json_t *v)
     struct engine *e = b->r->loop->service->engine;
     struct ask *a = &it->ask;
 
-    *a = (struct ask){.loop = b->r->loop, .done = item_done, .arg = it};
+    *a = (struct ask){.loop = b->r->loop, .done = item_done, .began = item_began, .arg = it};
     a->answer.mem = arena_new(0);
     query_defaults(&a->query, e);
     if (json_is_string(v)) {
@@ -202,6 +226,7 @@ static int read_batch(struct request *r, struct batch *b)
         return FAIL(ERR_ARGUMENT, "'questions' has %zu entries; it must have 1 to %d",
                     json_array_size(questions), BATCH_MAX);
     b->r = r;
+    r->state = b;
     b->n = json_array_size(questions);
     b->n_concurrent = (size_t)concurrency;
     b->items = ARENA_ARRAY(r->mem, struct item, b->n);

@@ -13,7 +13,9 @@
 
 /* One completion, whole or in pieces. */
 struct completion {
+    struct request *r;
     struct ask *ask;
+    struct event_log *awaited; /* a model's, that has not said anything yet; NULL: none */
     struct chat_request request;
     int64_t created;
 };
@@ -164,14 +166,20 @@ static void write_end(const struct completion *c, struct str data, struct buf *o
     json_decref(reply);
 }
 
-/* `data` is a problem (RFC 9457). */
+/* Borrows from the problem (RFC 9457). */
+static struct refusal refusal_of(const json_t *problem)
+{
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *code = json_string_value(json_object_get(problem, "code"));
+
+    return (struct refusal){(int)json_integer_value(json_object_get(problem, "status")),
+                            code ? code : "", NULL, str_of(detail ? detail : "")};
+}
+
 static void write_failure(struct str data, struct buf *out)
 {
     json_t *problem = json_loadb(data.p, data.n, 0, NULL);
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
-    const char *code = json_string_value(json_object_get(problem, "code"));
-    struct refusal why = {(int)json_integer_value(json_object_get(problem, "status")),
-                          code ? code : "", NULL, str_of(detail ? detail : "")};
+    struct refusal why = refusal_of(problem);
 
     buf_add_str(out, "data: ");
     refusal_write(out, DIALECT_OPENAI, &why);
@@ -184,15 +192,81 @@ static void write_event(void *arg, const struct event_log *l, size_t i, struct b
     const struct completion *c = arg;
     struct event e = event_log_at(l, i);
 
-    if (strcmp(e.name, "sources") == 0)
+    if (strcmp(e.name, "sources") == 0 && i == 0)
         write_chunk(c, STR_LIT("{\"role\":\"assistant\",\"content\":\"\"}"), NULL, NULL, false,
                     out);
     else if (strcmp(e.name, "token") == 0)
         write_token(c, e.data, out);
+    else if (strcmp(e.name, "reset") == 0) /* nothing can be taken back: another paragraph */
+        write_token(c, STR_LIT("{\"text\":\"\\n\\n\"}"), out);
     else if (strcmp(e.name, "done") == 0)
         write_end(c, e.data, out);
     else if (strcmp(e.name, "error") == 0)
         write_failure(e.data, out);
+}
+
+/* ---- until a model says something ----
+ *
+ * The sources, which are there first, come last in this form. So nothing is lost by waiting for
+ * what follows them, and a model that refuses is told by the status, which clients know. */
+
+/* Whoever streams it watches it already. */
+static void stop_waiting(struct completion *c)
+{
+    struct event_log *l = c->awaited;
+
+    c->awaited = NULL;
+    event_log_unwatch(l, c);
+    event_log_unref(l);
+    request_release(c->r);
+}
+
+static void refuse(struct completion *c, struct str data)
+{
+    json_t *problem = json_loadb(data.p, data.n, 0, NULL);
+    struct refusal why = refusal_of(problem);
+
+    request_ask_refuse_as(c->r, c->ask, &why);
+    json_decref(problem);
+}
+
+static void look(void *arg)
+{
+    struct completion *c = arg;
+    struct event first;
+
+    if (!c->awaited || event_log_count(c->awaited) < 2)
+        return;
+    first = event_log_at(c->awaited, 1);
+    c->r->on_gone = NULL;
+    if (strcmp(first.name, "error") == 0) {
+        refuse(c, first.data);
+    } else {
+        request_ask_retry_after(c->r, c->ask);
+        sse_stream_as(c->r, event_log_ref(c->awaited), write_event, c);
+    }
+    stop_waiting(c);
+}
+
+/* The reply goes nowhere, but it is what ends a request. */
+static void client_gone(struct request *r)
+{
+    reply_problem(r, 503, "cancelled", "the client has left");
+    stop_waiting(r->state);
+}
+
+/* `l` is taken. */
+static void stream_when_it_speaks(struct completion *c, struct event_log *l)
+{
+    request_hold(c->r);
+    c->awaited = l;
+    event_log_watch(l, look, c);
+    c->r->gone_at_eof = true;
+    c->r->on_gone = client_gone;
+    if (c->r->conn)
+        look(c);
+    else
+        client_gone(c->r);
 }
 
 static void stream_began(struct ask *a)
@@ -200,7 +274,7 @@ static void stream_began(struct ask *a)
     struct request *r = a->arg;
 
     a->left = true; /* the stream is all that keeps the model going */
-    sse_stream_as(r, event_log_ref(a->log), write_event, r->state);
+    stream_when_it_speaks(r->state, event_log_ref(a->log));
 }
 
 static void stream_answered(struct ask *a)
@@ -267,6 +341,7 @@ void handle_chat_completions(struct request *r)
     struct event_log *l;
     struct refusal why;
 
+    c->r = r;
     c->created = clock_wall_ms() / 1000;
     if (read_request(r, c, &why) < 0 || make_ask(r, c, &why) < 0) {
         reply_refusal(r, &why);
@@ -278,7 +353,7 @@ void handle_chat_completions(struct request *r)
     c->ask->follows = c->request.stream;
     l = c->request.stream ? ask_live(c->ask) : NULL;
     if (l)
-        sse_stream_as(r, l, write_event, c);
+        stream_when_it_speaks(c, l);
     else
         request_ask_start(r, c->ask);
 }

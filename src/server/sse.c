@@ -76,6 +76,28 @@ static void add_tokens(struct event_log *l, struct str text)
         sse_add_token(l, str_sub(text, from, text.n));
 }
 
+static void add_answer(struct event_log *l, const json_t *reply)
+{
+    const json_t *answer = json_object_get(reply, "answer");
+
+    if (json_is_string(answer))
+        add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
+}
+
+void sse_add_stand_in(struct event_log *l, struct str reply, bool said)
+{
+    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+    char *sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
+
+    if (said)
+        event_log_add(l, "reset", STR_LIT("{}"));
+    if (said && sources)
+        sse_add_member(l, "sources", "sources", str_of(sources));
+    add_answer(l, root);
+    free(sources);
+    json_decref(root);
+}
+
 static void add_citations(struct event_log *l, const json_t *citations)
 {
     size_t i;
@@ -103,11 +125,9 @@ int sse_log_of_reply(struct event_log **out, const struct digest *request, struc
     int rc = ERR_OK;
     struct event_log *l = NULL;
     json_t *root = NULL;
-    const json_t *answer;
     char *sources = NULL;
 
     TRY(json_parse(&root, reply, "the reply"));
-    answer = json_object_get(root, "answer");
     sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
     if (!sources) {
         rc = FAIL(ERR_FORMAT, "the reply has no sources");
@@ -115,8 +135,7 @@ int sse_log_of_reply(struct event_log **out, const struct digest *request, struc
     }
     l = event_log_new(request);
     sse_add_member(l, "sources", "sources", str_of(sources));
-    if (json_is_string(answer))
-        add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
+    add_answer(l, root);
     add_citations(l, json_object_get(root, "citations"));
     event_log_add(l, "done", reply);
     event_log_finish(l);
@@ -161,6 +180,8 @@ static void write_as_text(void *arg, const struct event_log *l, size_t i, struct
     (void)arg;
     if (strcmp(e.name, "token") == 0)
         sse_token_text(e.data, out);
+    else if (strcmp(e.name, "reset") == 0)
+        buf_add_str(out, "\n\n");
 }
 
 static void write_event(struct request *r, const struct cursor *c, size_t i)

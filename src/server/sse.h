@@ -30,6 +30,10 @@ void sse_add_member(struct event_log *l, const char *event, const char *key, str
 /* {"text": text} */
 void sse_add_token(struct event_log *l, struct str text);
 
+/* The words of the reply's answer, where they are not those that a model has said. `said`: it has
+ * said some, which a "reset" voids; sources begin again after it. */
+void sse_add_stand_in(struct event_log *l, struct str reply, bool said);
+
 /* An event for each of the reply's citations. */
 void sse_add_citations(struct event_log *l, struct str reply);
 

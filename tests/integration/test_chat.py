@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -66,7 +67,7 @@ class Fake:
     def begin(self, **settings):
         """Counts from 0, and these settings beside the plain ones."""
         plain = {"text": SAYS, "first_token_ms": 0, "tokens_per_s": 0, "status": 200, "retry_after": "",
-                 "cut_after": -1, "fail_first": 0}
+                 "cut_after": -1, "fail_first": 0, "garbage": False}
         plain.update(settings)
         self.ask("POST", "/set", plain)
         self.ask("POST", "/reset", {})
@@ -278,6 +279,54 @@ def an_answer_whose_stream_is_cut_is_no_answer(s, fake):
     assert reply["cache"]["status"] == "miss" and reply["answer"] == SAYS
 
 
+@test
+def a_batch_whose_client_leaves_cancels_its_models(s, fake):
+    fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
+    questions = ["Who reads word %d?" % i for i in range(6)]
+    c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+    c.request("POST", "/query/batch", json.dumps({"questions": questions, "concurrency": 2}),
+              {"Content-Type": "application/json"})
+    while fake.counts()["open"] < 2:
+        time.sleep(0.01)
+    c.close()
+    while fake.counts()["open"]:
+        time.sleep(0.005)
+    time.sleep(0.2)  # nothing else is begun
+    counts = fake.counts()
+    assert counts["requests"] == 2 and counts["cancelled"] == 2 and counts["finished"] == 0, counts
+    fake.begin()
+    status, _, reply = s.ask("POST", "/query/batch", {"questions": questions[:3]})
+    assert status == 200 and [r["answer"] for r in reply["results"]] == [SAYS] * 3, reply
+
+
+@test
+def a_batch_that_leaves_takes_nobody_elses_answer_along(s, fake):
+    fake.begin(text="word " * 20, first_token_ms=100, tokens_per_s=60)
+    body = {"question": "Who else wants this?"}
+    c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+    c.request("POST", "/query/batch", json.dumps({"questions": [body["question"]]}), {"Content-Type": "application/json"})
+    while fake.counts()["open"] == 0:
+        time.sleep(0.01)
+    stream = Stream(s, body)
+    stream.read(2)
+    c.close()
+    assert text_of(stream.read()) == "word " * 20
+    assert fake.counts()["requests"] == 1 and fake.counts()["cancelled"] == 0
+
+
+@test
+def a_budget_in_tokens_bounds_what_is_read(s, fake):
+    fake.begin()
+    asked = {"question": "What do the documents say of the moon and the sun?", "cache": "no-store"}
+    sizes = []
+    for budget in ({"context_tokens": 5}, {"context_tokens": 400}, {}):
+        s.query(**dict(asked, **budget))
+        sizes.append(len(fake.counts()["bodies"][-1]["messages"][-1]["content"]))
+    assert sizes[0] < sizes[1] == sizes[2], sizes
+    status, _, reply = s.ask("POST", "/query", dict(asked, context_tokens=5, context_chars=5))
+    assert status == 400 and "context_tokens" in reply["detail"], reply
+
+
 # ---- when it cannot ----
 
 @test
@@ -297,6 +346,44 @@ def a_busy_model_is_told_to_who_insists_and_stood_in_for_otherwise(s, fake):
 
 
 @test
+def who_insists_learns_whose_fault_it_was(s, fake):
+    for settings, wanted in (({"status": 400}, 400), ({"status": 401}, 503), ({"status": 404}, 503),
+                             ({"garbage": True}, 503), ({"cut_after": 2}, 503)):
+        fake.begin(**settings)
+        for path, body in (("/query", {"question": "Whose fault is it?", "model": "best"}),
+                           ("/v1/chat/completions", {"model": "best", "messages": [{"role": "user", "content": "Whose?"}]})):
+            status, _, reply = s.ask("POST", path, body)
+            assert status == wanted, (settings, path, status, reply)
+        fake.begin()
+        s.query("Is it well again, %s?" % settings, model="best")  # or its breaker would open
+
+
+@test
+def what_stands_in_streams_too(s, fake):
+    with Server(config=config_of(fake.port)) as own:  # its breakers are its own
+        own.add(MOON)
+        for settings, said in (({"status": 429, "retry_after": "7"}, ""), ({"cut_after": 3}, "The moon is")):
+            fake.begin(**settings)
+            events = events_of(own.ask("POST", "/query/stream", {"question": "What is the moon made of?"})[2])
+            answer = events[-1][2]["answer"]
+            assert events[-1][2]["degraded"] == ["generate"] and "rock and dust" in answer, events
+            names = [e[1] for e in events]
+            at = names.index("reset") if said else 0
+            assert text_of(events[:at]) == said and text_of(events[at:]) == answer, events
+            assert names[at + 1 if said else 0] == "sources", names
+            text = own.ask("POST", "/query/stream", {"question": "What is the moon made of?"},
+                           headers={"Accept": "text/plain"})[2]
+            assert text == (said + "\n\n" if said else "") + answer, text
+            status, headers, text = completion(own, "ragd", "What is the moon made of?", stream=True)
+            chunks = [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: {")]
+            assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks) == (
+                said + "\n\n" if said else "") + answer, text
+            assert sum("role" in c["choices"][0]["delta"] for c in chunks) == 1, text
+            assert (headers["x-upstream-retry-after"] == "7") == (not said), dict(headers)
+    fake.begin()
+
+
+@test
 def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
     fake.begin(text="word " * 300, first_token_ms=100, tokens_per_s=60)
     begin = time.monotonic()
@@ -307,10 +394,90 @@ def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
     fake.begin()
 
 
+# ---- in numbers ----
+
+NAME = re.compile(r"^[a-z_:][a-z0-9_:]*$")
+SAMPLE = re.compile(r'^([a-z0-9_:]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)$')
+
+
+def page_of(s):
+    """{(name, labels): value} of /metrics, whose form is checked as Prometheus' own linter would."""
+    text = s.ask("GET", "/metrics")[2]
+    types, samples, current = {}, {}, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            assert len(line.split(" ", 3)[3]) > 0, line
+        elif line.startswith("# TYPE "):
+            current, kind = line.split()[2:]
+            assert current not in types and NAME.match(current), line
+            assert (kind == "counter") == current.endswith("_total"), line
+            assert not re.search(r"_(ms|us|ns|milliseconds|kb|percent)(_|$)", current), line
+            types[current] = kind
+        else:
+            name, labels, value = SAMPLE.match(line).groups()
+            base = re.sub(r"_(bucket|sum|count)$", "", name) if types[current] == "histogram" else name
+            assert base == current, line
+            assert (name, labels) not in samples, line
+            samples[name, labels or ""] = float(value)
+    return samples
+
+
+@test
+def each_model_is_told_in_numbers(s, fake):
+    fake.begin(first_token_ms=20)
+    before = page_of(s)
+    stats_before = {m["name"]: m for m in s.ask("GET", "/stats")[2]["models"]}
+
+    def more(name, labels):
+        return after[name, labels] - before[name, labels]
+
+    s.query("What is counted of the moon?")
+    s.query("What is counted of the moon?", model="best")
+    fake.begin(status=429)
+    s.query("What is counted, and refused, of the moon?")
+    after = page_of(s)
+    assert more("ragd_llm_requests_total", 'model="best"') >= 2
+    assert more("ragd_llm_routed_total", 'model="fast",route="fast"') == 2
+    assert more("ragd_llm_routed_total", 'model="best",route="asked"') == 1
+    assert more("ragd_llm_failures_total", 'model="fast",kind="busy"') >= 1
+    assert more("ragd_llm_retries_total", 'model="fast"') >= 1
+    assert more("ragd_llm_first_token_seconds_count", 'model="fast"') == 1
+    assert more("ragd_llm_first_token_seconds_sum", 'model="fast"') >= 0.02
+    assert more("ragd_llm_answer_seconds_count", 'model="best"') == 1
+    assert more("ragd_llm_tokens_total", 'model="fast",direction="out"') > 0
+    tokens, cost = more("ragd_llm_tokens_total", 'model="fast",direction="in"'), more("ragd_llm_cost_total", 'model="fast"')
+    assert abs(cost - tokens / 1e6) < 1e-8, (cost, tokens)
+    assert more("ragd_degraded_total", 'part="generate"') == 1
+    fast = {m["name"]: m for m in s.ask("GET", "/stats")[2]["models"]}["fast"]
+    assert fast["requests"] > stats_before["fast"]["requests"] and fast["failures"]["busy"] >= 1, fast
+    assert fast["first_token_ms"] > 0 and fast["breaker_open"] in (True, False)
+    fake.begin()
+
+
+@test
+def what_was_not_made_again_is_told(s, fake):
+    fake.begin(first_token_ms=200)
+    before, page = s.ask("GET", "/cache")[2], page_of(s)
+    for _ in range(3):
+        s.query("What is saved of the moon?")
+    after = s.ask("GET", "/cache")[2]
+    usage = s.query("What is saved of the moon?")[0]["usage"]
+    assert after["hits"] - before["hits"] == 2 and after["misses"] - before["misses"] == 1
+    saved = {k: after["saved"][k] - before["saved"][k] for k in ("answers", "ms", "prompt_tokens", "completion_tokens", "cost")}
+    assert saved["answers"] == 2 and saved["ms"] >= 400, saved
+    assert saved["prompt_tokens"] + saved["completion_tokens"] == 2 * usage["saved_tokens"] > 0, saved
+    assert abs(saved["cost"] - saved["prompt_tokens"] / 1e6) < 1e-8, saved
+    more = page_of(s)["ragd_cache_saved_seconds_total", ""] - page["ragd_cache_saved_seconds_total", ""]
+    assert more >= 0.4, more
+    table = command(s, "stats", verb="cache")
+    assert table.returncode == 0 and "memory" in table.stdout and "tokens saved" in table.stdout, table.stdout
+    assert "money saved" in table.stdout, table.stdout
+
+
 # ---- on the command line ----
 
-def command(s, *words):
-    return subprocess.run([RAGD, "query", "--data", s.data, *words], env=dict(os.environ, RAGD_MODEL_PATH=MODEL),
+def command(s, *words, verb="query"):
+    return subprocess.run([RAGD, verb, "--data", s.data, *words], env=dict(os.environ, RAGD_MODEL_PATH=MODEL),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
 
 
@@ -323,6 +490,67 @@ def people_are_told_what_stood_in_and_what_is_not_borne_out(s, fake):
     fake.begin(status=500)
     run = command(s, "What is the moon made of, for people?")
     assert run.returncode == 0 and "did not answer: quoted instead)" in run.stdout, run.stdout
+    fake.begin()
+
+
+def words_as_they_come(fake, words):
+    """(seconds since the first output, output so far) of a command, read as it prints."""
+    p = subprocess.Popen(words, env=dict(os.environ, RAGD_MODEL_PATH=MODEL), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    seen, begin = [], None
+    while part := os.read(p.stdout.fileno(), 65536):
+        begin = begin or time.monotonic()
+        seen.append((time.monotonic() - begin, part.decode()))
+    assert p.wait(60) == 0, seen
+    return seen
+
+
+@test
+def streaming_shows_words_as_they_come_and_sources_after_them(s, fake):
+    fake.begin(tokens_per_s=40)
+    text = SAYS
+    with tempfile.TemporaryDirectory() as folder:
+        config = os.path.join(folder, "ragd.conf")
+        with open(config, "w") as f:
+            f.write(config_of(fake.port))
+        docs = os.path.join(folder, "docs")
+        os.mkdir(docs)
+        with open(os.path.join(docs, "moon.md"), "w") as f:
+            f.write(MOON["text"])
+        data = os.path.join(folder, "data")
+        subprocess.run([RAGD, "ingest", "--data", data, docs], check=True, stdout=subprocess.DEVNULL,
+                       env=dict(os.environ, RAGD_MODEL_PATH=MODEL))
+        for words in (["--data", s.data], ["--data", data, "--config", config]):  # in the server, and here
+            seen = words_as_they_come(fake, [RAGD, "query", *words, "--stream", "What streams of the moon?"])
+            whole = "".join(part for _, part in seen)
+            assert whole.startswith(text + "\n") and whole.index("Sources:") > len(text), whole
+            assert whole.count("rock and dust [1]") == 1, whole
+            assert len(seen) > 5 and seen[-1][0] > 0.1, seen
+    again = command(s, "--stream", "What streams of the moon?")
+    assert again.stdout.startswith(text + "\n") and "from the cache" in again.stdout, again.stdout
+    both = command(s, "--stream", "--json", "What streams of the moon?")
+    assert both.returncode == 2 and "--stream is for people" in both.stdout, both.stdout
+
+
+@test
+def who_stops_a_command_cancels_its_model_in_the_server(s, fake):
+    fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
+    p = subprocess.Popen([RAGD, "query", "--data", s.data, "--stream", "Who stops this?"], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, env=dict(os.environ, RAGD_MODEL_PATH=MODEL))
+    assert os.read(p.stdout.fileno(), 100).startswith(b"word")
+    p.kill()
+    p.communicate()
+    while fake.counts()["open"]:
+        time.sleep(0.01)
+    assert fake.counts()["cancelled"] == 1 and fake.counts()["finished"] == 0
+    fake.begin()
+
+
+@test
+def a_stream_that_breaks_off_says_what_stands_in(s, fake):
+    fake.begin(cut_after=3)
+    run = command(s, "--stream", "--no-cache", "What breaks off of the moon?")
+    assert run.returncode == 0 and run.stdout.startswith("The moon is\n(broken off; instead:)\n"), run.stdout
+    assert "rock and dust" in run.stdout and "quoted instead" in run.stdout, run.stdout
     fake.begin()
 
 
@@ -366,6 +594,34 @@ def completions_come_in_pieces_too(s, fake):
         assert chunks[-2]["choices"][0]["finish_reason"] == "stop" and chunks[-2]["ragd"]["sources"]
         assert chunks[-1]["choices"] == [] and (chunks[-1]["usage"]["total_tokens"] > 0) == (turn == 0)
         assert len({c["id"] for c in chunks}) == 1
+
+
+@test
+def a_stream_that_a_model_refuses_is_refused_by_its_status(s, fake):
+    fake.begin(status=429, retry_after="7", first_token_ms=50)
+    results = at_once([lambda: completion(s, "best", "Who is refused in pieces?", stream=True) for _ in range(4)])
+    assert [r[0] for r in results] == [429] * 4, results
+    assert {r[2]["error"]["code"] for r in results} == {"rate_limited"} and results[0][1]["Retry-After"], results
+    fake.begin(cut_after=2)
+    status, _, text = completion(s, "best", "Who is cut in pieces?", stream=True)
+    assert status == 200 and '"error"' in text and "[DONE]" not in text, text  # words were said already
+    fake.begin()
+
+
+@test
+def who_leaves_before_a_word_was_said_cancels_the_model(s, fake):
+    fake.begin(first_token_ms=5000)
+    c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+    c.request("POST", "/v1/chat/completions", json.dumps({
+        "model": "ragd", "stream": True, "messages": [{"role": "user", "content": "Who waits in vain?"}]}),
+        {"Content-Type": "application/json"})
+    while fake.counts()["open"] == 0:
+        time.sleep(0.01)
+    c.close()
+    while fake.counts()["open"]:
+        time.sleep(0.005)
+    assert fake.counts()["cancelled"] == 1
+    fake.begin()
 
 
 @test

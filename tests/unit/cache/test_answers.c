@@ -218,3 +218,28 @@ Test(answers, outcomes_are_counted_once_a_question)
     cr_expect_float_eq(answers_hit_rate(&s), 2.0 / 3, 1e-9);
     answers_free(a);
 }
+
+Test(answers, every_outcome_has_a_name_of_its_own)
+{
+    for (int i = 0; i < N_ANSWERS_OUTCOMES; i++)
+        for (int j = 0; j < i; j++)
+            cr_expect_str_neq(answers_outcome_name((enum answers_outcome)i),
+                              answers_outcome_name((enum answers_outcome)j));
+}
+
+Test(answers, what_was_saved_is_told)
+{
+    struct answers *a = fresh();
+    struct lru_value *v = lru_value_new("x", 1, 1000);
+    struct answers_stats s;
+
+    v->made_us = 5000;
+    v->tokens_in = 7;
+    answers_saved(a, v, 1000000);
+    answers_stats_get(a, &s);
+    cr_expect_eq(s.saved.answers, 1);
+    cr_expect_float_eq(s.saved.ms, 4, 1e-9);
+    cr_expect_eq(s.saved.tokens_in, 7);
+    lru_value_unref(v);
+    answers_free(a);
+}

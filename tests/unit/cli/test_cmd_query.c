@@ -82,6 +82,19 @@ Test(cmd_query, ranking_options_are_understood)
     expect_run(f.e, "search|--mode|keyword|--explain|report", EXIT_DONE, "search: by words, ", "");
 }
 
+Test(cmd_query, a_quoted_answer_streams_in_one_part)
+{
+    struct ran r = run_words(f.e, "query|--stream|What must CET1 be at least?");
+    const char *first;
+
+    cr_expect_eq(r.code, EXIT_DONE, "%s", r.err);
+    first = strstr(r.out, "CET1 must be at least 4.5 percent");
+    cr_expect_eq(first, r.out, "%s", r.out);
+    cr_expect_not_null(strstr(r.out, "Sources:"));
+    ran_done(&r);
+    expect_run(f.e, "query|--stream|--json|What is CET1?", EXIT_USAGE, "", "");
+}
+
 Test(cmd_query, wrong_values_are_wrong_usage)
 {
     expect_run(f.e, "search|--mmr|2|report", EXIT_USAGE, "", "");
@@ -90,6 +103,8 @@ Test(cmd_query, wrong_values_are_wrong_usage)
     expect_run(f.e, "query|--mode|best|x", EXIT_USAGE, "", "hybrid, vector, keyword");
     expect_run(f.e, "query|--filter|a=(|x", EXIT_USAGE, "", "filter");
     expect_run(f.e, "query|-k|0|x", EXIT_USAGE, "", "");
+    expect_run(f.e, "query|--context-tokens|0|x", EXIT_USAGE, "", "");
+    expect_run(f.e, "query|--context-tokens|5|--context-chars|5|x", EXIT_USAGE, "", "one of them");
     expect_run(f.e, "query|one|two", EXIT_USAGE, "", "");
     expect_run(f.e, "query|-c|nowhere|x", EXIT_FAILED, "", "nowhere");
 }

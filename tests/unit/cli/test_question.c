@@ -82,17 +82,28 @@ Test(question, what_is_not_utf8_is_refused)
     cr_expect_null(v);
 }
 
+static void count_tokens(void *arg, struct str text)
+{
+    *(size_t *)arg += text.n > 0;
+}
+
 Test(question, is_asked_of_the_engine)
 {
     struct question_options o = {0};
     struct common common = {.config = f.e->config};
     json_t *v = NULL;
+    size_t n_tokens = 0;
+    struct answer_listener listener = {.token = count_tokens, .arg = &n_tokens};
     struct buf reply;
 
     buf_init(&reply);
     cr_assert_eq(question_request(&o, "What is CET1?", "default", false, &v), ERR_OK);
     cr_expect_eq(question_ask(f.e, &common, v, false, &reply), ERR_OK, "%s", err_text());
     cr_expect_not_null(strstr(reply.p, "\"id\":\"q_"));
+    buf_clear(&reply);
+    cr_expect_eq(question_ask_for(f.e, &common, v, &listener, &reply), ERR_OK);
+    cr_expect_not_null(strstr(reply.p, "\"id\":\"q_"));
+    cr_expect_eq(n_tokens, 0, "no language model has said anything");
     json_decref(v);
     buf_done(&reply);
 }

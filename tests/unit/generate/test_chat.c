@@ -359,9 +359,9 @@ Test(chat, tries_are_limited_and_then_the_next_model_is_asked)
     cr_expect_float_eq(chain.r.cost, (1000 * 10 + 500 * 30) / 1e6, 1e-12);
     expect_text(&chain, "the best answer");
     chat_models_stats(b.models, 0, &s);
-    cr_expect_eq(s.counts[CHAT_REQUESTS], 2 * CHAT_TRIES);
-    cr_expect_eq(s.counts[CHAT_FAILURES], 2 * CHAT_TRIES);
-    cr_expect_eq(s.counts[CHAT_RETRIES], 2 * (CHAT_TRIES - 1));
+    cr_expect_eq(s.numbers.counts[CHAT_REQUESTS], 2 * CHAT_TRIES);
+    cr_expect_eq(s.numbers.failures[CHAT_FAILURE_SERVER], 2 * CHAT_TRIES);
+    cr_expect_eq(s.numbers.counts[CHAT_RETRIES], 2 * (CHAT_TRIES - 1));
     bench_close(&b);
 }
 
@@ -607,12 +607,51 @@ Test(chat, a_deadline_that_is_over_ends_at_once)
     bench_close(&b);
 }
 
+static uint64_t failures_of(struct bench *b, size_t i_model, enum chat_failure kind)
+{
+    struct chat_model_stats s;
+
+    chat_models_stats(b->models, i_model, &s);
+    return s.numbers.failures[kind];
+}
+
+Test(chat, each_failure_is_counted_by_its_kind)
+{
+    struct {
+        enum fake_chat_fault fault;
+        int status;
+        enum chat_failure kind;
+        uint64_t n;
+    } cases[] = {{CHAT_FAKE_STATUS, 429, CHAT_FAILURE_BUSY, CHAT_TRIES},
+                 {CHAT_FAKE_STATUS, 400, CHAT_FAILURE_REFUSED, 1},
+                 {CHAT_FAKE_HANGS_UP, 200, CHAT_FAILURE_UNREACHED, CHAT_TRIES},
+                 {CHAT_FAKE_GARBAGE, 200, CHAT_FAILURE_REPLY, 1},
+                 {CHAT_FAKE_SILENT, 200, CHAT_FAILURE_TIMEOUT, CHAT_TRIES}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench b;
+        struct told t = {0};
+
+        bench_open_with(&b, 50, 20000);
+        b.fast.status = cases[i].status;
+        fake_chat_fail(&b.fast, cases[i].fault, 0);
+        ask(&b, (struct wish){0}, &t);
+        for (int kind = 0; kind < N_CHAT_FAILURES; kind++)
+            cr_expect_eq(failures_of(&b, 0, (enum chat_failure)kind),
+                         kind == (int)cases[i].kind ? cases[i].n : 0, "case %zu, kind %s: %s", i,
+                         chat_failure_name((enum chat_failure)kind), t.error);
+        buf_done(&t.text);
+        bench_close(&b);
+    }
+}
+
 /* ---- nobody listens ---- */
 
 Test(chat, a_cancelled_call_is_silent_and_its_connection_closed)
 {
     struct bench b;
     struct told waiting = {0}, talking = {.cancel_at = 2};
+    struct chat_model_stats s;
 
     bench_open(&b);
     fake_chat_fail(&b.fast, CHAT_FAKE_SILENT, 0);
@@ -634,6 +673,9 @@ Test(chat, a_cancelled_call_is_silent_and_its_connection_closed)
     cr_expect_eq(b.fast.n_left, 2);
     cr_expect_str_eq(talking.text.p, "all is");
     cr_expect_eq(waiting.n_done + talking.n_done, 0);
+    chat_models_stats(b.models, 0, &s);
+    cr_expect_eq(s.numbers.counts[CHAT_CANCELLED], 2);
+    cr_expect_eq(s.numbers.failures[CHAT_FAILURE_TIMEOUT], 0, "it is no failure of the model");
     buf_done(&talking.text);
     bench_close(&b);
 }
@@ -766,8 +808,11 @@ Test(chat, a_late_request_is_sent_once_more_and_the_first_token_wins)
     cr_expect_eq(b.fast.n_left, 1, "the one that lost is cancelled");
     cr_expect_eq(b.fast.http.n_requests, 2);
     chat_models_stats(b.models, 0, &s);
-    cr_expect_eq(s.counts[CHAT_HEDGES], 1);
-    cr_expect_eq(s.counts[CHAT_RETRIES], 0);
+    cr_expect_eq(s.numbers.counts[CHAT_HEDGES], 1);
+    cr_expect_eq(s.numbers.counts[CHAT_HEDGES_WON], 1);
+    cr_expect_eq(s.numbers.times[CHAT_TIME_FIRST_TOKEN].n, 1, "the loser's was not seen");
+    cr_expect_eq(s.numbers.times[CHAT_TIME_ANSWER].n, 1);
+    cr_expect_eq(s.numbers.counts[CHAT_RETRIES], 0);
     bench_close(&b);
 }
 

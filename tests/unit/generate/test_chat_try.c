@@ -149,12 +149,13 @@ Test(chat_try, every_fault_has_its_code_its_reason_and_its_consequence)
         {CHAT_FAKE_NOT_JSON, 0, ERR_FORMAT, false, true, "not valid JSON"},
         {CHAT_FAKE_LONG_EVENT, 0, ERR_LIMIT, false, true, "longer than the limit"},
         {CHAT_FAKE_STATUS, 400, ERR_ARGUMENT, false, false, "status 400: "},
-        {CHAT_FAKE_STATUS, 401, ERR_ARGUMENT, false, false, "llm.key_env"},
+        {CHAT_FAKE_STATUS, 422, ERR_ARGUMENT, false, false, "status 422"},
+        {CHAT_FAKE_STATUS, 401, ERR_UNAVAILABLE, false, false, "llm.key_env"},
         {CHAT_FAKE_STATUS, 429, ERR_UNAVAILABLE, true, false, "status 429"},
         {CHAT_FAKE_STATUS, 500, ERR_UNAVAILABLE, true, true, "status 500"},
-        {CHAT_FAKE_STATUS, 501, ERR_ARGUMENT, false, true, "status 501"},
-        {CHAT_FAKE_STATUS, 302, ERR_ARGUMENT, false, false, "redirects"},
-        {CHAT_FAKE_STATUS, 201, ERR_ARGUMENT, false, false, "status 201"},
+        {CHAT_FAKE_STATUS, 501, ERR_UNAVAILABLE, false, true, "status 501"},
+        {CHAT_FAKE_STATUS, 302, ERR_UNAVAILABLE, false, false, "redirects"},
+        {CHAT_FAKE_STATUS, 201, ERR_UNAVAILABLE, false, false, "status 201"},
     };
     struct bench b;
 

@@ -114,3 +114,36 @@ Test(answer_now, an_answer_stands_while_its_context_does_however_rare_its_words_
     forget(&ans);
     chat_world_close(&c);
 }
+
+static volatile bool has_left;
+
+static void leave(void *arg, struct str text)
+{
+    (void)text;
+    ++*(int *)arg;
+    has_left = true;
+}
+
+Test(answer_now, whoever_leaves_lets_go_of_the_model_and_nothing_is_kept)
+{
+    struct chat_world c;
+    struct answer ans = {.mem = arena_new(0)};
+    int n_tokens = 0;
+    struct answer_listener listener = {.token = leave, .arg = &n_tokens, .cancelled = &has_left};
+    struct query q;
+
+    CHAT_WORLD_OPEN(&c, 1);
+    c.model.text = "a b c d e f g h i j k l m n o p q r s t u v w x y z";
+    c.model.tokens_per_s = 5;
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    trace_start(&ans.trace);
+    query_defaults(&q, c.w.engine);
+    q.question = STR_LIT("What do frogs eat?");
+    cr_expect_eq(query_answer_for(c.w.engine, &q, &ans, &listener), ERR_CANCELLED);
+    cr_expect_lt(n_tokens, 26, "the rest is not waited for");
+    cr_expect_null(ans.shared);
+    q.cache = QUERY_CACHE_ONLY;
+    cr_expect_eq(query_run(c.w.engine, &q, &ans), ERR_TIMEOUT, "a part of an answer is none");
+    forget(&ans);
+    chat_world_close(&c);
+}

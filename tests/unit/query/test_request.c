@@ -153,6 +153,26 @@ Test(request, a_question_has_one_form)
     arena_free(mem);
 }
 
+Test(request, a_budget_is_in_characters_or_in_tokens)
+{
+    struct arena *mem = arena_new(0);
+    struct query q;
+    json_t *tree;
+
+    cr_assert_eq(parse(&q, "{\"question\":\"x\",\"context_tokens\":50}", mem, &tree), ERR_OK);
+    cr_expect_eq(q.context_tokens, 50);
+    json_decref(tree);
+    cr_assert_eq(parse(&q, "{\"question\":\"x\"}", mem, &tree), ERR_OK);
+    cr_expect_eq(q.context_tokens, 0);
+    cr_expect_eq(q.context_chars, 4000);
+    json_decref(tree);
+    arena_free(mem);
+    expect_refused("{\"question\":\"x\",\"context_tokens\":50,\"context_chars\":50}", ERR_ARGUMENT,
+                   "give one of them");
+    expect_refused("{\"question\":\"x\",\"context_tokens\":0}", ERR_ARGUMENT, "context_tokens");
+    expect_refused("{\"question\":\"x\",\"context_tokens\":100001}", ERR_ARGUMENT, "100000");
+}
+
 Test(request, a_question_that_is_too_long_or_not_utf8_is_refused)
 {
     struct arena *mem = arena_new(0);
@@ -204,6 +224,7 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     EXPECT_ANOTHER_KEY(q.explain = true);
     EXPECT_ANOTHER_KEY(q.filter = filter);
     EXPECT_ANOTHER_KEY(q.context_chars = 10);
+    EXPECT_ANOTHER_KEY(q.context_tokens = 10);
     EXPECT_ANOTHER_KEY(q.answer = QUERY_ANSWER_NONE);
 #undef EXPECT_ANOTHER_KEY
     q = base;

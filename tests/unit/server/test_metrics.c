@@ -67,6 +67,29 @@ Test(metrics, stages_are_told_apart)
     metrics_free(m);
 }
 
+Test(metrics, degraded_answers_are_counted_by_part)
+{
+    struct metrics *m = metrics_new(routes, 1);
+    struct buf b;
+
+    metrics_degraded(m, METRICS_PART_MODEL);
+    b = page(m);
+    cr_expect(strstr(b.p, "ragd_degraded_total{part=\"model\"} 1\n"));
+    cr_expect(strstr(b.p, "ragd_degraded_total{part=\"generate\"} 0\n"));
+    buf_done(&b);
+    metrics_free(m);
+}
+
+Test(metrics, what_would_end_a_label_is_escaped)
+{
+    struct buf b = {0};
+
+    metrics_label(&b, "a", "x\"y\\z\n");
+    metrics_label(&b, "b", "");
+    cr_expect_str_eq(b.p, "a=\"x\\\"y\\\\z\\n\",b=\"\"");
+    buf_done(&b);
+}
+
 /* What the text format asks of every line, and each name typed exactly once, before its samples. */
 Test(metrics, the_page_is_well_formed)
 {

@@ -81,3 +81,31 @@ Test(sse, a_reply_without_sources_is_refused)
     cr_expect_eq(sse_log_of_reply(&l, &d, STR_LIT("{")), ERR_FORMAT);
     cr_expect_null(l);
 }
+
+static void expect_names(const struct event_log *l, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++) {
+        cr_assert_gt(event_log_count(l), i, "no event %s", names[i]);
+        cr_expect_str_eq(event_log_at(l, i).name, names[i]);
+    }
+}
+
+Test(sse, what_stands_in_for_a_model_is_told_in_tokens_and_voids_what_it_said)
+{
+    static const char *const silent[] = {"sources", "token", "token", NULL};
+    static const char *const broken[] = {"sources", "token", "reset", "sources",
+                                         "token",   "token", NULL};
+    struct digest d = digest_of("q", 1);
+
+    for (int said = 0; said < 2; said++) {
+        struct event_log *l = event_log_new(&d);
+
+        sse_add_member(l, "sources", "sources", STR_LIT("[{\"n\":1}]"));
+        if (said)
+            sse_add_token(l, STR_LIT("The mo"));
+        sse_add_stand_in(l, STR_LIT(REPLY), said);
+        expect_names(l, said ? broken : silent);
+        cr_expect_eq(event_log_count(l), said ? 6 : 3);
+        event_log_unref(l);
+    }
+}
