@@ -128,6 +128,18 @@ out:
     return rc;
 }
 
+#define ASKED_BYTES ((size_t)4 << 20)
+
+static void open_questions(struct engine *e)
+{
+    const struct config *c = &e->config;
+    bool of_use = c->cache.keep_questions || strcmp(c->precompute.refresh, "off") != 0;
+
+    e->asked = asked_new(of_use ? ASKED_BYTES : 0);
+    if (c->cache.keep_questions)
+        e->kept = kept_questions_new(e->store, e->asked);
+}
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -153,6 +165,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     e->answers = answers_new(&answers);
     TRY(open_tiers(e));
     e->flights = flights_new();
+    open_questions(e);
     retriever_on_document_gone(e->retriever, document_gone, e);
     *out = e;
     e = NULL; /* handed over */
@@ -179,6 +192,8 @@ void engine_close(struct engine *e)
     adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
+    kept_questions_free(e->kept);
+    asked_free(e->asked);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     tiers_free(e->tiers);
