@@ -116,6 +116,7 @@ struct kept_questions *kept_questions_new(struct store *store, struct asked *ask
     pthread_cond_init(&k->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     CHECK(pthread_create(&k->writer, NULL, write_now_and_then, k) == 0);
+    pthread_setname_np(k->writer, "questions");
     return k;
 }
 

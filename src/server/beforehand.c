@@ -224,6 +224,7 @@ struct beforehand *beforehand_start(struct engine *e)
     pthread_cond_init(&b->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     CHECK(pthread_create(&b->thread, NULL, work, b) == 0);
+    pthread_setname_np(b->thread, "beforehand");
     return b;
 }
 
