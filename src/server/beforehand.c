@@ -25,7 +25,7 @@ struct beforehand {
 
     int minute;     /* of the day; -1: never */
     int64_t due_ms; /* of the wall clock */
-    uint64_t busy_ns, allowed_ns;
+    uint64_t busy_ns, looked_ns, allowed_ns;
     double allowance; /* how many may be answered again now */
 };
 
@@ -162,8 +162,9 @@ static void see_to_popular(struct beforehand *b)
     struct refresh_report r = {0};
 
     earn_allowance(b);
-    if (!has_been_quiet(b))
+    if (!has_been_quiet(b) || clock_ms_since(b->looked_ns) < BEFOREHAND_LOOK_MS)
         return;
+    b->looked_ns = clock_ns();
     while (!is_stopping(b) && b->allowance >= 1 && !is_waited_for(b) && refresh_some(b->e, 1, &r))
         b->allowance--;
     if (r.n_made + r.n_left > 0)

@@ -15,6 +15,7 @@
 
 #define BEFOREHAND_MS       250
 #define BEFOREHAND_QUIET_MS 1000
+#define BEFOREHAND_LOOK_MS  1000 /* between two looks at what is popular, which copies it */
 
 struct beforehand;
 struct engine;
