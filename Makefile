@@ -222,6 +222,11 @@ bench-ingest: all  ## ingest end to end beside embedding alone, on ../shared/dat
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_embed
 	@scripts/bench-ingest
 
+.PHONY: bench-tiers
+bench-tiers: all  ## what an answer takes out of each tier of the cache, on ../shared/data
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_tiers
+	@scripts/bench-tiers $(ARGS)
+
 precisions: all  ## what bf16 and int8 cost in quality, on ../shared/data
 	@$(MAKE) --no-print-directory V=release build/release/bench/compare_precisions
 	@scripts/precisions
@@ -255,7 +260,7 @@ SHELF_C := $(addprefix bench/,corpus.c shelf.c asking.c rows.c)
 $(B)/bench/bench_scale $(B)/bench/bench_live: $(SHELF_C) $(SHELF_C:.c=.h)
 SEARCH_C := $(addprefix bench/,search_serve.c search_vectors.c search_words.c)
 $(B)/bench/bench_search: $(SEARCH_C) bench/search_serve.h $(SHELF_C) $(SHELF_C:.c=.h)
-$(B)/bench/bench_vectors: bench/rows.c bench/rows.h
+$(B)/bench/bench_vectors $(B)/bench/bench_tiers: bench/rows.c bench/rows.h
 
 # Sentences and their exact neighbours come from ../shared/data; without it that part is skipped.
 BENCH_DATA ?= build/bench-data

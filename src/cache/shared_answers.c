@@ -13,9 +13,12 @@
 #include "base/mem.h"
 
 #define PURGE_BATCH 1000 /* answers that one script deletes: a millisecond of Redis's */
-#define CLEAR_BATCH 1000 /* keys that one script looks at */
-#define TEXT(x)     TEXT_(x)
-#define TEXT_(x)    #x
+/* Scripts of one purge. What is left waits for the next refresh, and a server that never says that
+ * there is no more does not keep us. */
+#define PURGE_ROUNDS_MAX 1000
+#define CLEAR_BATCH      1000 /* keys that one script looks at */
+#define TEXT(x)          TEXT_(x)
+#define TEXT_(x)         #x
 
 struct shared_answers {
     struct redis *redis;
@@ -278,14 +281,16 @@ static int purge(struct shared_answers *s, const struct digest *document)
     char room[2][SHARED_KEY_MAX], start[24], answers[SHARED_KEY_MAX];
     struct str keys[] = {counter_key(s, room[0]), shared_answers_key(s, 'd', document, room[1])};
     struct str words[] = {counter_start(start), STR_LIT("1"), {answers, 0}};
-    int64_t n;
+    int64_t n = PURGE_BATCH;
 
     words[2].n = (size_t)snprintf(answers, sizeof answers, "%sa:", s->prefix);
-    do {
+    for (int i = 0; n >= PURGE_BATCH; i++) {
+        if (i == PURGE_ROUNDS_MAX)
+            return FAIL(ERR_UNAVAILABLE, "Redis has more answers of a document than fit one purge");
         TRY(redis_eval(s->redis, purge_script, keys, 2, words, 3, &n));
         s->n_purged += (uint64_t)n;
         words[1] = STR_LIT("0");
-    } while (n >= PURGE_BATCH);
+    }
 out:
     return rc;
 }
@@ -331,15 +336,19 @@ static int clear_kind(struct shared_answers *s, char kind)
     int rc = ERR_OK;
     char pattern[SHARED_KEY_MAX], cursor[24] = "0";
     struct str words[2];
-    int64_t next;
+    int64_t next = -1;
 
     words[1] =
         (struct str){pattern, (size_t)snprintf(pattern, sizeof pattern, "%s%c:*", s->prefix, kind)};
-    do {
+    while (next != 0) {
+        int64_t last = next;
+
         words[0] = str_of(cursor);
         TRY(redis_eval(s->redis, clear_script, NULL, 0, words, 2, &next));
+        if (next == last)
+            return FAIL(ERR_UNAVAILABLE, "Redis does not come to an end of its keys");
         snprintf(cursor, sizeof cursor, "%" PRId64, next);
-    } while (next != 0);
+    }
 out:
     return rc;
 }

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "engine/engine.h"
 #include "ingest/ingest.h"
+#include "ingest/model_summaries.h"
 
 #define META_MAX 64
 
@@ -22,8 +23,12 @@ enum {
     KEY_LANGUAGE,
     KEY_CHARS,
     KEY_OVERLAP,
+    KEY_SUMMARIES,
     KEY_WATCH
 };
+
+/* When a language model's summaries are made, where one is to write them. */
+enum summaries_when { SUMMARIES_NOW, SUMMARIES_LATER, SUMMARIES_AGAIN };
 
 struct ingest_command {
     struct common common;
@@ -32,7 +37,9 @@ struct ingest_command {
     const char *meta_file, *root_name, *language;
     long chunk_chars, chunk_overlap;
     bool prune, prune_force;
-    char **paths; /* in argv */
+    enum summaries_when summaries;
+    bool summaries_said; /* then there need be no path */
+    char **paths;        /* in argv */
     size_t n_paths;
 };
 
@@ -71,6 +78,20 @@ static error_t set_prune(struct ingest_command *o, const char *arg, struct argp_
     return 0;
 }
 
+static error_t set_summaries(struct ingest_command *o, const char *arg, struct argp_state *state)
+{
+    static const char *const words[] = {"now", "later", "again"};
+
+    o->summaries_said = true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(arg, words[i]) == 0) {
+            o->summaries = (enum summaries_when)i;
+            return 0;
+        }
+    argp_error(state, "--summaries must be now, later or again, not '%s'", arg);
+    return EINVAL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct ingest_command *o = state->input;
@@ -78,6 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: COMMON_INIT(state, o); return 0;
     case KEY_META: return add_meta(o, arg, state);
+    case KEY_SUMMARIES: return set_summaries(o, arg, state);
     case KEY_META_FILE: o->meta_file = arg; return 0;
     case KEY_PRUNE: return set_prune(o, arg, state);
     case KEY_ROOT_NAME: o->root_name = arg; return 0;
@@ -90,7 +112,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->n_paths = (size_t)(state->argc - state->next);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        if (o->common.help)
+        if (o->common.help || (o->summaries_said && o->summaries != SUMMARIES_LATER))
             return 0;
         argp_error(state, "a file or folder is missing");
         return EINVAL;
@@ -144,6 +166,15 @@ static void on_progress(void *arg, const struct ingest_progress *p)
     progress_show(&w->bar, p->n_files_done, p->n_files, p->current);
 }
 
+static void on_summary(void *arg, size_t n_done, size_t n_total)
+{
+    struct watcher *w = arg;
+
+    if (*w->call->cancelled)
+        atomic_store(&w->cancel, true);
+    progress_show(&w->bar, n_done, n_total, "summaries");
+}
+
 /* ---- report ---- */
 
 static double rate(const struct ingest_report *r)
@@ -166,7 +197,21 @@ static void write_issues(struct jsonw *w, const char *key, const struct ingest_i
     jsonw_close(w, ']');
 }
 
-static void print_json(FILE *out, const struct ingest_report *r)
+static void write_summaries(struct jsonw *w, const struct model_summaries *s)
+{
+    jsonw_key(w, "summaries");
+    jsonw_open(w, '{');
+    jsonw_key(w, "made"), jsonw_int(w, (int64_t)s->made);
+    jsonw_key(w, "kept"), jsonw_int(w, (int64_t)s->kept);
+    jsonw_key(w, "owed"), jsonw_int(w, (int64_t)s->owed);
+    jsonw_key(w, "tokens"), jsonw_int(w, s->tokens);
+    jsonw_key(w, "cost"), jsonw_real(w, s->cost);
+    if (*s->reason)
+        jsonw_key(w, "reason"), jsonw_cstr(w, s->reason);
+    jsonw_close(w, '}');
+}
+
+static void print_json(FILE *out, const struct ingest_report *r, const struct model_summaries *s)
 {
     struct buf b;
     struct jsonw w = jsonw_to(&b);
@@ -187,9 +232,20 @@ static void print_json(FILE *out, const struct ingest_report *r)
     jsonw_real(&w, r->seconds);
     jsonw_key(&w, "chunks_per_second");
     jsonw_real(&w, rate(r));
+    write_summaries(&w, s);
     jsonw_close(&w, '}');
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
+}
+
+static void print_summaries(FILE *out, const struct model_summaries *s)
+{
+    if (s->made + s->kept + s->owed == 0)
+        return;
+    fprintf(out, "%zu summaries made, %zu kept as they were, %lld tokens, cost %.6g\n", s->made,
+            s->kept, (long long)s->tokens, s->cost);
+    if (s->owed)
+        fprintf(out, "%zu summaries are owed%s%s\n", s->owed, *s->reason ? ": " : "", s->reason);
 }
 
 static void print_text(FILE *out, const struct ingest_report *r)
@@ -259,11 +315,37 @@ static int ingest(struct engine *e, const struct command_call *call, const struc
     return rc;
 }
 
+/* While another makes them, or when they are to come later, they are only counted. */
+static int make_summaries(struct engine *e, const struct ingest_command *o, struct watcher *watcher,
+                          struct model_summaries *out)
+{
+    struct model_summaries_options how = {.tenant = o->common.config.tenant,
+                                          .collection = o->common.config.collection,
+                                          .again = o->summaries == SUMMARIES_AGAIN,
+                                          .progress = on_summary,
+                                          .arg = watcher,
+                                          .cancel = &watcher->cancel};
+    int rc = ERR_BUSY;
+
+    if (!model_summaries_wanted(e))
+        return ERR_OK;
+    if (o->summaries != SUMMARIES_LATER)
+        rc = model_summaries_make(e, &how, out);
+    if (rc != ERR_BUSY)
+        return rc;
+    rc = model_summaries_count(e, &how, out);
+    if (out->owed)
+        snprintf(out->reason, sizeof out->reason, "%s",
+                 o->summaries == SUMMARIES_LATER ? "left for later" : "another run makes them");
+    return rc;
+}
+
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
     int rc = ERR_OK;
     struct ingest_command *o = options;
     struct watcher watcher = {.call = call};
+    struct model_summaries summaries = {0};
     struct ingest_report report;
     json_t *meta = NULL;
     struct ingest_options how = {
@@ -283,10 +365,14 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     ingest_report_init(&report);
     progress_init(&watcher.bar, call->err, call->terminal);
     TRY(metadata(o, &meta));
+    if (o->summaries_said)
+        TRY(model_summaries_check(e)); /* before anything is done */
     if (o->language)
         TRY(set_language(e, &how, o->language));
     how.metadata = json_object_size(meta) ? meta : NULL;
-    rc = ingest(e, call, o, &how, &report);
+    if (o->n_paths)
+        TRY(ingest(e, call, o, &how, &report));
+    TRY(make_summaries(e, o, &watcher, &summaries));
 out:
     progress_done(&watcher.bar);
     if (rc < 0)
@@ -294,9 +380,11 @@ out:
     else
         code = report.n_refused ? EXIT_PARTLY : EXIT_DONE;
     if (rc == ERR_OK && o->common.json)
-        print_json(call->out, &report);
-    else if (rc == ERR_OK)
+        print_json(call->out, &report, &summaries);
+    else if (rc == ERR_OK && o->n_paths)
         print_text(call->out, &report);
+    if (rc == ERR_OK && !o->common.json)
+        print_summaries(call->out, &summaries);
     json_decref(meta);
     ingest_report_done(&report);
     return code;
@@ -312,6 +400,10 @@ static const struct argp_option options[] = {
      "of a new collection's words: english, german, ...; 'none': no stemming", 1},
     {"chunk-chars", KEY_CHARS, "N", 0, "characters of a chunk (1000); 0: a document is one", 1},
     {"chunk-overlap", KEY_OVERLAP, "N", 0, "characters repeated of the chunk before (150)", 1},
+    {"summaries", KEY_SUMMARIES, "WHEN", 0,
+     "those of ingest.summary_model: 'now' (waits for them; needs no PATH), 'later', or 'again': "
+     "also those that another model made",
+     1},
     {"watch", KEY_WATCH, NULL, OPTION_HIDDEN, NULL, 1},
     {0},
 };
@@ -319,7 +411,7 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
     options,
     parse,
-    "PATH...",
+    "PATH...\n--summaries=WHEN",
     "Reads files and folders (txt, md, html, pdf, docx, csv, json, jsonl) into the data folder. "
     "What has not changed since the last time costs only a hash.\v"
     "Prints what was skipped (a kind that is not read) and refused (a kind that is read, but "

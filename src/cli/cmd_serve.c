@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "engine/engine.h"
+#include "ingest/summarizer.h"
 
 enum { KEY_LISTEN = 0x3000, KEY_WORKERS, KEY_LOOPS, KEY_REMOTE };
 
@@ -80,6 +81,7 @@ static int serve(struct engine *e, const struct serve_options *o, struct signals
 {
     int rc = ERR_OK;
     struct server *server = NULL;
+    struct summarizer *summarizer = NULL;
     struct server_options how = {
         .listen = e->config.listen,
         .command = command_in_server,
@@ -88,10 +90,12 @@ static int serve(struct engine *e, const struct serve_options *o, struct signals
     };
 
     TRY(server_new(&server, e, &how));
+    TRY(summarizer_start(&summarizer, e));
     TRY(signals_start(signals, server));
     rc = server_run(server);
     signals_stop(signals);
 out:
+    summarizer_stop(summarizer);
     server_free(server);
     return rc;
 }

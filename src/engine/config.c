@@ -12,10 +12,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/jsonw.h"
+#include "base/mem.h"
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
+#include "net/redis_url.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -133,6 +135,13 @@ static const struct setting settings[] = {
 
     BOOL("ingest.summaries", ingest.summaries, "true",
          "make a summary of each longer document, for questions of mode summary"),
+
+    TEXT("ingest.summary_model", ingest.summary_model, "",
+         "language model that writes them, by its name; it reads the documents and costs money; \"\": central sentences"),
+    REAL("ingest.summary_budget", ingest.summary_budget, "0", 0, 1e9,
+         "what the language model's summaries may cost a day, in the currency of its prices; 0: no limit"),
+    INT("ingest.summary_tokens", ingest.summary_tokens, "0", 0, INT64_C(1000000000000),
+        "tokens that they may take a day; 0: no limit"),
 
     INT("retrieve.k", retrieve.k, "5", 1, 100, "passages an answer may use"),
     WORD("retrieve.mode", retrieve.mode, "hybrid", "hybrid vector keyword summary",
@@ -640,6 +649,22 @@ out:
     return rc;
 }
 
+static int redis_check(const struct config *c)
+{
+    struct redis_url url = {0};
+
+    if (!c->redis.url[0])
+        return ERR_OK;
+    if (redis_url_read(&url, c->redis.url) < 0) {
+        char why[ERR_TEXT_MAX];
+
+        snprintf(why, sizeof why, "%s", err_text());
+        return FAIL(ERR_ARGUMENT, "'redis.url': %s", why);
+    }
+    redis_url_done(&url);
+    return ERR_OK;
+}
+
 int config_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -652,11 +677,26 @@ int config_check(const struct config *c)
     TRY(reranking_check(c));
     TRY(config_llm_check(c));
     TRY(check_precompute(c));
+    TRY(redis_check(c));
 out:
     return rc;
 }
 
 /* ---- showing ---- */
+
+/* A Redis may have its password in the URL. */
+static void print_masked(const char *text, struct buf *out)
+{
+    struct redis_url url = {0};
+    char *shown = NULL;
+
+    if (*text && redis_url_read(&url, text) == ERR_OK) {
+        shown = redis_url_shown(&url);
+        redis_url_done(&url);
+    }
+    jsonw_string(out, str_of(shown ? shown : ""));
+    mem_free(shown);
+}
 
 static void value_print(const struct config *c, const struct setting *s, struct buf *out)
 {
@@ -667,7 +707,12 @@ static void value_print(const struct config *c, const struct setting *s, struct 
 
     switch (s->type) {
     case TYPE_TEXT:
-    case TYPE_WORD: jsonw_string(out, str_of(at)); break;
+    case TYPE_WORD:
+        if (at == c->redis.url)
+            print_masked(at, out);
+        else
+            jsonw_string(out, str_of(at));
+        break;
     case TYPE_BOOL:
         memcpy(&yes, at, sizeof yes);
         buf_add_str(out, yes ? "true" : "false");

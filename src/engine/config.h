@@ -75,7 +75,10 @@ struct config {
         int64_t overlap; /* 150 */
     } chunk;
     struct {
-        bool summaries; /* true: a summary for each document of some length */
+        bool summaries;         /* true: a summary for each document of some length */
+        char summary_model[33]; /* "": central sentences; else the language model that writes it */
+        double summary_budget;  /* 0: no limit; else what it may cost a day */
+        int64_t summary_tokens; /* 0: no limit; else how many it may take a day */
     } ingest;
     struct {
         int64_t k;             /* 5 */

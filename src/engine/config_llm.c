@@ -173,6 +173,25 @@ static bool is_name(const char *name)
            strcmp(name, "ragd-extractive") != 0;
 }
 
+static int check_summary_model(const struct config *c)
+{
+    const char *name = c->ingest.summary_model;
+    const struct config_llm *llm = NULL;
+
+    for (size_t i = 0; i < c->n_llm; i++)
+        if (strcmp(c->llm[i].name, name) == 0)
+            llm = &c->llm[i];
+    if (*name && !llm)
+        return FAIL(ERR_ARGUMENT, "'ingest.summary_model' = '%s' is none of the language models",
+                    name);
+    if (llm && c->ingest.summary_budget > 0 && llm->price_in <= 0 && llm->price_out <= 0)
+        return FAIL(ERR_ARGUMENT,
+                    "'ingest.summary_budget' needs the prices of '%s' (price_in, price_out); "
+                    "'ingest.summary_tokens' does not",
+                    name);
+    return ERR_OK;
+}
+
 int config_llm_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -193,7 +212,7 @@ int config_llm_check(const struct config *c)
         if (rc < 0)
             return err_context(rc, "llm '%s'", llm->name);
     }
-    return rc;
+    return check_summary_model(c);
 }
 
 /* ---- showing ---- */

@@ -23,7 +23,8 @@ struct config_setting_t;
 /* A list of the file `path`; replaces what was there. */
 int config_llm_read(struct config *c, const struct config_setting_t *list, const char *path);
 
-/* What can be said without asking anybody: names differ, URLs are of servers. */
+/* What can be said without asking anybody: names differ, URLs are of servers, and the one that
+ * summarises is there, with prices if it has a budget. */
 int config_llm_check(const struct config *c);
 
 /* As it could be read again; nothing without models. */

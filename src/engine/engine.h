@@ -41,6 +41,7 @@ struct engine {
     struct embedder *embedder;       /* in force; see engine_embedder */
     struct embedder *coming;         /* see engine_set_coming; guarded too */
     atomic_bool reembedding;         /* one at a time */
+    atomic_bool summarizing;         /* likewise; see ingest/model_summaries.h */
     struct reranker *reranker;       /* NULL: none is configured */
     struct chat_models *chat_models; /* NULL: none is configured */
     struct prompt_template *prompt;  /* what they are asked with */

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "index/bitmap.h"
 #include "index/collection_settings.h"
+#include "store/store_summaries.h"
 
 /* ---- who must know ---- */
 
@@ -175,7 +176,37 @@ static void part_done(struct part *p)
  * transaction. */
 static bool is_refusal(int rc)
 {
-    return rc == ERR_EXISTS || rc == ERR_ARGUMENT || rc == ERR_LIMIT || rc == ERR_FORMAT;
+    return rc == ERR_EXISTS || rc == ERR_ARGUMENT || rc == ERR_LIMIT || rc == ERR_FORMAT ||
+           rc == ERR_NOT_FOUND;
+}
+
+/* What was to be written over a document is for that one as it was. */
+static int check_over(struct upsert_job *j, struct store_tx *tx, int64_t collection,
+                      const struct upsert *u)
+{
+    int rc = ERR_OK;
+    struct document_row now;
+
+    if (!u->over)
+        return ERR_OK;
+    TRY(store_find_document(store_tx_reader(tx), collection, u->document.key, false, j->mem, &now));
+    if (now.id != u->document.id || !digest_eq(&now.hash, u->over))
+        rc = FAIL(ERR_NOT_FOUND, "document '%.*s' is another by now", STR_ARGS(u->document.key));
+out:
+    return rc;
+}
+
+static int put_document(struct upsert_job *j, struct store_tx *tx, int64_t collection,
+                        struct upsert *u)
+{
+    int rc = ERR_OK;
+
+    TRY(check_over(j, tx, collection, u));
+    TRY(store_tx_put_document(tx, collection, &u->document, u->chunks, u->n_chunks));
+    if (u->summary_by)
+        TRY(store_tx_mark_summary(tx, u->document.id, u->summary_by));
+out:
+    return rc;
 }
 
 static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t collection,
@@ -188,7 +219,7 @@ static int put_documents(struct upsert_job *j, struct store_tx *tx, int64_t coll
 
         if (j->chunks.place[i] == NO_PLACE)
             continue;
-        rc = store_tx_put_document(tx, collection, &u->document, u->chunks, u->n_chunks);
+        rc = put_document(j, tx, collection, u);
         j->results[i] = result_of(j->mem, rc);
         if (is_refusal(rc))
             continue;

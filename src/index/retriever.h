@@ -132,6 +132,10 @@ struct upsert {
     const struct digest *model;    /* the vectors' fingerprint; NULL: whatever is in force */
     const struct vector_row *next; /* [n_chunks] of a model on its way, only stored; NULL: none */
     const struct digest *next_model;
+    const struct digest *over; /* only in place of the document with this hash, as of document.id;
+                                * NULL: in place of any or none */
+    const struct digest *summary_by; /* the language model that was asked for the summary, marked in
+                                      * the same transaction (store_summaries.h); NULL: none */
 };
 
 struct retriever_options {
@@ -215,8 +219,10 @@ struct upsert_result {
 /* Writes whole documents, durable and visible when it returns. ERR_GONE, and nothing is written,
  * when the vectors are not of the model in force (retriever_switch): embed again. Documents are
  * independent: results [n] says of each what became of it; refused are a clash of roots or chunk
- * ids, a limit, a vector of another dimension or not finite. Of a key that comes twice the last is
- * written and its result stands for both. Returns ERR_OK when at least the transaction stands. */
+ * ids, a limit, a vector of another dimension or not finite, and (ERR_NOT_FOUND) what was to be
+ * written over a document that is not there any more as it was. Of a key that comes twice the last
+ * is written and its result stands for both. Returns ERR_OK when at least the transaction stands.
+ */
 int retriever_upsert(struct retriever *r, const char *tenant, const char *collection,
                      struct upsert *docs, size_t n, struct arena *mem,
                      struct upsert_result *results);

@@ -188,8 +188,10 @@ static void share_vectors(struct batch *b, struct ready *d)
 static int summarize(struct batch *b, struct store_reader *reader, struct ready *d)
 {
     size_t dim = embedder_info(b->run->model)->dim;
-    struct str text = summary_of(d->row.title, d->chunks, d->vectors, d->n_chunks, dim, d->mem);
+    struct str text = d->given;
 
+    if (text.n == 0)
+        text = summary_of(d->row.title, d->chunks, d->vectors, d->n_chunks, dim, d->mem);
     if (text.n == 0)
         return ERR_OK;
     add_summary(b->run, d, text);
@@ -202,10 +204,10 @@ static int add_summaries(struct batch *b)
     int rc = ERR_OK;
     struct store_reader *reader;
 
-    if (!b->run->summaries)
-        return ERR_OK;
     reader = store_reader_get(b->run->e->store);
     for (size_t i = 0; i < b->n_docs && rc == ERR_OK; i++) {
+        if (!b->run->summaries && b->docs[i]->given.n == 0)
+            continue;
         share_vectors(b, b->docs[i]);
         if (!b->docs[i]->refused)
             rc = summarize(b, reader, b->docs[i]);
@@ -238,7 +240,8 @@ static void note_new_chunks(const struct batch *b, const struct upsert_result *r
     size_t n_chunks = 0;
 
     for (size_t i = 0; i < n; i++)
-        n_chunks += results[i].rc == ERR_OK ? b->docs[i]->n_chunks : 0;
+        if (results[i].rc == ERR_OK && !b->docs[i]->over) /* no new text */
+            n_chunks += b->docs[i]->n_chunks;
     if (n_chunks)
         static_encoders_changed(b->run->e->static_encoders, b->run->tenant, b->run->collection,
                                 n_chunks);
@@ -277,12 +280,15 @@ static int write_documents(struct batch *b, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct ready *d = b->docs[i];
 
-        d->row.ingested_ms = clock_wall_ms();
+        if (!d->over) /* else nothing was read */
+            d->row.ingested_ms = clock_wall_ms();
         ups[i] = (struct upsert){.document = d->row,
                                  .chunks = d->chunks,
                                  .vectors = d->vectors,
                                  .n_chunks = d->n_chunks + d->n_summaries,
-                                 .model = &model};
+                                 .model = &model,
+                                 .over = d->over,
+                                 .summary_by = d->summary_by};
     }
     coming_vectors(run->e, b->docs, ups, n, b->scratch);
     rc = retriever_upsert(run->e->retriever, run->tenant, run->collection, ups, n, b->scratch,

@@ -5,6 +5,8 @@
  *   flush: make the summaries of longer documents and embed these, write whole documents in one
  *          call, tell the report
  *
+ * A document that is there already comes again when it gets a language model's summary.
+ *
  * When embedding fails, the documents of that call are tried one by one: those that fail again are
  * refused with the reason and nothing of them is written, the others go on.
  * add flushes at 256 chunks, 1024 documents, or when the oldest has waited for over 2 s. There is
@@ -25,6 +27,9 @@ struct ready {
     struct chunk_row *chunks;   /* [n_chunks + n_summaries], room for one summary */
     struct vector_row *vectors; /* likewise, filled by the batch */
     size_t n_chunks, n_summaries;
+    struct str given;          /* a language model's summary, instead of our own; "": none */
+    const struct digest *over; /* see struct upsert, as the next */
+    const struct digest *summary_by;
     const char *refused;          /* why it could not be embedded, in `mem`; NULL: it could */
     const char *shown;            /* how the report calls it */
     struct ingest_result *result; /* NULL: the report is enough */

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "simd/simd.h"
 #include "text/sentences.h"
 
@@ -135,10 +136,9 @@ static struct sentence *best_that_fits(const struct sentences *all, size_t room)
     return best;
 }
 
-static void choose(struct sentences *all, struct arena *mem)
+static void choose(struct sentences *all, size_t room, struct arena *mem)
 {
     float *chosen = ARENA_ARRAY(mem, float, all->dim);
-    size_t room = SUMMARY_CHARS;
 
     for (struct sentence *s; (s = best_that_fits(all, room));) {
         s->chosen = true;
@@ -150,41 +150,117 @@ static void choose(struct sentences *all, struct arena *mem)
     }
 }
 
-static struct str join_chosen(struct str title, const struct sentences *all, struct arena *mem)
+static void add_chosen(struct buf *b, const struct sentences *all, char between)
 {
-    struct buf b;
-    struct str text;
     bool first = true;
 
-    buf_init(&b);
     for (size_t i = 0; i < all->n; i++) {
         if (!all->v[i].chosen)
             continue;
-        if (first && title.n)
-            buf_addf(&b, "%.*s: ", STR_ARGS(title));
         if (!first)
-            buf_add_char(&b, ' ');
-        buf_add_view(&b, all->v[i].text);
+            buf_add_char(b, between);
+        buf_add_view(b, all->v[i].text);
         first = false;
     }
-    text = (struct str){arena_strndup(mem, buf_view(&b).p, b.n), b.n};
-    buf_done(&b);
+}
+
+static struct str in_arena(struct buf *b, struct arena *mem)
+{
+    struct str text = {arena_strndup(mem, buf_view(b).p, b->n), b->n};
+
+    buf_done(b);
     return text;
+}
+
+/* Of the chunks that end after byte `from`, in about `room` bytes. */
+static void add_central(struct buf *b, const struct chunk_row *chunks,
+                        const struct vector_row *vectors, size_t n, size_t dim, uint32_t from,
+                        size_t room, char between, struct arena *mem)
+{
+    struct sentences all = {.dim = dim};
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t said_to = i ? chunks[i - 1].end : 0;
+
+        if (chunks[i].end > from)
+            add_chunk(&all, &chunks[i], &vectors[i], said_to > from ? said_to : from);
+    }
+    find_central(&all, mem);
+    choose(&all, room, mem);
+    add_chosen(b, &all, between);
+    mem_free(all.v);
+}
+
+struct str summary_titled(struct str title, struct str text, struct arena *mem)
+{
+    if (title.n == 0 || text.n == 0)
+        return text;
+    return str_of(arena_printf(mem, "%.*s: %.*s", STR_ARGS(title), STR_ARGS(text)));
 }
 
 struct str summary_of(struct str title, const struct chunk_row *chunks,
                       const struct vector_row *vectors, size_t n, size_t dim, struct arena *mem)
 {
-    struct sentences all = {.dim = dim};
-    struct str text;
+    struct buf b;
 
     if (n <= SUMMARY_CHUNKS_MIN)
         return STR_LIT("");
-    for (size_t i = 0; i < n; i++)
-        add_chunk(&all, &chunks[i], &vectors[i], i ? chunks[i - 1].end : 0);
-    find_central(&all, mem);
-    choose(&all, mem);
-    text = join_chosen(title, &all, mem);
-    mem_free(all.v);
-    return text;
+    buf_init(&b);
+    add_central(&b, chunks, vectors, n, dim, 0, SUMMARY_CHARS, ' ', mem);
+    return summary_titled(title, in_arena(&b, mem), mem);
+}
+
+/* ---- what a language model reads ---- */
+
+/* The end of the last whole sentence within `most` bytes, if it is not far before. */
+static uint32_t head_of(struct str text, uint32_t most)
+{
+    struct sentence_walk walk = sentences_of(str_sub(text, 0, utf8_floor(text.p, text.n, most)));
+    struct span s = {0};
+    uint32_t end = 0;
+
+    while (sentence_next(&walk, &s))
+        end = s.end < walk.text.n ? s.end : end;
+    return end > most / 2 ? end : (uint32_t)walk.text.n;
+}
+
+/* Where no sentence has a vector: the beginnings of chunks at even distances. */
+static void add_spread(struct buf *b, const struct chunk_row *chunks, size_t n, uint32_t from,
+                       size_t room)
+{
+    enum { PIECE = 400 };
+    size_t first = 0, wanted = room / PIECE;
+
+    while (first < n && chunks[first].start < from)
+        first++;
+    n -= first;
+    wanted = wanted < n ? wanted : n;
+    for (size_t i = 0; i < wanted; i++) {
+        struct str s = chunks[first + i * n / wanted].text;
+
+        s.n = s.n < PIECE ? s.n : utf8_floor(s.p, s.n, PIECE - 1);
+        buf_addf(b, "%s%.*s", i ? "\n" : "", STR_ARGS(s));
+    }
+}
+
+struct str summary_excerpt(struct str text, const struct chunk_row *chunks,
+                           const struct vector_row *vectors, size_t n, size_t dim, size_t most,
+                           struct arena *mem)
+{
+    static const struct str cut = {"\n\n[...]\n\n", 9};
+    struct buf b;
+    uint32_t head;
+    size_t room;
+
+    if (text.n <= most)
+        return text;
+    head = head_of(text, (uint32_t)(most / 3));
+    room = most - head - cut.n;
+    buf_init(&b);
+    buf_add_view(&b, str_sub(text, 0, head));
+    buf_add_view(&b, cut);
+    add_central(&b, chunks, vectors, n, dim, head, room, '\n', mem);
+    if (b.n == head + cut.n)
+        add_spread(&b, chunks, n, head, room);
+    return in_arena(&b, mem);
 }

@@ -10,6 +10,8 @@
  * Headings, labels, rows of tables and sentences of figures are none of it. A document that has
  * nothing else, or SUMMARY_CHUNKS_MIN chunks or fewer, has no summary: it is found by its chunks.
  *
+ * A language model's summary, where one is configured, takes its place later (model_summaries.h).
+ *
  * Threads  free of state.
  */
 #pragma once
@@ -22,7 +24,19 @@
 #define SUMMARY_CHUNKS_MIN 8
 #define SUMMARY_CHARS      700 /* bytes; what a sentence model reads well within its window */
 
+#define SUMMARY_READ 12000 /* bytes of a document that a language model reads; 3000 tokens */
+
 /* The summary of a document of n chunks with their vectors [n], "Title: One sentence. Another.",
  * or "" when there is none. title may be "". In `mem`. */
 struct str summary_of(struct str title, const struct chunk_row *chunks,
                       const struct vector_row *vectors, size_t n, size_t dim, struct arena *mem);
+
+/* As such a summary begins. */
+struct str summary_titled(struct str title, struct str text, struct arena *mem);
+
+/* The parts of a document that stand for it when no more than `most` bytes can be read, 300 at
+ * least: all of it when it fits, else its beginning and its central sentences, a line each; where
+ * sentences have no vectors, pieces at even distances. In `mem` or of text. */
+struct str summary_excerpt(struct str text, const struct chunk_row *chunks,
+                           const struct vector_row *vectors, size_t n, size_t dim, size_t most,
+                           struct arena *mem);

@@ -14,6 +14,7 @@
  *                     |                                               |
  *               document_texts (zstd)                          sentence_vectors
  *
+ *   documents - summaries (marks)                  summary_costs
  *   documents >-< answers - answer_bodies (zstd)       collections -< questions
  *
  * What is read together stands together: a scan of all vectors (at start) skips the three times
@@ -139,8 +140,19 @@ static const char version_3[] =
     "  UNIQUE (collection, text));"
     "CREATE INDEX questions_by_count ON questions (collection, count DESC, last_ms DESC);";
 
+/* Documents a language model was asked about, as they stand, and what it was paid each day
+ * (store_summaries.h). */
+static const char version_4[] =
+    "CREATE TABLE summaries ("
+    "  document INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,"
+    "  by BLOB NOT NULL);"
+    "CREATE TABLE summary_costs ("
+    "  day INTEGER PRIMARY KEY,"
+    "  tokens INTEGER NOT NULL,"
+    "  cost REAL NOT NULL);";
+
 /* migrations[i] turns version i into i + 1. */
-static const char *const migrations[] = {version_1, version_2, version_3};
+static const char *const migrations[] = {version_1, version_2, version_3, version_4};
 
 _Static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
                "one migration per version");

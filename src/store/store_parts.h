@@ -40,6 +40,9 @@ int store_tx_note_change(struct store_tx *tx, int64_t collection, struct str key
 /* A document goes or changes: so do the answers that show it. */
 int store_tx_drop_answers_of(struct store_tx *tx, int64_t document);
 
+/* The same for the mark that a language model has summarised it. */
+int store_tx_forget_summary(struct store_tx *tx, int64_t document);
+
 /* Read transactions that nest: statements between the two see one state. */
 int store_read_enter(struct store_reader *r);
 void store_read_leave(struct store_reader *r);

@@ -382,6 +382,7 @@ static int put_document(struct store_tx *tx, int64_t collection, struct document
     if (old.id) {
         TRY(delete_chunks(tx, old.id));
         TRY(store_tx_drop_answers_of(tx, old.id));
+        TRY(store_tx_forget_summary(tx, old.id));
     }
     doc->n_chunks = 0;
     for (size_t i = 0; i < n_chunks; i++)

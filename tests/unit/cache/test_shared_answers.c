@@ -290,7 +290,8 @@ Test(shared_answers, nothing_is_read_that_is_over_a_limit)
 
 Test(shared_answers, a_redis_that_lies_is_as_none)
 {
-    static const char *const replies[] = {"$5\r\nHELLO\r\n", ":1\r\n", "*0\r\n", "-ERR\r\n", "x"};
+    static const char *const replies[] = {"$5\r\nHELLO\r\n", ":1\r\n", "*0\r\n", "-ERR\r\n", "x",
+                                          ":5000\r\n" /* there is always more */};
 
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
         struct fake_redis f;
@@ -304,6 +305,7 @@ Test(shared_answers, a_redis_that_lies_is_as_none)
         cr_expect_leq(share(&r, "p", "x", "d", 1), 1);
         purge(&r, "d");
         shared_answers_refresh(r.answers);
+        shared_answers_clear(r.answers);
         shared_answers_free(r.answers);
         redis_close(r.redis);
         fake_redis_stop(&f);

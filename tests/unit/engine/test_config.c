@@ -234,6 +234,24 @@ Test(config, what_is_shown_can_be_read_again)
     buf_done(&shown);
 }
 
+Test(config, a_redis_is_checked_and_its_password_is_never_shown)
+{
+    struct config c;
+    struct buf shown;
+
+    buf_init(&shown);
+    cr_assert_eq(load(&c, "redis = { url = \"redis://:open-sesame@h:7\"; };"), ERR_OK, "%s",
+                 err_text());
+    cr_expect_eq(c.redis.timeout_ms, 50);
+    config_print(&c, false, &shown);
+    config_print(&c, true, &shown);
+    cr_expect_null(strstr(shown.p, "open-sesame"), "%s", shown.p);
+    cr_expect_not_null(strstr(shown.p, "redis://h:7"));
+    buf_done(&shown);
+    expect_refused("redis = { url = \"http://h\"; };", ERR_ARGUMENT, "redis.url");
+    expect_refused("redis = { url = \"redis://h\"; timeout_ms = 0; };", ERR_LIMIT, "from 1");
+}
+
 Test(config, json_has_every_section)
 {
     struct config c;

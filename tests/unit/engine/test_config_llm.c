@@ -101,3 +101,21 @@ Test(config_llm, what_is_shown_can_be_read_again)
     buf_done(&text);
     buf_done(&json);
 }
+
+Test(config_llm, who_writes_summaries_is_one_of_them_and_has_prices_if_a_budget)
+{
+    struct config c;
+
+    cr_expect_eq(load(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; };"), ERR_OK,
+                 "%s", err_text());
+    cr_expect_str_eq(c.ingest.summary_model, "fast");
+    cr_expect_eq(load(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; "
+                          "summary_tokens = 5000; };"),
+                 ERR_OK);
+    expect_refused("llm = ( " FAST " ); ingest = { summary_model = \"best\"; };", ERR_ARGUMENT,
+                   "'best' is none of the language models");
+    expect_refused("ingest = { summary_model = \"fast\"; };", ERR_ARGUMENT, "summary_model");
+    expect_refused("llm = ( " FAST " ); ingest = { summary_model = \"fast\"; "
+                   "summary_budget = 1.5; };",
+                   ERR_ARGUMENT, "needs the prices of 'fast'");
+}

@@ -35,6 +35,66 @@ Test(embedded_write, replaces_removes_and_moves_the_epoch_while_old_snapshots_st
     arena_free(mem);
 }
 
+/* Over the document with this id and hash. */
+static int put_over(const char *key, const char *text, int64_t id, const char *hashed)
+{
+    struct arena *mem = arena_new(0);
+    struct digest over = digest_of(hashed, strlen(hashed)), hash = digest_of(text, strlen(text));
+    struct document_row row = {.id = id,
+                               .key = str_of(key),
+                               .root = STR_LIT(""),
+                               .uri = STR_LIT(""),
+                               .title = STR_LIT("title"),
+                               .metadata = STR_LIT("{}"),
+                               .hash = hash,
+                               .text = str_of(text)};
+    struct upsert u = {.document = row, .over = &over};
+    struct upsert_result result;
+    int rc = retriever_upsert(r, "t", "c", &u, 1, mem, &result);
+
+    if (rc >= 0)
+        rc = result.rc;
+    arena_free(mem);
+    return rc;
+}
+
+static int64_t id_of(const char *key)
+{
+    struct arena *mem = arena_new(0);
+    struct store_reader *reader = store_reader_get(store);
+    struct collection_row c;
+    struct document_row row = {0};
+
+    cr_assert_eq(store_find_collection(reader, "t", "c", mem, &c), ERR_OK);
+    cr_assert_eq(store_find_document(reader, c.id, str_of(key), false, mem, &row), ERR_OK);
+    store_reader_put(store, reader);
+    arena_free(mem);
+    return row.id;
+}
+
+Test(embedded_write, writes_over_a_document_only_while_it_is_that_one)
+{
+    struct str key = STR_LIT("a");
+    struct snapshot *s;
+    uint64_t epoch;
+    int64_t id;
+    size_t n;
+
+    put("a", "first", 0);
+    id = id_of("a");
+    cr_expect_eq(put_over("a", "second", id, "title\nfirst"), ERR_OK);
+    epoch = retriever_epoch(r, "t", "c");
+    cr_expect_eq(put_over("a", "third", id, "title\nfirst"), ERR_NOT_FOUND, "it is the second");
+    cr_expect_eq(put_over("a", "third", id + 1, "second"), ERR_NOT_FOUND);
+    cr_expect_eq(put_over("b", "third", id, "second"), ERR_NOT_FOUND);
+    cr_expect_eq(retriever_epoch(r, "t", "c"), epoch);
+    cr_assert_eq(retriever_remove(r, "t", "c", &key, 1, &n), ERR_OK);
+    cr_expect_eq(put_over("a", "third", id, "second"), ERR_NOT_FOUND, "nor does it come back");
+    s = snap();
+    cr_expect_eq(snapshot_documents(s), 0);
+    snapshot_unref(s);
+}
+
 struct gone {
     int n;
     char last[32];

@@ -150,3 +150,73 @@ Test(summary, a_short_document_and_one_without_sentence_vectors_have_none)
     cr_expect_eq(summary(&m).n, 0);
     arena_free(m.mem);
 }
+
+/* The text of what `document` has, as the chunks say where they stand. */
+static struct str text_of(const struct made *m, struct arena *mem)
+{
+    struct buf b;
+    struct str s;
+
+    buf_init(&b);
+    for (size_t i = 0; i < m->n; i++)
+        buf_add_view(&b, m->chunks[i].text);
+    s = (struct str){arena_strndup(mem, b.p, b.n), b.n};
+    buf_done(&b);
+    return s;
+}
+
+Test(summary, an_excerpt_of_what_fits_is_all_of_it)
+{
+    struct made m = document();
+    struct str text = text_of(&m, m.mem);
+
+    cr_expect(str_eq(summary_excerpt(text, m.chunks, m.vectors, m.n, DIM, text.n, m.mem), text));
+    arena_free(m.mem);
+}
+
+Test(summary, an_excerpt_is_the_beginning_and_the_central_sentences_of_the_rest)
+{
+    struct made m = document();
+    struct str text = text_of(&m, m.mem);
+    struct str s = summary_excerpt(text, m.chunks, m.vectors, m.n, DIM, 300, m.mem);
+    const char *cut = strstr(s.p, "\n\n[...]\n\n");
+
+    cr_expect_leq(s.n, 300);
+    cr_expect_eq(memcmp(s.p, text.p, 40), 0);
+    cr_assert_not_null(cut);
+    cr_expect_not_null(strstr(cut, "Capital is counted"));
+    arena_free(m.mem);
+}
+
+Test(summary, an_excerpt_without_vectors_is_the_beginning_and_pieces_of_the_rest)
+{
+    struct made m = document();
+    struct str text, s;
+
+    for (size_t i = 0; i < m.n; i++)
+        m.vectors[i].sentence_vectors = NULL;
+    for (int i = 0; i < 2; i++)
+        add(&m, long_sentence(m.mem, "capital").p, 0, 20);
+    text = text_of(&m, m.mem);
+    s = summary_excerpt(text, m.chunks, m.vectors, m.n - 2, DIM, 900, m.mem);
+    cr_expect_leq(s.n, 900);
+    cr_expect_not_null(strstr(s.p, "[...]\n\nSome words that say"));
+    arena_free(m.mem);
+}
+
+Test(summary, an_excerpt_cuts_no_character_in_two)
+{
+    struct made m = {.mem = arena_new(0)};
+    char *text = arena_zalloc(m.mem, 3001);
+    struct str s;
+
+    for (int i = 0; i < 1000; i++)
+        memcpy(text + 3 * i, "\xe3\x81\x82", 3);
+    add(&m, text, 0, 20);
+    for (size_t most = 300; most < 304; most++) {
+        s = summary_excerpt(str_of(text), m.chunks, m.vectors, m.n, DIM, most, m.mem);
+        cr_expect_eq((strstr(s.p, "\n") - s.p) % 3, 0);
+        cr_expect_leq(s.n, most);
+    }
+    arena_free(m.mem);
+}

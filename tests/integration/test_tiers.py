@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Answers beyond one process: after a restart, and between two servers that share a real Redis.
+
+Speaks TAP. RAGD_BUILD is the build folder (build/debug when it is not set). The second server's store is a
+copy of the first's, as one put back from a backup is. Without a redis-server those tests are skipped by name.
+"""
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_chat import MOON, SAYS, SUN, Fake, Stream, at_once, config_of, text_of
+from test_server import MODEL, Server
+
+REDIS = shutil.which("redis-server")
+TESTS = []
+
+
+def test(fn):
+    TESTS.append((fn, False))
+    return fn
+
+
+def with_redis(fn):
+    TESTS.append((fn, True))
+    return fn
+
+
+class Redis:
+    """A redis-server on a socket of its own, that keeps nothing."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="ragd-redis.")
+        self.path = os.path.join(self.dir, "s")
+        self.url = "unix://" + self.path
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [REDIS, "--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "no", "--dir", self.dir],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while True:
+            try:
+                self.command("PING")
+                return
+            except OSError:
+                time.sleep(0.01)
+
+    def command(self, *words):
+        """The raw reply; replies of these tests are short or lists of short ones."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.path)
+            s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in
+                                                        (w.encode() if isinstance(w, str) else w for w in words)))
+            return s.recv(1 << 20)
+
+    def keys(self, kind):
+        return [k.decode() for k in self.command("KEYS", "ragd:*:%s:*" % kind).split(b"\r\n") if k.startswith(b"ragd:")]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.kill()
+        shutil.rmtree(self.dir)
+
+
+class Pair:
+    """Two servers on copies of one store."""
+
+    def __init__(self, fake, redis, documents=(MOON, SUN)):
+        config = config_of(fake.port, 'redis = { url = "%s"; timeout_ms = 200; };' % redis.url)
+        first = Server(config=config_of(fake.port))
+        first.add(*documents)
+        first.stop(keep=True)
+        copy = tempfile.mkdtemp(prefix="ragd-server.")
+        shutil.copytree(first.data, copy, dirs_exist_ok=True)
+        self.one = Server(config=config, data=first.data)
+        self.two = Server(config=config, data=copy)
+
+    def __enter__(self):
+        return self.one, self.two
+
+    def __exit__(self, kind, value, tb):
+        for s in (self.one, self.two):
+            s.stop()
+
+
+def soon(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "does not come"
+        time.sleep(0.01)
+
+
+def status_of(reply):
+    return reply["cache"]["status"]
+
+
+def answers_in_store(s):
+    db = sqlite3.connect("file:%s/ragd.db?mode=ro" % s.data, uri=True)
+    try:
+        return db.execute("SELECT count(*) FROM answers").fetchone()[0]
+    finally:
+        db.close()
+
+
+# ---- the store ----
+
+@test
+def an_answer_that_was_paid_for_is_there_after_a_restart(fake):
+    fake.begin()
+    s = Server(config=config_of(fake.port))
+    s.add(MOON, SUN)
+    first, _ = s.query("What is the moon made of?")
+    s.stop(keep=True)
+    with Server(config=config_of(fake.port), data=s.data) as s:
+        again, headers = s.query("What is the moon made of?")
+        assert status_of(again) == "stored" and again["answer"] == SAYS, again["cache"]
+        assert again["usage"]["saved_tokens"] == sum(first["usage"].values())
+        assert "hit" in headers["cache-status"], headers
+        assert status_of(s.query("What is the moon made of?")[0]) == "hit"
+        assert fake.counts()["requests"] == 1
+        # what it showed changes: the answer is gone, and another is made
+        s.add(dict(MOON, text="The moon is made of rock, dust and a flag. Its craters are old."))
+        assert answers_in_store(s) == 0
+        assert status_of(s.query("What is the moon made of?")[0]) == "miss"
+        assert fake.counts()["requests"] == 2
+
+
+@test
+def a_server_that_was_killed_has_what_it_had_kept(fake):
+    fake.begin()
+    s = Server(config=config_of(fake.port))
+    s.add(MOON, SUN)
+    s.query("What is the sun made of?")
+    soon(lambda: answers_in_store(s) == 1)
+    s.process.kill()
+    s.stop(keep=True)
+    with Server(config=config_of(fake.port), data=s.data) as s:
+        assert status_of(s.query("What is the sun made of?")[0]) == "stored"
+
+
+# ---- a Redis between two ----
+
+@with_redis
+def what_one_has_answered_the_other_has_too(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, two):
+        first, _ = one.query("What is the moon made of?")
+        soon(lambda: redis.keys("a"))
+        again, _ = two.query("What is the moon made of?")
+        assert status_of(again) == "shared" and again["answer"] == first["answer"]
+        assert again["usage"]["saved_tokens"] == sum(first["usage"].values())
+        assert status_of(two.query("What is the moon made of?")[0]) == "hit"
+        assert fake.counts()["requests"] == 1
+        _, _, cache = two.ask("GET", "/cache")
+        assert cache["shared"] == 1 and cache["redis"]["hits"] == 1 and cache["redis"]["available"], cache
+
+
+@with_redis
+def identical_questions_to_both_at_once_are_one_call(fake, redis):
+    fake.begin(first_token_ms=300, tokens_per_s=200)
+    with Pair(fake, redis) as pair:
+        body = {"question": "Is the moon made of cheese?"}
+        calls = [lambda s=pair[i % 2]: s.ask("POST", "/query", body)[2]["answer"] for i in range(10)]
+        calls += [lambda s=pair[i % 2]: text_of(Stream(s, body).read()) for i in range(10)]
+        answers = at_once(calls)
+        assert set(answers) == {SAYS}, set(answers)
+        assert fake.counts()["requests"] == 1, fake.counts()["requests"]
+        soon(lambda: not redis.keys("f"))  # the lock is given back
+
+
+@with_redis
+def when_the_one_that_answers_dies_the_other_does_it(fake, redis):
+    fake.begin(first_token_ms=100, tokens_per_s=5)
+    with Pair(fake, redis) as (one, two):
+        body = {"question": "How old are the craters?"}
+
+        def ask_one():
+            try:
+                one.ask("POST", "/query", body)
+            except OSError:
+                pass
+
+        def ask_two():
+            soon(lambda: fake.counts()["requests"] == 1)
+            return two.ask("POST", "/query", body)[2]
+
+        def kill_one():
+            soon(lambda: fake.counts()["requests"] == 1)
+            time.sleep(0.3)  # the other waits by now
+            fake.ask("POST", "/set", {"tokens_per_s": 0})
+            one.process.kill()
+
+        _, reply, _ = at_once([ask_one, ask_two, kill_one])
+        assert reply["answer"] == SAYS and status_of(reply) == "miss", reply
+        assert fake.counts()["requests"] == 2
+
+
+@with_redis
+def a_deleted_document_leaves_every_tier_of_both_within_a_second(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, two):
+        one.query("What is the moon made of?")
+        soon(lambda: redis.keys("a") and answers_in_store(one) == 1)
+        assert status_of(two.query("What is the moon made of?")[0]) == "shared"
+        assert one.ask("DELETE", "/documents/moon")[0] == 204
+        assert answers_in_store(one) == 0, "in the same transaction"
+        soon(lambda: not redis.keys("a"), 1)
+        reply, _ = one.query("What is the moon made of?", cache="default")
+        assert status_of(reply) == "miss" and all(x["document"] != "moon" for x in reply["sources"])
+
+
+@with_redis
+def without_its_redis_no_request_fails(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, two):
+        def ask(i):
+            return [s.ask("POST", "/query", {"question": "What is moon number %d made of?" % i})[0] for s in (one, two)]
+
+        assert ask(0) == [200, 200]
+        redis.process.send_signal(signal.SIGSTOP)  # slow
+        codes = at_once([lambda i=i: ask(i) for i in range(1, 21)])
+        redis.process.send_signal(signal.SIGCONT)
+        redis.kill()  # away
+        codes += at_once([lambda i=i: ask(i) for i in range(21, 61)])
+        assert all(c == [200, 200] for c in codes), codes
+        _, _, cache = one.ask("GET", "/cache")
+        assert cache["redis"]["failures"] > 0
+        redis.start()  # back, and empty
+        question = "What is the sun made of?"
+        soon(lambda: one.query(question, cache="refresh") and redis.keys("a"))
+        soon(lambda: status_of(two.query(question)[0]) in ("shared", "hit"))
+
+
+@with_redis
+def a_redis_that_lies_is_a_miss(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, two):
+        one.query("What is the moon made of?")
+        soon(lambda: redis.keys("a"))
+        for key in redis.keys("a"):
+            redis.command("SET", key, b"not an answer")
+        reply, _ = two.query("What is the moon made of?")
+        assert status_of(reply) == "miss" and reply["answer"] == SAYS
+        for key in redis.keys("a"):
+            redis.command("DEL", key)
+            redis.command("LPUSH", key, "a list")
+        assert status_of(one.query("What is the moon made of? ", cache="refresh")[0]) == "miss"
+        assert two.ask("GET", "/cache")[2]["redis"]["damaged"] >= 1
+
+
+@with_redis
+def clearing_the_cache_clears_every_tier(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, two):
+        one.query("What is the moon made of?")
+        soon(lambda: redis.keys("a") and answers_in_store(one) == 1)
+        assert one.ask("DELETE", "/cache")[0] == 204
+        assert not redis.keys("a") and answers_in_store(one) == 0
+        assert status_of(one.query("What is the moon made of?")[0]) == "miss"
+    fake.begin()
+
+
+def run(fn, needs_redis, fake):
+    if not needs_redis:
+        fn(fake)
+        return
+    redis = Redis()
+    try:
+        fn(fake, redis)
+    finally:
+        redis.stop()
+
+
+def main():
+    wanted = sys.argv[1:]
+    chosen = [t for t in TESTS if not wanted or any(w in t[0].__name__ for w in wanted)]
+    has_model = os.path.exists(os.path.join(MODEL, "config.json"))
+    fake = Fake()
+    failed = 0
+    print("1..%d" % len(chosen))
+    for i, (fn, needs_redis) in enumerate(chosen, 1):
+        name = fn.__name__.replace("_", " ")
+        missing = "the model" if not has_model else "redis-server" if needs_redis and not REDIS else None
+        if missing:
+            print("ok %d - %s # SKIP needs %s" % (i, name, missing), flush=True)
+            continue
+        try:
+            run(fn, needs_redis, fake)
+            print("ok %d - %s" % (i, name), flush=True)
+        except Exception:
+            failed += 1
+            print("not ok %d - %s" % (i, name))
+            print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+    fake.stop()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
