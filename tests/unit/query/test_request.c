@@ -217,3 +217,31 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     arena_free(mem);
     world_close(&w);
 }
+
+Test(request, who_has_only_the_key_counts_what_is_known)
+{
+    struct world w;
+    struct arena *mem = arena_new(0);
+    struct asked_question *v;
+    struct query q;
+    struct digest key;
+
+    WORLD_OPEN(&w);
+    query_defaults(&q, w.engine);
+    key = digest_of("key", 3);
+    query_was_asked(w.engine, &q, &key);
+    cr_expect_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 0, "no text");
+    q.question = STR_LIT("What is CET1?");
+    query_was_asked(w.engine, &q, &key);
+    q.question = (struct str){NULL, 0};
+    query_was_asked(w.engine, &q, &key);
+    cr_assert_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 1);
+    cr_expect_eq(v[0].count, 2);
+    cr_expect(str_eq(v[0].text, STR_LIT("What is CET1?")));
+    q.precomputing = true;
+    query_was_asked(w.engine, &q, &key);
+    cr_assert_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 1);
+    cr_expect_eq(v[0].count, 2, "nobody asked");
+    arena_free(mem);
+    world_close(&w);
+}
