@@ -1,8 +1,9 @@
-/* cmd_cache.c - the answer cache of the server that owns the folder. */
+/* cmd_cache.c - the answer cache of the server that owns the folder, and the questions it keeps. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/jsonw.h"
 #include "cache/answers_report.h"
 #include "cli/command.h"
@@ -21,8 +22,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: COMMON_INIT(state, o); return 0;
     case ARGP_KEY_ARG:
-        if (o->what || (strcmp(arg, "stats") != 0 && strcmp(arg, "clear") != 0)) {
-            argp_error(state, "say 'stats' or 'clear', not '%s'", arg);
+        if (o->what || (strcmp(arg, "stats") != 0 && strcmp(arg, "clear") != 0 &&
+                        strcmp(arg, "forget-questions") != 0)) {
+            argp_error(state, "say 'stats', 'clear' or 'forget-questions', not '%s'", arg);
             return EINVAL;
         }
         o->what = arg;
@@ -30,7 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         if (o->common.help)
             return 0;
-        argp_error(state, "say 'stats' or 'clear'");
+        argp_error(state, "say 'stats', 'clear' or 'forget-questions'");
         return EINVAL;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -107,12 +109,44 @@ static void stats_text(FILE *out, const struct answers_stats *s)
     print_saved(out, &s->saved);
 }
 
+/* ---- questions that were kept ---- */
+
+/* Without a server they are in the folder all the same. */
+static int forget_in_folder(const struct config *c)
+{
+    int rc = ERR_OK;
+    struct folder_lock *lock = NULL;
+    struct store *store = NULL;
+
+    TRY(command_needs_data(c->data));
+    TRY(folder_lock_take(&lock, c->data));
+    TRY(store_open(&store, c->data));
+    TRY(kept_questions_forget(store, NULL));
+out:
+    store_close(store);
+    folder_lock_release(lock);
+    return rc;
+}
+
+static int forget_questions(struct engine *e, const struct command_call *call,
+                            const struct cache_options *o)
+{
+    int rc = e ? kept_questions_forget(e->store, e->asked) : forget_in_folder(&o->common.config);
+
+    if (rc < 0)
+        return command_failed(call, rc);
+    fputs(o->common.json ? "{\"forgotten\":true}\n" : "no questions are kept\n", call->out);
+    return EXIT_DONE;
+}
+
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
     struct cache_options *o = options;
     struct answers_stats stats = {0};
     bool clear = strcmp(o->what, "clear") == 0;
 
+    if (strcmp(o->what, "forget-questions") == 0)
+        return forget_questions(e, call, o);
     if (!e)
         fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
                 o->common.config.data);
@@ -132,8 +166,9 @@ static int run(struct engine *e, const struct command_call *call, void *options)
 static const struct argp argp = {
     NULL,
     parse,
-    "stats|clear",
-    "Tells how the server's answer cache is doing, or empties it.",
+    "stats|clear|forget-questions",
+    "Tells how the server's answer cache is doing, empties it, or deletes the questions that "
+    "`cache.keep_questions` has written down, with or without a server.",
     common_children,
     NULL,
     NULL,

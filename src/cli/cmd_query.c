@@ -256,7 +256,8 @@ static void print_answer(FILE *out, const json_t *reply, const struct streamed *
     print_unsupported(out, reply);
     print_degraded(out, reply);
     if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
-        strcmp(status, "stored") == 0 || strcmp(status, "semantic") == 0)
+        strcmp(status, "stored") == 0 || strcmp(status, "semantic") == 0 ||
+        strcmp(status, "shared") == 0 || strcmp(status, "precomputed") == 0)
         fprintf(out, "(from the cache: %s, %lld s old)\n", status,
                 (long long)json_integer_value(json_object_get(cache, "age_s")));
     if (*text_of(cache, "question")) {

@@ -169,6 +169,20 @@ static const struct setting settings[] = {
          "reuse the answer of a question that means the same, where a request does not say"),
     REAL("cache.semantic_check", cache.semantic_check, "0.05", 0, 1,
          "share of the answers so reused that are checked in the background"),
+    BOOL("cache.keep_questions", cache.keep_questions, "false",
+         "write down in the data folder what is asked and how often, for precompute --top"),
+
+    TEXT("precompute.file", precompute.file, "", "questions to answer beforehand each day; \"\": none"),
+    INT("precompute.top", precompute.top, "0", 0, 10000, "so many of the most asked questions too"),
+    TEXT("precompute.at", precompute.at, "", "when, HH:MM of the local time; \"\": never"),
+    INT("precompute.ttl_s", precompute.ttl_s, "86400", 1, 31536000,
+        "seconds that such an answer is kept"),
+    WORD("precompute.refresh", precompute.refresh, "quoted", "off quoted all",
+         "popular questions answered again in idle time when documents have changed; all: also by language models, which costs"),
+    INT("precompute.popular", precompute.popular, "3", 1, 1000000,
+        "a question is popular when asked so often"),
+    INT("precompute.per_minute", precompute.per_minute, "60", 1, 6000,
+        "so many are answered again in a minute at most"),
 
     TEXT("redis.url", redis.url, "", "a Redis in which replicas share answers; \"\": none"),
     INT("redis.timeout_ms", redis.timeout_ms, "50", 1, 60000,
@@ -216,7 +230,6 @@ _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "struct config keeps an origin
 static const struct {
     const char *name, *harmless;
 } later_settings[] = {
-    {"precompute", NULL},
     {"store.kind", "embedded"},
     {"store", NULL},
     {"limits.requests_per_minute", NULL},
@@ -611,6 +624,34 @@ out:
     return rc;
 }
 
+/* "03:00" in minutes since midnight. */
+int config_minute_of_day(const char *text, int *minute)
+{
+    static const char digits[] = "0123456789";
+    bool fits = strlen(text) == 5 && text[2] == ':' && strspn(text, digits) == 2 &&
+                strspn(text + 3, digits) == 2;
+    int hour = fits ? atoi(text) : 24, m = fits ? atoi(text + 3) : 0;
+
+    if (hour > 23 || m > 59)
+        return FAIL(ERR_ARGUMENT, "'precompute.at' must be a time of the day like 03:00, not '%s'",
+                    text);
+    *minute = 60 * hour + m;
+    return ERR_OK;
+}
+
+static int check_precompute(const struct config *c)
+{
+    int rc = ERR_OK, minute;
+
+    if (!c->precompute.at[0])
+        return ERR_OK;
+    TRY(config_minute_of_day(c->precompute.at, &minute));
+    if (!c->precompute.file[0] && c->precompute.top == 0)
+        rc = FAIL(ERR_ARGUMENT, "'precompute.at' needs 'precompute.file' or 'precompute.top'");
+out:
+    return rc;
+}
+
 static int redis_check(const struct config *c)
 {
     struct redis_url url = {0};
@@ -638,6 +679,7 @@ int config_check(const struct config *c)
     TRY(embedding_check(c));
     TRY(reranking_check(c));
     TRY(config_llm_check(c));
+    TRY(check_precompute(c));
     TRY(redis_check(c));
 out:
     return rc;

@@ -97,7 +97,17 @@ struct config {
         int64_t store_bytes;   /* "64MB": of the store, for answers that outlive the process */
         char semantic[8];      /* "off" */
         double semantic_check; /* 0.05: share of reused answers that are checked */
+        bool keep_questions;   /* false: what is asked, in the store */
     } cache;
+    struct {
+        char file[CONFIG_TEXT_MAX]; /* "": none; questions */
+        int64_t top;                /* 0: of those that are asked most */
+        char at[8];                 /* "": never; "HH:MM" */
+        int64_t ttl_s;              /* 86400 */
+        char refresh[8];            /* "quoted", "off" or "all" */
+        int64_t popular;            /* 3: asked so often */
+        int64_t per_minute;         /* 60 */
+    } precompute;
     struct {
         char url[CONFIG_TEXT_MAX]; /* "": none; may hold a password */
         int64_t timeout_ms;        /* 50 */
@@ -155,6 +165,9 @@ bool config_is_default(const struct config *c, const char *name);
 
 /* What two settings must be together. */
 int config_check(const struct config *c);
+
+/* "HH:MM" as minutes since midnight; ERR_ARGUMENT. */
+int config_minute_of_day(const char *text, int *minute);
 
 /* As a configuration file that could be read again, with its help and what is not a default; or
  * as JSON. No setting of this version is a secret. */

@@ -130,6 +130,17 @@ out:
 
 /* Beside the answers' own bytes; nobody fills it who does not ask for reuse by meaning. */
 #define ALIKE_SHARE 16
+#define ASKED_BYTES ((size_t)4 << 20)
+
+static void open_questions(struct engine *e)
+{
+    const struct config *c = &e->config;
+    bool of_use = c->cache.keep_questions || strcmp(c->precompute.refresh, "off") != 0;
+
+    e->asked = asked_new(of_use ? ASKED_BYTES : 0);
+    if (c->cache.keep_questions)
+        e->kept = kept_questions_new(e->store, e->asked);
+}
 
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
@@ -157,6 +168,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_tiers(e));
     e->flights = flights_new();
     e->alike = alike_new((size_t)config->cache.bytes / ALIKE_SHARE, config->cache.ttl_s * 1000);
+    open_questions(e);
     retriever_on_document_gone(e->retriever, document_gone, e);
     *out = e;
     e = NULL; /* handed over */
@@ -184,6 +196,8 @@ void engine_close(struct engine *e)
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);
     alike_free(e->alike);
+    kept_questions_free(e->kept);
+    asked_free(e->asked);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
     tiers_free(e->tiers);

@@ -4,7 +4,7 @@
  * the pool, which goes first because its queued work uses the others.
  *
  *   lock -> store -> embedder, reranker, language models -> pool -> retriever
- *        -> static encoders, adapters -> answers, tiers, flights
+ *        -> static encoders, adapters -> answers, tiers, flights, questions
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -20,7 +20,9 @@
 #include "base/pool.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
+#include "cache/asked.h"
 #include "cache/flights.h"
+#include "cache/kept_questions.h"
 #include "cache/tiers.h"
 #include "embed/embedder.h"
 #include "embed/reranker.h"
@@ -54,7 +56,10 @@ struct engine {
     struct answers *answers;             /* in memory */
     struct tiers *tiers;                 /* in the store, and in a Redis where one is configured */
     struct flights *flights;
-    struct alike *alike; /* questions that others may be taken for */
+    struct alike *alike;         /* questions that others may be taken for */
+    struct asked *asked;         /* what is asked, where somebody has a use for it */
+    struct kept_questions *kept; /* NULL: none are kept */
+    atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     int64_t started_ms;
 };
 

@@ -74,6 +74,7 @@ int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
     int rc = ERR_OK;
 
     *r = (struct run){.e = e, .o = o, .report = report, .start_ns = clock_ns()};
+    atomic_fetch_add(&e->n_ingesting, 1);
     r->tenant = o->tenant ? o->tenant : e->config.tenant;
     r->collection = o->collection ? o->collection : e->config.collection;
     run_take_model(r);
@@ -100,6 +101,7 @@ out:
 
 void run_close(struct run *r)
 {
+    atomic_fetch_sub(&r->e->n_ingesting, 1);
     r->report->seconds += clock_ms_since(r->start_ns) / 1000;
     map_free(r->keys);
     map_free(r->files);

@@ -100,8 +100,8 @@ static void take_model(struct run *r)
 
 /* ---- stages ---- */
 
-/* How it ended, once a question. */
-static void count(struct engine *e, const struct answer *ans)
+/* How it ended, once a question that somebody asked. */
+static void count(struct engine *e, const struct query *q, const struct answer *ans)
 {
     static const enum answers_outcome outcomes[] = {
         [CACHE_MISS] = ANSWERS_OUTCOME_MISS,
@@ -115,17 +115,19 @@ static void count(struct engine *e, const struct answer *ans)
         [CACHE_BYPASS] = ANSWERS_OUTCOME_MISS,
     };
 
-    if (ans->shared && ans->cache != CACHE_BYPASS)
+    if (ans->shared && ans->cache != CACHE_BYPASS && !q->precomputing)
         answers_count(e->answers, outcomes[ans->cache]);
     if (ans->shared && outcomes[ans->cache] != ANSWERS_OUTCOME_MISS)
         answers_saved(e->answers, ans->shared, trace_total_ns(&ans->trace));
 }
 
 /* An answer that was in memory. */
-static void serve_again(struct engine *e, struct answer *ans, enum cache_status how)
+static void serve_again(struct engine *e, const struct query *q, struct answer *ans,
+                        enum cache_status how)
 {
     ans->cache = ans->shared->precomputed ? CACHE_PRECOMPUTED : how;
-    tiers_asked(e->tiers, ans->shared);
+    if (!q->precomputing)
+        tiers_asked(e->tiers, ans->shared);
 }
 
 bool query_cached(struct engine *e, const struct query *q, const struct digest *key,
@@ -137,8 +139,9 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
         answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
     if (!ans->shared)
         return false;
-    serve_again(e, ans, CACHE_HIT);
-    count(e, ans);
+    serve_again(e, q, ans, CACHE_HIT);
+    count(e, q, ans);
+    query_was_asked(e, q, key);
     return true;
 }
 
@@ -157,7 +160,7 @@ static bool look_up(struct run *r)
     answers_find(r->e->answers, &r->key, epoch, &found);
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
-        serve_again(r->e, r->ans, CACHE_HIT);
+        serve_again(r->e, r->q, r->ans, CACHE_HIT);
     } else if (found.state == ANSWERS_MOVED) {
         r->seen_before = true;
         r->prompt_before = found.prompt_hash;
@@ -414,7 +417,7 @@ static bool answered_before(struct run *r, const struct unfinished *u)
         return false;
     ans->shared = answers_get(r->e->answers, &r->prompt_hash);
     if (ans->shared)
-        serve_again(r->e, ans,
+        serve_again(r->e, r->q, ans,
                     r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
                         ? CACHE_REVALIDATED
                         : CACHE_STORED);
@@ -614,7 +617,9 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
         quote(&r, &u);
     }
 out:
-    count(e, ans);
+    count(e, q, ans);
+    if (rc == ERR_OK)
+        query_was_asked(e, q, &r.key);
     snapshot_unref(r.snap);
     leave_model(&r);
     return rc;
@@ -636,7 +641,7 @@ void query_await(struct engine *e, struct answer *ans, void (*done)(void *arg), 
     tiers_wait(ans->flight, clock_ns() + longest_wait_ns(e, ans->chat), done, arg);
 }
 
-bool query_awaited(struct engine *e, struct answer *ans)
+bool query_awaited(struct engine *e, const struct query *q, struct answer *ans)
 {
     const struct unfinished *u = ans->unfinished;
 
@@ -645,7 +650,7 @@ bool query_awaited(struct engine *e, struct answer *ans)
     ans->unfinished = NULL;
     take_found(e, ans, u, CACHE_SHARED);
     remember_question(e, u);
-    count(e, ans);
+    count(e, q, ans);
     return true;
 }
 
@@ -708,6 +713,7 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
     ans->unfinished = NULL;
     ans->upstream_status = result->status;
     ans->upstream_retry_ms = result->retry_after_ms;
+    ans->upstream_error = result->rc < 0 ? arena_strdup(ans->mem, result->error) : NULL;
     if (result->rc == ERR_OK && result->complete && text.n) {
         take_generated(e, ans, u, result, text);
     } else if (may_quote(ans, result)) {
@@ -720,7 +726,7 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
     write_shared(e, q, ans, u);
     trace_add(&ans->trace, STAGE_GENERATE, since);
     remember(e, q, ans, u);
-    count(e, ans);
+    count(e, q, ans);
     return ERR_OK;
 }
 

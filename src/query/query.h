@@ -135,7 +135,8 @@ struct answer {
     bool waits;                    /* another replica asks it: query_await is next */
     struct generated generated;
     int upstream_status; /* of query_finish's error: what the model's server said; 0: nothing */
-    int64_t upstream_retry_ms; /* what it asked to wait; -1: nothing. Degraded answers too */
+    int64_t upstream_retry_ms;  /* what it asked to wait; -1: nothing. Degraded answers too */
+    const char *upstream_error; /* why it did not answer; NULL: it did, or was not asked */
     unsigned degraded; /* enum degraded, or'ed: what was left out; such answers are not cached */
     enum cache_status cache;
     struct lru_value *shared; /* a reference, given back by answer_done */
@@ -183,7 +184,7 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans);
  * there or this run has to make it. Then query_awaited tells: true, the answer is there; false, go
  * on as if it had not waited. ans is untouched in between. */
 void query_await(struct engine *e, struct answer *ans, void (*done)(void *arg), void *arg);
-bool query_awaited(struct engine *e, struct answer *ans);
+bool query_awaited(struct engine *e, const struct query *q, struct answer *ans);
 
 /* After query_run, when ans->unfinished is there: a language model was asked what ans->chat says.
  * `text` is what came of it, which counts only when the result says that it is whole; else the
@@ -206,6 +207,17 @@ struct answer_listener {
 };
 int query_answer_for(struct engine *e, const struct query *q, struct answer *ans,
                      const struct answer_listener *listener);
+
+/* The same, for what nobody waits for: it computes in the pool's bulk lane, behind those who ask,
+ * and this thread (none of the pool) waits. */
+int query_answer_behind(struct engine *e, const struct query *q, struct answer *ans);
+
+/* Whether it asks as one does who says nothing but the question, of whatever collection. */
+bool query_is_plain(const struct engine *e, const struct query *q);
+
+/* Tells e->asked of a question that somebody asked, whatever came of it. At once. Without the text
+ * (a request that is known by its bytes) it counts when the key is known. */
+void query_was_asked(struct engine *e, const struct query *q, const struct digest *key);
 
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);

@@ -428,3 +428,36 @@ struct digest query_flight_key(struct engine *e, const struct query *q, const st
     digester_add_u64(d, (uint64_t)q->semantic);
     return digester_finish(d);
 }
+
+/* ---- what is asked often ---- */
+
+static bool is_plain_search(const struct query *q, const struct query *d)
+{
+    return q->k == d->k && q->mode == d->mode && q->fusion == d->fusion && q->rerank == d->rerank &&
+           q->ef == d->ef && q->recall_target == d->recall_target && q->diversity == d->diversity &&
+           q->collapse == d->collapse && q->window == d->window && !q->filter;
+}
+
+bool query_is_plain(const struct engine *e, const struct query *q)
+{
+    struct query d;
+
+    query_defaults(&d, e);
+    return is_plain_search(q, &d) && q->explain == d.explain &&
+           q->context_chars == d.context_chars && q->context_tokens == d.context_tokens &&
+           q->answer == d.answer && q->encoder == d.encoder && strcmp(q->model, d.model) == 0 &&
+           q->max_tokens == d.max_tokens && isnan(q->temperature) && q->n_history == 0;
+}
+
+/* Others would be answered again for nothing: only their text would be known. */
+void query_was_asked(struct engine *e, const struct query *q, const struct digest *key)
+{
+    struct asked_question asked = {
+        .key = *key, .tenant = q->tenant, .collection = q->collection, .text = q->question};
+
+    if (q->precomputing || q->cache == QUERY_CACHE_NO_STORE || asked_again(e->asked, key) ||
+        q->question.n == 0 || !query_is_plain(e, q))
+        return;
+    asked.epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
+    asked_add(e->asked, &asked);
+}

@@ -47,8 +47,10 @@ static void finish(struct ask *a, int rc, const char *error)
     a->error = error;
     if (rc == ERR_OK && a->answer.cache == CACHE_MISS)
         metrics_count(m, COUNT_RUNS);
-    if (rc == ERR_OK && a->answer.cache == CACHE_JOINED)
+    if (rc == ERR_OK && a->answer.cache == CACHE_JOINED) {
         count_joined(a);
+        query_was_asked(a->loop->service->engine, &a->query, &a->key);
+    }
     if (rc == ERR_OK)
         count_degraded(m, a->answer.degraded);
     a->done(a);
@@ -266,7 +268,7 @@ static void replica_answered(struct work *w)
     struct ask *a = ask_of(w);
 
     trace_add(&a->answer.trace, STAGE_QUEUE, w->submitted_ns);
-    if (!query_awaited(a->loop->service->engine, &a->answer)) {
+    if (!query_awaited(a->loop->service->engine, &a->query, &a->answer)) {
         ask_model(a);
         return;
     }

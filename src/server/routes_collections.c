@@ -103,6 +103,8 @@ static int make_drop(struct request *r, int *status, struct buf *body)
 
     (void)status, (void)body;
     if (rc == ERR_OK)
+        asked_forget(e->asked, e->config.tenant, r->tail.p);
+    if (rc == ERR_OK)
         static_encoders_dropped(e->static_encoders, e->config.tenant, r->tail.p);
     if (rc == ERR_OK)
         rc = adapters_remove(e->adapters, e->config.tenant, r->tail.p, NULL);

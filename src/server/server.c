@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/engine.h"
+#include "server/beforehand.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
 #include "server/routes.h"
@@ -244,6 +245,7 @@ static void tell_ready(const struct server *s)
 int server_run(struct server *s)
 {
     uv_signal_t term, interrupt;
+    struct beforehand *beforehand;
 
     static_encoders_start(s->service.engine->static_encoders);
     signal(SIGPIPE, SIG_IGN); /* a client that left is an error code, not the end of us */
@@ -251,10 +253,12 @@ int server_run(struct server *s)
     catch_signal(s, &interrupt, SIGINT);
     for (int i = 1; i < s->service.n_loops; i++)
         CHECK(pthread_create(&s->threads[i], NULL, loop_main, &s->service.loops[i]) == 0);
+    beforehand = beforehand_start(s->service.engine);
     tell_ready(s);
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
+    beforehand_stop(beforehand);
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);
     uv_run(&s->service.loops[0].uv, UV_RUN_DEFAULT);

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
+#include "cache/asked.h"
 #include "cache/origin.h"
 
 #define ROUNDS 400
@@ -74,10 +75,32 @@ static void use_alike(void *arg, size_t i)
     arena_free(mem);
 }
 
+static void use_asked(void *arg, size_t i)
+{
+    struct asked *a = arg;
+    struct arena *mem = arena_new(0);
+    struct asked_question q = {.tenant = "t", .collection = "c", .text = STR_LIT("q"), .epoch = i};
+    struct asked_question *v;
+    uint64_t generation;
+    size_t n = i % 29;
+
+    q.key = digest_of(&n, sizeof n);
+    if (!asked_again(a, &q.key))
+        asked_add(a, &q);
+    asked_seen_to(a, &q.key, i);
+    CHECK(asked_popular(a, "t", "c", 1, 5, mem, &v) <= 5);
+    if (i % 7 == 0)
+        asked_take(a, mem, &v, &generation);
+    if (i % 97 == 0)
+        asked_forget(a, "t", "c");
+    arena_free(mem);
+}
+
 int main(void)
 {
     struct answers_options o = {1 << 20, 60000};
     struct answers *a = answers_new(&o);
+    struct asked *asked = asked_new(1 << 20);
     struct pool *pool = pool_new("race", 4, 64);
     struct answers_stats stats;
     struct alike *alike = alike_new(20000, 60000);
@@ -86,7 +109,9 @@ int main(void)
     pool_each(pool, ROUNDS, use_alike, alike);
     answers_stats_get(a, &stats);
     CHECK(stats.outcomes[ANSWERS_OUTCOME_MISS] > 0);
+    pool_each(pool, ROUNDS, use_asked, asked);
     pool_free(pool);
+    asked_free(asked);
     answers_free(a);
     alike_free(alike);
     return 0;

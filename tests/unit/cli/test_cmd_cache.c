@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "store/store_questions.h"
 #include "unit/cli/cli_fixture.h"
 
 static struct cli_fixture f;
@@ -40,4 +41,48 @@ Test(cmd_cache, without_a_server_it_says_where_the_cache_lives)
 {
     expect_run(NULL, "cache|stats", EXIT_DONE, "", "lives in the server");
     expect_run(NULL, "cache|drop", EXIT_USAGE, "", "");
+}
+
+static int count_row(void *arg, const struct question_row *row)
+{
+    (void)row;
+    ++*(int *)arg;
+    return ERR_OK;
+}
+
+static int n_kept(void)
+{
+    struct store_reader *r = store_reader_get(f.e->store);
+    int n = 0;
+
+    cr_assert_eq(store_top_questions(r, 0, 100, count_row, &n), ERR_OK);
+    store_reader_put(f.e->store, r);
+    return n;
+}
+
+Test(cmd_cache, forgets_the_questions_that_were_kept_with_a_server_and_without)
+{
+    struct config config = f.e->config;
+    char line[1024];
+
+    config.cache.keep_questions = true;
+    for (int i = 0; i < 2; i++) {
+        engine_close(f.e);
+        cr_assert_eq(engine_open(&f.e, &config), ERR_OK);
+        expect_run(f.e, "query|What is CET1?", EXIT_DONE, "", "");
+        engine_close(f.e);
+        cr_assert_eq(engine_open(&f.e, &config), ERR_OK);
+        cr_expect_eq(n_kept(), 1);
+        if (i == 0) {
+            expect_run(f.e, "cache|forget-questions", EXIT_DONE, "no questions are kept", "");
+        } else {
+            engine_close(f.e);
+            f.e = NULL;
+            in_folder(&f, "cache|forget-questions|--json|--data", "data", line);
+            expect_run(NULL, line, EXIT_DONE, "{\"forgotten\":true}", "");
+            cr_assert_eq(engine_open(&f.e, &config), ERR_OK);
+        }
+        cr_expect_eq(n_kept(), 0);
+    }
+    expect_run(NULL, "cache|forget-questions|--data|/nonexistent", EXIT_FAILED, "", "no documents");
 }

@@ -63,6 +63,34 @@ Test(config, tells_a_default_from_what_was_set)
     cr_expect(!config_is_default(&c, "model.path"));
 }
 
+Test(config, nothing_is_kept_of_what_is_asked_and_nothing_paid_for_unasked)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect(!c.cache.keep_questions);
+    cr_expect_str_eq(c.precompute.refresh, "quoted");
+    cr_expect_str_eq(c.precompute.at, "");
+}
+
+Test(config, a_time_of_the_day_needs_questions)
+{
+    struct config c;
+    int minute = -1;
+
+    cr_assert_eq(load(&c, "precompute = { file = \"q.txt\"; top = 50; at = \"03:05\"; };"), ERR_OK,
+                 "%s", err_text());
+    cr_assert_eq(config_minute_of_day(c.precompute.at, &minute), ERR_OK);
+    cr_expect_eq(minute, 185);
+    cr_expect_eq(c.precompute.ttl_s, 86400);
+    expect_refused("precompute = { at = \"03:05\"; };", ERR_ARGUMENT, "precompute.top");
+    expect_refused("precompute = { top = 1; at = \"24:00\"; };", ERR_ARGUMENT, "03:00");
+    expect_refused("precompute = { top = 1; at = \"3:00\"; };", ERR_ARGUMENT, "03:00");
+    expect_refused("precompute = { top = 1; at = \"12:60\"; };", ERR_ARGUMENT, "03:00");
+    expect_refused("precompute = { top = 1; at = \"12:5x\"; };", ERR_ARGUMENT, "03:00");
+    expect_refused("precompute = { refresh = \"always\"; };", ERR_ARGUMENT, "off quoted all");
+}
+
 Test(config, an_embedding_server_needs_a_url_and_a_model)
 {
     struct config c;

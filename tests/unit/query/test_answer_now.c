@@ -1,3 +1,5 @@
+#include <semaphore.h>
+
 #include "base/buf.h"
 #include "support/chat_world.h"
 
@@ -146,4 +148,97 @@ Test(answer_now, whoever_leaves_lets_go_of_the_model_and_nothing_is_kept)
     cr_expect_eq(query_run(c.w.engine, &q, &ans), ERR_TIMEOUT, "a part of an answer is none");
     forget(&ans);
     chat_world_close(&c);
+}
+
+struct behind {
+    struct engine *e;
+    struct answer ans;
+    sem_t go;
+    bool others_first;
+    int rc;
+};
+
+static void hold(void *arg, int i_worker)
+{
+    struct behind *b = arg;
+
+    (void)i_worker;
+    while (sem_wait(&b->go) != 0)
+        ;
+}
+
+static void look(void *arg, int i_worker)
+{
+    struct behind *b = arg;
+
+    (void)i_worker;
+    b->others_first = !b->ans.shared;
+}
+
+static void *ask_behind(void *arg)
+{
+    struct behind *b = arg;
+    struct query q;
+
+    trace_start(&b->ans.trace);
+    query_defaults(&q, b->e);
+    q.question = STR_LIT("What do frogs eat?");
+    b->rc = query_answer_behind(b->e, &q, &b->ans);
+    return NULL;
+}
+
+Test(answer_now, what_nobody_waits_for_is_answered_behind_those_who_ask)
+{
+    struct world w;
+    struct behind b = {.ans.mem = arena_new(0)};
+    pthread_t thread;
+
+    WORLD_OPEN(&w);
+    w.config.server.workers = 1;
+    world_reopen(&w);
+    world_put(&w, "frogs", "Frogs eat flies.", NULL);
+    b.e = w.engine;
+    cr_assert_eq(sem_init(&b.go, 0, 0), 0);
+    cr_assert_eq(pool_submit(w.engine->pool, QUEUE_URGENT, hold, &b), ERR_OK);
+    while (pool_depth(w.engine->pool) > 0)
+        sched_yield();
+    cr_assert_eq(pthread_create(&thread, NULL, ask_behind, &b), 0);
+    while (pool_depth(w.engine->pool) == 0)
+        sched_yield();
+    while (pool_submit(w.engine->pool, QUEUE_URGENT, look, &b) != ERR_OK)
+        sched_yield();
+    sem_post(&b.go);
+    pthread_join(thread, NULL);
+    cr_expect_eq(b.rc, ERR_OK);
+    cr_expect_not_null(b.ans.shared);
+    cr_expect(b.others_first);
+    forget(&b.ans);
+    world_close(&w);
+}
+
+Test(answer_now, a_full_lane_is_waited_for)
+{
+    struct world w;
+    struct behind b = {.ans.mem = arena_new(0)};
+    pthread_t thread;
+
+    WORLD_OPEN(&w);
+    w.config.server.workers = 1;
+    w.config.server.queue = 1;
+    world_reopen(&w);
+    world_put(&w, "frogs", "Frogs eat flies.", NULL);
+    b.e = w.engine;
+    cr_assert_eq(sem_init(&b.go, 0, 0), 0);
+    cr_assert_eq(pool_submit(w.engine->pool, QUEUE_URGENT, hold, &b), ERR_OK);
+    while (pool_depth(w.engine->pool) > 0)
+        sched_yield();
+    cr_assert_eq(pool_submit(w.engine->pool, QUEUE_BULK, look, &b), ERR_OK);
+    cr_assert_eq(pthread_create(&thread, NULL, ask_behind, &b), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    sem_post(&b.go);
+    pthread_join(thread, NULL);
+    cr_expect_eq(b.rc, ERR_OK);
+    cr_expect_not_null(b.ans.shared);
+    forget(&b.ans);
+    world_close(&w);
 }

@@ -188,6 +188,21 @@ Test(request, a_question_that_is_too_long_or_not_utf8_is_refused)
 }
 
 /* The question key is built from one struct; each field in turn must make it another. */
+/* Its text asks the same without the rest. */
+static bool is_plain_by_key(struct engine *e, const struct query *q, struct arena *mem)
+{
+    struct query plain;
+    struct digest a, b;
+
+    query_defaults(&plain, e);
+    plain.question = q->question;
+    plain.tenant = q->tenant;
+    plain.collection = q->collection;
+    a = query_key(e, &plain, mem);
+    b = query_key(e, q, mem);
+    return digest_eq(&a, &b);
+}
+
 Test(request, every_field_that_changes_the_answer_changes_the_key)
 {
     struct world w;
@@ -207,6 +222,7 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
         change;                                                                                    \
         k = query_key(w.engine, &q, mem);                                                          \
         cr_expect_not(digest_eq(&k, &k0), #change);                                                \
+        cr_expect_eq(query_is_plain(w.engine, &q), is_plain_by_key(w.engine, &q, mem), #change);   \
     } while (0)
     EXPECT_ANOTHER_KEY(q.question = STR_LIT("What is CET2?"));
     EXPECT_ANOTHER_KEY(q.tenant = "other");
@@ -238,6 +254,34 @@ Test(request, every_field_that_changes_the_answer_changes_the_key)
     k0 = query_flight_key(w.engine, &base, &k0);
     k = query_flight_key(w.engine, &q, &k);
     cr_expect_not(digest_eq(&k, &k0), "but who wants it strictly shares no run with who does not");
+    arena_free(mem);
+    world_close(&w);
+}
+
+Test(request, who_has_only_the_key_counts_what_is_known)
+{
+    struct world w;
+    struct arena *mem = arena_new(0);
+    struct asked_question *v;
+    struct query q;
+    struct digest key;
+
+    WORLD_OPEN(&w);
+    query_defaults(&q, w.engine);
+    key = digest_of("key", 3);
+    query_was_asked(w.engine, &q, &key);
+    cr_expect_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 0, "no text");
+    q.question = STR_LIT("What is CET1?");
+    query_was_asked(w.engine, &q, &key);
+    q.question = (struct str){NULL, 0};
+    query_was_asked(w.engine, &q, &key);
+    cr_assert_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 1);
+    cr_expect_eq(v[0].count, 2);
+    cr_expect(str_eq(v[0].text, STR_LIT("What is CET1?")));
+    q.precomputing = true;
+    query_was_asked(w.engine, &q, &key);
+    cr_assert_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 1);
+    cr_expect_eq(v[0].count, 2, "nobody asked");
     arena_free(mem);
     world_close(&w);
 }
