@@ -233,6 +233,11 @@ $(B)/bench/%: bench/%.c $(B)/libragd.a
 EMBED_C := $(addprefix bench/,embed_case.c embed_serve.c peak.c)
 $(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
+.PHONY: bench-cached
+bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all --rounds 7")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
+	@scripts/bench-cached $(ARGS)
+
 # REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
 PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
 .PHONY: bench-embed
