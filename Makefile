@@ -27,7 +27,7 @@ LDFLAGS_cov    := --coverage
 
 CFLAGS  := -std=gnu17 -D_GNU_SOURCE -g -fPIC -pthread -Isrc -Iinclude -DRAGD_VERSION='"$(VERSION)"' \
            $(WARN) $(CFLAGS_$(V))
-LIBS    := -lhttp_parser -lstemmer -lm -lpthread -ldl
+LIBS    := -lstemmer -lm -lpthread -ldl
 PKG_C   := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_L   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ifeq ($(strip $(PKG_L)),)

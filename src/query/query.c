@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "generate/follow_up.h"
+#include "query/freshness.h"
 #include "query/question_chat.h"
 #include "query/question_rerank.h"
 #include "query/question_vector.h"
@@ -95,8 +96,10 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
         return false;
     ans->shared =
         answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
-    if (!ans->shared)
+    if (!ans->shared || !freshness_takes_hit(&q->freshness, ans->shared)) {
+        answer_done(ans);
         return false;
+    }
     ans->cache = CACHE_HIT;
     answers_count(e->answers, ANSWERS_OUTCOME_HIT);
     return true;
@@ -114,6 +117,10 @@ static bool look_up(struct run *r)
     if (!looks_up(r->q))
         return false;
     answers_find(r->e->answers, &r->key, epoch, &found);
+    if (found.state == ANSWERS_HIT && !freshness_takes_hit(&r->q->freshness, found.reply)) {
+        lru_value_unref(found.reply);
+        answers_find(r->e->answers, &r->key, ANSWERS_NO_EPOCH, &found);
+    }
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         r->ans->cache = CACHE_HIT;
@@ -347,6 +354,8 @@ static bool answered_before(struct run *r)
 
     if (looks_up(r->q) && !r->ans->degraded)
         r->ans->shared = answers_get(r->e->answers, &r->prompt_hash);
+    if (r->ans->shared && !freshness_takes(&r->q->freshness, r->ans->shared))
+        answer_done(r->ans);
     if (r->ans->shared) {
         r->ans->cache = r->seen_before && digest_eq(&r->prompt_before, &r->prompt_hash)
                             ? CACHE_REVALIDATED

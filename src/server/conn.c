@@ -170,31 +170,64 @@ static void on_sent(uv_write_t *w, int status)
         next_request(c);
 }
 
-void conn_send(struct conn *c, struct buf *b)
+/* What has not gone out at once; taken. */
+static void send_later(struct conn *c, struct buf *b, size_t from)
 {
-    uv_buf_t rest = uv_buf_init(b->p, (unsigned)b->n);
-    int n = uv_try_write(&c->u.stream, &rest, 1);
-    struct sending *s;
+    struct sending *s = mem_alloc(sizeof *s);
+    uv_buf_t rest = uv_buf_init(b->p + from, (unsigned)(b->n - from));
 
-    if (n < 0 && n != UV_EAGAIN) {
-        buf_done(b);
-        conn_abort(c);
-        return;
-    }
-    if (n > 0) {
-        rest.base += n;
-        rest.len -= (size_t)n;
-    }
-    if (rest.len == 0) {
-        buf_done(b);
-        return;
-    }
-    s = mem_alloc(sizeof *s);
     s->bytes = *b;
     buf_init(b);
     uv_write(&s->req, &c->u.stream, &rest, 1, on_sent);
     c->send_by_ms = c->loop->now_ms + config_of(c)->limits.receive_s * 1000 +
                     (int64_t)(conn_unsent(c) / BYTES_PER_MS_MIN);
+}
+
+/* How much went out; false: the connection is gone. */
+static bool send_now(struct conn *c, const uv_buf_t *v, unsigned n, size_t *sent)
+{
+    int rc = uv_try_write(&c->u.stream, v, n);
+
+    if (rc < 0 && rc != UV_EAGAIN) {
+        conn_abort(c);
+        return false;
+    }
+    *sent = rc > 0 ? (size_t)rc : 0;
+    return true;
+}
+
+void conn_send(struct conn *c, struct buf *b)
+{
+    uv_buf_t all = uv_buf_init(b->p, (unsigned)b->n);
+    size_t sent;
+
+    if (send_now(c, &all, 1, &sent) && sent < b->n)
+        send_later(c, b, sent);
+    else
+        buf_done(b);
+}
+
+void conn_send_pieces(struct conn *c, const struct str *pieces, size_t n)
+{
+    uv_buf_t v[CONN_PIECES_MAX];
+    struct buf rest = {0};
+    size_t sent;
+
+    CHECK(n > 0);
+    CHECK(n <= CONN_PIECES_MAX);
+    for (size_t i = 0; i < n; i++)
+        v[i] = uv_buf_init((char *)pieces[i].p, (unsigned)pieces[i].n);
+    if (!send_now(c, v, (unsigned)n, &sent))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        size_t gone = sent < pieces[i].n ? sent : pieces[i].n;
+
+        buf_add_view(&rest, str_sub(pieces[i], gone, pieces[i].n));
+        sent -= gone;
+    }
+    if (rest.n)
+        send_later(c, &rest, 0);
+    buf_done(&rest);
 }
 
 /* ---- receiving ---- */

@@ -1,14 +1,13 @@
 /* gate.h - the strict check of a request's head, byte by byte as it arrives.
  *
- * The parser behind it is lenient in the ways that request smuggling lives on, so nothing reaches
- * it that two programs could read differently:
+ * Request smuggling lives on what two programs read differently, so nothing of that kind passes:
  *
  *   METHOD SP TARGET SP HTTP/1.x CRLF  ( name ":" value CRLF )*  CRLF
  *
  * CRLF alone ends a line (a bare LF or CR is refused at once), no folding, no control characters,
  * names are tokens directly followed by ':', one Host, at most one Content-Length of digits, no
  * Transfer-Encoding (411), HTTP/1.0 or 1.1, methods we serve. An Upgrade line is left out of
- * `head`, so the parser never learns of it.
+ * `head`, so nobody learns of it.
  *
  *   METHOD -> TARGET -> VERSION -> VERSION_LF -> LINE -> NAME -> VALUE -> VALUE_LF -> LINE ...
  *                                                LINE -> END_LF -> passed
@@ -39,7 +38,7 @@ enum gate_verdict { GATE_MORE, GATE_PASSED, GATE_REFUSED };
 struct gate {
     const struct gate_limits *limits;
     int state;
-    struct buf head; /* what the parser is given; whole when passed */
+    struct buf head; /* what http_parse_head is given; whole when passed */
     size_t n_seen;   /* bytes of the head so far, those left out included */
     size_t n_fields;
     size_t at_token; /* where in head the current method, target, version or name begins */
@@ -61,6 +60,9 @@ void gate_done(struct gate *g);
 /* Takes bytes up to the end of the head; *used says how many. What follows belongs to the body or
  * to the next request. After GATE_PASSED or GATE_REFUSED feed nothing more. */
 enum gate_verdict gate_feed(struct gate *g, const char *p, size_t n, size_t *used);
+
+/* The name of a method that we serve, NUL-terminated; NULL: we do not. */
+const char *gate_method(struct str method);
 
 /* Whether a Host value (or the authority of an Origin) names this machine; any port. */
 bool gate_host_is_local(struct str host);

@@ -1,6 +1,6 @@
 #include "server/http.h"
 
-#include <http_parser.h>
+#include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -10,49 +10,56 @@
 #include "base/utf8.h"
 #include "server/gate.h"
 
-/* ---- the parser behind the gate ---- */
+/* ---- a head that the gate has passed ---- */
 
-/* The head is one piece of memory, so each callback comes once for each name and value. */
-struct parse {
-    struct http_head *head;
-    struct http_field fields[GATE_FIELDS_MAX];
-    bool complete;
-};
-
-static int on_url(http_parser *p, const char *at, size_t n)
+/* Cuts the part before the first `sep` off *rest. False at the end. */
+static bool next_part(struct str *rest, char sep, struct str *part)
 {
-    struct parse *s = p->data;
+    const char *at;
+    size_t n;
 
-    s->head->target = (struct str){at, n};
-    return 0;
+    if (!rest->p)
+        return false;
+    at = rest->n ? memchr(rest->p, sep, rest->n) : NULL;
+    n = at ? (size_t)(at - rest->p) : rest->n;
+    *part = str_sub(*rest, 0, n);
+    *rest = at ? str_sub(*rest, n + 1, rest->n) : (struct str){NULL, 0};
+    return true;
 }
 
-static int on_name(http_parser *p, const char *at, size_t n)
+/* The gate lets no CR stand but before a LF. */
+static bool next_line(struct str *rest, struct str *line)
 {
-    struct parse *s = p->data;
-
-    if (s->head->n_fields == GATE_FIELDS_MAX)
-        return 1;
-    s->fields[s->head->n_fields++] = (struct http_field){{at, n}, {at + n, 0}};
-    return 0;
+    if (!next_part(rest, '\r', line) || !rest->n || rest->p[0] != '\n')
+        return false;
+    *rest = str_sub(*rest, 1, rest->n);
+    return true;
 }
 
-static int on_value(http_parser *p, const char *at, size_t n)
+static bool read_request_line(struct str line, struct http_head *h)
 {
-    struct parse *s = p->data;
+    struct str method;
 
-    s->fields[s->head->n_fields - 1].value = (struct str){at, n};
-    return 0;
+    if (!next_part(&line, ' ', &method) || !next_part(&line, ' ', &h->target) || !line.p)
+        return false;
+    h->method = str_of(gate_method(method));
+    h->http_minor = str_eq(line, STR_LIT("HTTP/1.1"));
+    return h->method.p && h->target.n && str_starts(line, STR_LIT("HTTP/1."));
 }
 
-/* Stops here: the body is counted by us, from the length that the gate has read. */
-static int on_headers_complete(http_parser *p)
+/* False: the empty line at the end is missing, or a line is no field. */
+static bool read_fields(struct str rest, struct http_field out[GATE_FIELDS_MAX], size_t *n)
 {
-    struct parse *s = p->data;
+    struct str line;
 
-    s->complete = true;
-    http_parser_pause(p, 1);
-    return 0;
+    for (*n = 0; next_line(&rest, &line); (*n)++) {
+        if (line.n == 0)
+            return rest.n == 0;
+        if (*n == GATE_FIELDS_MAX || !next_part(&line, ':', &out[*n].name) || !line.p)
+            return false;
+        out[*n].value = str_trim(line);
+    }
+    return false;
 }
 
 static void split_target(struct http_head *h)
@@ -64,28 +71,36 @@ static void split_target(struct http_head *h)
     h->query = mark ? str_sub(h->target, n + 1, h->target.n) : (struct str){"", 0};
 }
 
+/* The last word on Connection is that it closes. */
+static bool is_kept(const struct http_head *h)
+{
+    bool kept = h->http_minor == 1;
+    struct str rest, option;
+
+    for (size_t i = 0; i < h->n_fields; i++) {
+        if (!str_eq_nocase(h->fields[i].name, STR_LIT("connection")))
+            continue;
+        for (rest = h->fields[i].value; next_part(&rest, ',', &option);) {
+            if (str_eq_nocase(str_trim(option), STR_LIT("close")))
+                return false;
+            kept |= str_eq_nocase(str_trim(option), STR_LIT("keep-alive"));
+        }
+    }
+    return kept;
+}
+
 int http_parse_head(struct str head, struct arena *mem, struct http_head *out)
 {
-    http_parser_settings on;
-    http_parser p;
+    struct http_field fields[GATE_FIELDS_MAX];
     struct http_head h = {0};
-    struct parse s = {.head = &h};
+    struct str line;
 
-    http_parser_settings_init(&on);
-    on.on_url = on_url;
-    on.on_header_field = on_name;
-    on.on_header_value = on_value;
-    on.on_headers_complete = on_headers_complete;
-    http_parser_init(&p, HTTP_REQUEST);
-    p.data = &s;
-    http_parser_execute(&p, &on, head.p, head.n);
-    if (!s.complete || HTTP_PARSER_ERRNO(&p) != HPE_PAUSED)
-        return FAIL(ERR_FORMAT, "the request's head: %s",
-                    http_errno_description(HTTP_PARSER_ERRNO(&p)));
-    h.method = str_of(http_method_str((enum http_method)p.method));
-    h.http_minor = p.http_minor;
-    h.keep_alive = http_should_keep_alive(&p) != 0;
-    h.fields = arena_dup(mem, s.fields, h.n_fields * sizeof *s.fields);
+    if (!next_line(&head, &line) || !read_request_line(line, &h))
+        return FAIL(ERR_FORMAT, "the request line is not METHOD TARGET HTTP/1.x");
+    if (!read_fields(head, fields, &h.n_fields))
+        return FAIL(ERR_FORMAT, "the request's head is not whole");
+    h.fields = arena_dup(mem, fields, h.n_fields * sizeof *fields);
+    h.keep_alive = is_kept(&h);
     split_target(&h);
     *out = h;
     return ERR_OK;
@@ -111,21 +126,6 @@ struct str http_field(const struct http_head *h, const char *name)
         if (str_eq_nocase(h->fields[i].name, str_of(name)))
             return str_trim(h->fields[i].value);
     return (struct str){NULL, 0};
-}
-
-/* Cuts the part before the first `sep` off *rest. False at the end. */
-static bool next_part(struct str *rest, char sep, struct str *part)
-{
-    const char *at;
-    size_t n;
-
-    if (!rest->p)
-        return false;
-    at = rest->n ? memchr(rest->p, sep, rest->n) : NULL;
-    n = at ? (size_t)(at - rest->p) : rest->n;
-    *part = str_sub(*rest, 0, n);
-    *rest = at ? str_sub(*rest, n + 1, rest->n) : (struct str){NULL, 0};
-    return true;
 }
 
 bool http_media_is(struct str value, const char *type)
@@ -259,12 +259,40 @@ int http_query_only(struct str query, const char *const *known)
 const char *http_reason(int status)
 {
     switch (status) {
-#define XX(num, name, string)                                                                      \
-    case num: return #string;
-        HTTP_STATUS_MAP(XX)
-#undef XX
+    case 100: return "Continue";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 207: return "Multi-Status";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 411: return "Length Required";
+    case 413: return "Payload Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Entity";
+    case 424: return "Failed Dependency";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 499: return "Client Closed Request";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 507: return "Insufficient Storage";
+    default: return "Unknown";
     }
-    return "Unknown";
 }
 
 int http_status_of(int rc)
@@ -301,18 +329,36 @@ void http_problem(struct buf *out, int status, const char *code, struct str deta
 
 #define ID_BYTES 16
 
+static void draw(unsigned char *bytes, size_t n)
+{
+    for (size_t at = 0; at < n;) { /* a signal may cut it short */
+        ssize_t some = getrandom(bytes + at, n - at, 0);
+
+        CHECK(some > 0 || errno == EINTR);
+        at += some > 0 ? (size_t)some : 0;
+    }
+}
+
+static void take_random(struct id_source *ids, unsigned char b[ID_BYTES])
+{
+    if (!ids) {
+        draw(b, ID_BYTES);
+        return;
+    }
+    if (ids->left < ID_BYTES) {
+        draw(ids->bytes, sizeof ids->bytes);
+        ids->left = sizeof ids->bytes;
+    }
+    ids->left -= ID_BYTES;
+    memcpy(b, ids->bytes + ids->left, ID_BYTES);
+}
+
 void http_random_id(struct id_source *ids, const char *prefix, char *out)
 {
     static const char hex[] = "0123456789abcdef";
-    const unsigned char *b;
+    unsigned char b[ID_BYTES];
 
-    if (ids->left < ID_BYTES) {
-        ids->left = sizeof ids->bytes;
-        /* up to 256 bytes are never cut short */
-        CHECK(getrandom(ids->bytes, sizeof ids->bytes, 0) == (ssize_t)sizeof ids->bytes);
-    }
-    ids->left -= ID_BYTES;
-    b = ids->bytes + ids->left;
+    take_random(ids, b);
     out = stpcpy(out, prefix);
     for (size_t i = 0; i < ID_BYTES; i++) {
         *out++ = hex[b[i] >> 4];

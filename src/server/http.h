@@ -17,7 +17,7 @@ struct http_field {
     struct str name, value;
 };
 
-/* The parsed head. Views into the bytes that the gate passed. */
+/* A head in its parts. Views into the bytes that the gate passed. */
 struct http_head {
     struct str method, target;
     struct str path, query; /* target, cut at the first '?'; still percent-encoded */
@@ -27,8 +27,8 @@ struct http_head {
     size_t n_fields;
 };
 
-/* Parses what the gate passed. Views point into `head`, fields live in `mem`. ERR_FORMAT when the
- * parser sees it otherwise than the gate. */
+/* Splits what the gate passed. Views point into `head`, but the method, which is NUL-terminated;
+ * fields live in `mem`. ERR_FORMAT when it is not whole. */
 int http_parse_head(struct str head, struct arena *mem, struct http_head *out);
 
 /* The path of a head that may not be whole, for refusing it in the right shape; "" before it is. */
@@ -64,14 +64,15 @@ void http_problem(struct buf *out, int status, const char *code, struct str deta
 /* Randomness for ids, drawn in large pieces: a system call for each would be dear beside a cached
  * reply. Starts as zeros. Threads: confined. */
 struct id_source {
-    unsigned char bytes[256];
+    unsigned char bytes[4096];
     size_t left;
 };
 
 /* The client's id when it is sane, else a fresh one. */
 void http_request_id(struct id_source *ids, struct str wanted, char out[REQUEST_ID_MAX + 1]);
 
-/* "prefix" and 32 hex digits of randomness; out holds 33 bytes more than the prefix has. */
+/* "prefix" and 32 hex digits of randomness; out holds 33 bytes more than the prefix has. Without a
+ * source (NULL) they are drawn for this one alone. */
 void http_random_id(struct id_source *ids, const char *prefix, char *out);
 
 /* Quotes bytes for a quoted-string; what may not stand there becomes '?'. */

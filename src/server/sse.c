@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/jsonw.h"
 #include "server/exchange.h"
 #include "text/sentences.h"
@@ -76,55 +77,34 @@ static void add_tokens(struct event_log *l, struct str text)
         sse_add_token(l, str_sub(text, from, text.n));
 }
 
-static void add_citations(struct event_log *l, const json_t *citations)
-{
-    size_t i;
-    json_t *c;
-
-    json_array_foreach(citations, i, c) {
-        char *text = json_dumps(c, JSON_COMPACT);
-
-        if (text)
-            event_log_add(l, "citation", str_of(text));
-        free(text);
-    }
-}
-
 void sse_add_citations(struct event_log *l, struct str reply)
 {
-    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+    struct str rest = json_scan_open(json_scan_get(reply, "citations")), citation;
 
-    add_citations(l, json_object_get(root, "citations"));
-    json_decref(root);
+    while (json_scan_element(&rest, &citation))
+        event_log_add(l, "citation", citation);
 }
 
 int sse_log_of_reply(struct event_log **out, const struct digest *request, struct str reply)
 {
-    int rc = ERR_OK;
-    struct event_log *l = NULL;
-    json_t *root = NULL;
-    const json_t *answer;
-    char *sources = NULL;
+    struct str answer = json_scan_get(reply, "answer"), sources = json_scan_get(reply, "sources");
+    json_t *text = answer.n ? json_loadb(answer.p, answer.n, JSON_DECODE_ANY, NULL) : NULL;
+    struct event_log *l;
 
-    TRY(json_parse(&root, reply, "the reply"));
-    answer = json_object_get(root, "answer");
-    sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
-    if (!sources) {
-        rc = FAIL(ERR_FORMAT, "the reply has no sources");
-        goto out;
+    if (!text || !sources.n) {
+        json_decref(text);
+        return FAIL(ERR_FORMAT, "the reply has no answer or no sources");
     }
     l = event_log_new(request);
-    sse_add_member(l, "sources", "sources", str_of(sources));
-    if (json_is_string(answer))
-        add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
-    add_citations(l, json_object_get(root, "citations"));
+    sse_add_member(l, "sources", "sources", sources);
+    if (json_is_string(text))
+        add_tokens(l, (struct str){json_string_value(text), json_string_length(text)});
+    sse_add_citations(l, reply);
     event_log_add(l, "done", reply);
     event_log_finish(l);
+    json_decref(text);
     *out = l;
-out:
-    free(sources);
-    json_decref(root);
-    return rc;
+    return ERR_OK;
 }
 
 /* ---- from events to a socket ---- */
@@ -168,8 +148,18 @@ static void write_event(struct request *r, const struct cursor *c, size_t i)
     struct buf out = {0};
 
     c->write(c->arg, c->log, i, &out);
-    stream_write(r, out.p, out.n);
+    stream_add(r, out.p, out.n);
     buf_done(&out);
+}
+
+static bool is_over(const struct cursor *c)
+{
+    return c->next == event_log_count(c->log) && event_log_is_finished(c->log);
+}
+
+static bool can_go_on(const struct request *r, const struct cursor *c)
+{
+    return c->next < event_log_count(c->log) && r->conn && stream_has_room(r);
 }
 
 /* A write may find that the client is gone, which calls on_gone: `pumping` keeps that from ending
@@ -177,16 +167,18 @@ static void write_event(struct request *r, const struct cursor *c, size_t i)
 static void pump(struct request *r)
 {
     struct cursor *c = r->state;
-    bool more;
 
     if (c->pumping || c->ended)
         return;
     c->pumping = true;
-    while (c->next < event_log_count(c->log) && r->conn && stream_has_room(r))
-        write_event(r, c, c->next++);
+    do {
+        while (can_go_on(r, c))
+            write_event(r, c, c->next++);
+        if (!is_over(c)) /* else the end goes with it */
+            stream_flush(r);
+    } while (can_go_on(r, c));
     c->pumping = false;
-    more = c->next < event_log_count(c->log) || !event_log_is_finished(c->log);
-    if (more && r->conn)
+    if (!is_over(c) && r->conn)
         return;
     c->ended = true;
     request_hold(r); /* leaving may end what the request waits for */
@@ -235,7 +227,7 @@ void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
     begin(r, l, from, write_as_event, NULL);
     if (reset && r->streaming) {
         sse_format(&out, "", -1, "reset", STR_LIT("{}"));
-        stream_write(r, out.p, out.n);
+        stream_add(r, out.p, out.n);
         buf_done(&out);
     }
     pump(r);

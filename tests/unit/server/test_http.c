@@ -56,12 +56,16 @@ Test(http, finds_the_path_of_a_head_that_broke_off)
     expect_path("", "");
 }
 
-Test(http, refuses_a_head_that_the_parser_does_not_understand)
+Test(http, refuses_a_head_that_is_not_whole)
 {
     struct arena *mem = arena_new(0);
     struct http_head h;
 
     cr_expect_eq(http_parse_head(STR_LIT("NONSENSE\r\n\r\n"), mem, &h), ERR_FORMAT);
+    cr_expect_eq(http_parse_head(STR_LIT("BREW / HTTP/1.1\r\n\r\n"), mem, &h), ERR_FORMAT);
+    cr_expect_eq(http_parse_head(STR_LIT("GET / HTTP/1.1\r\nno field\r\n\r\n"), mem, &h),
+                 ERR_FORMAT);
+    cr_expect_eq(http_parse_head(STR_LIT("GET / HTTP/1.1\r\n\r\nmore"), mem, &h), ERR_FORMAT);
     cr_expect_eq(http_parse_head(STR_LIT("GET / HTTP/1.1\r\nHost: a\r\n"), mem, &h), ERR_FORMAT);
     arena_free(mem);
 }
