@@ -238,6 +238,11 @@ bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all -
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
 	@scripts/bench-cached $(ARGS)
 
+.PHONY: bench-added
+bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_added
+	@scripts/bench-added $(ARGS)
+
 # REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
 PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
 .PHONY: bench-embed
