@@ -412,7 +412,7 @@ static void feed(struct conn *c, const char *p, size_t n)
     if (n > 0)
         buf_add(&c->waiting, p, n);
     set_reading(c, c->waiting.n < WAITING_MAX);
-    if (c->eof && c->state != BUSY)
+    if (c->eof && c->state != BUSY && c->waiting.n == 0)
         linger(c);
 }
 
@@ -440,18 +440,20 @@ void conn_answered(struct conn *c, bool keep_alive)
         next_request(c);
 }
 
-/* The client has sent all it will. A request that is being answered still gets its reply, unless
- * its route takes the end of input for leaving. */
+/* The client has sent all it will. What is being answered, and what waits for that, still gets its
+ * reply, unless its route takes the end of input for leaving; half a request gets none. */
 static void on_eof(struct conn *c)
 {
     set_reading(c, false);
     c->eof = true;
-    if (c->state == LINGER || (c->state == HEAD && !c->first_ns && conn_unsent(c) == 0))
+    if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
         conn_abort(c);
-    else if (c->state == BUSY && c->request->gone_at_eof)
+    else if (c->state == BUSY || c->waiting.n)
+        return;
+    else if (conn_unsent(c) == 0)
         conn_abort(c);
-    else if (c->state == HEAD || c->state == BODY)
-        conn_abort(c); /* in the middle of a request: nothing to answer */
+    else
+        linger(c);
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)

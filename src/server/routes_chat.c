@@ -46,9 +46,12 @@ static struct jsonw begin_object(const struct completion *c, const char *object,
 
 static int64_t tokens_of(struct str usage, const char *key)
 {
-    struct str n = json_scan_get(usage, key);
+    struct str digits = json_scan_get(usage, key);
+    int64_t n = 0;
 
-    return n.n ? strtoll(n.p, NULL, 10) : 0; /* a comma or bracket is behind it */
+    for (size_t i = 0; i < digits.n; i++) /* a count of our own: digits it is */
+        n = n * 10 + (digits.p[i] - '0');
+    return n;
 }
 
 static void write_usage(struct jsonw *w, struct str reply)
