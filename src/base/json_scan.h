@@ -9,6 +9,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 /* What is inside an object's or array's brackets, and behind it. */
@@ -21,3 +22,6 @@ bool json_scan_element(struct str *rest, struct str *value);
 
 /* The value of a member of the object; {NULL, 0} when it is not there. */
 struct str json_scan_get(struct str object, const char *key);
+
+/* Adds what a string says: `quoted` with its quotes. False, and nothing added, when it is none. */
+bool json_scan_text(struct str quoted, struct buf *out);

@@ -1,18 +1,28 @@
 #include "server/sse.h"
 
 #include "base/err.h"
-#include "base/json.h"
 #include "base/json_scan.h"
 #include "base/jsonw.h"
 #include "server/exchange.h"
 #include "text/sentences.h"
 
+/* What an event has around its data. */
+#define EVENT_BYTES 96
+
 void sse_format(struct buf *out, const char *generation, int64_t n, const char *name,
                 struct str data)
 {
-    if (n >= 0)
-        buf_addf(out, "id: %s-%lld\n", generation, (long long)n);
-    buf_addf(out, "event: %s\ndata: ", name);
+    buf_reserve(out, data.n + EVENT_BYTES);
+    if (n >= 0) {
+        buf_add_str(out, "id: ");
+        buf_add_str(out, generation);
+        buf_add_char(out, '-');
+        buf_add_u64(out, (uint64_t)n);
+        buf_add_char(out, '\n');
+    }
+    buf_add_str(out, "event: ");
+    buf_add_str(out, name);
+    buf_add_str(out, "\ndata: ");
     buf_add_view(out, data);
     buf_add(out, "\n\n", 2);
 }
@@ -24,6 +34,7 @@ void sse_add_member(struct event_log *l, const char *event, const char *key, str
     struct buf b = {0};
     struct jsonw w = jsonw_to(&b);
 
+    buf_reserve(&b, value.n + EVENT_BYTES);
     jsonw_open(&w, '{');
     jsonw_key(&w, key);
     jsonw_raw(&w, value);
@@ -77,32 +88,56 @@ static void add_tokens(struct event_log *l, struct str text)
         sse_add_token(l, str_sub(text, from, text.n));
 }
 
-void sse_add_citations(struct event_log *l, struct str reply)
+static void add_citations(struct event_log *l, struct str citations)
 {
-    struct str rest = json_scan_open(json_scan_get(reply, "citations")), citation;
+    struct str rest = json_scan_open(citations), citation;
 
     while (json_scan_element(&rest, &citation))
         event_log_add(l, "citation", citation);
 }
 
+void sse_add_citations(struct event_log *l, struct str reply)
+{
+    add_citations(l, json_scan_get(reply, "citations"));
+}
+
+/* The parts of a reply that become events, in one walk. */
+struct parts {
+    struct str answer, sources, citations;
+};
+
+static struct parts parts_of(struct str reply)
+{
+    struct str rest = json_scan_open(reply), key, value;
+    struct parts p = {0};
+
+    while (!p.citations.p && json_scan_member(&rest, &key, &value)) { /* the last of them */
+        if (str_eq(key, STR_LIT("answer")))
+            p.answer = value;
+        else if (str_eq(key, STR_LIT("sources")))
+            p.sources = value;
+        else if (str_eq(key, STR_LIT("citations")))
+            p.citations = value;
+    }
+    return p;
+}
+
 int sse_log_of_reply(struct event_log **out, const struct digest *request, struct str reply)
 {
-    struct str answer = json_scan_get(reply, "answer"), sources = json_scan_get(reply, "sources");
-    json_t *text = answer.n ? json_loadb(answer.p, answer.n, JSON_DECODE_ANY, NULL) : NULL;
+    struct parts p = parts_of(reply);
     struct event_log *l;
+    struct buf text = {0};
 
-    if (!text || !sources.n) {
-        json_decref(text);
+    if (!p.answer.n || !p.sources.n)
         return FAIL(ERR_FORMAT, "the reply has no answer or no sources");
-    }
     l = event_log_new(request);
-    sse_add_member(l, "sources", "sources", sources);
-    if (json_is_string(text))
-        add_tokens(l, (struct str){json_string_value(text), json_string_length(text)});
-    sse_add_citations(l, reply);
+    sse_add_member(l, "sources", "sources", p.sources);
+    if (json_scan_text(p.answer, &text)) /* else null */
+        add_tokens(l, buf_view(&text));
+    add_citations(l, p.citations);
     event_log_add(l, "done", reply);
     event_log_finish(l);
-    json_decref(text);
+    buf_done(&text);
     *out = l;
     return ERR_OK;
 }
@@ -127,11 +162,7 @@ static void write_as_event(void *arg, const struct event_log *l, size_t i, struc
 
 void sse_token_text(struct str data, struct buf *out)
 {
-    json_t *token = json_loadb(data.p, data.n, 0, NULL);
-    const json_t *text = json_object_get(token, "text");
-
-    buf_add(out, json_string_value(text), json_string_length(text));
-    json_decref(token);
+    json_scan_text(json_scan_get(data, "text"), out);
 }
 
 static void write_as_text(void *arg, const struct event_log *l, size_t i, struct buf *out)

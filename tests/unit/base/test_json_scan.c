@@ -79,3 +79,40 @@ Test(json_scan, text_that_is_cut_short_ends)
         free(part);
     }
 }
+
+static void expect_text(const char *quoted, const char *wanted)
+{
+    struct buf b = {0};
+
+    cr_expect(json_scan_text(str_of(quoted), &b), "%s", quoted);
+    cr_expect_str_eq(b.p ? b.p : "", wanted, "%s", quoted);
+    buf_done(&b);
+}
+
+Test(json_scan, a_string_says_what_a_parser_reads)
+{
+    expect_text("\"\"", "");
+    expect_text("\"plain \xc3\xa4\"", "plain \xc3\xa4");
+    expect_text("\"a\\n\\t\\\"b\\\\ \\/ \\r\\b\\f\"", "a\n\t\"b\\ / \r\b\f");
+    expect_text("\"\\u0041\\u00e4\\u20AC\\ud83d\\ude00\"", "A\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+
+Test(json_scan, what_is_no_string_says_nothing)
+{
+    struct buf b = {0};
+
+    cr_expect_not(json_scan_text(STR_LIT("null"), &b));
+    cr_expect_not(json_scan_text(STR_LIT("\""), &b));
+    cr_expect_not(json_scan_text((struct str){NULL, 0}, &b));
+    cr_expect_eq(b.n, 0);
+}
+
+Test(json_scan, broken_escapes_end_inside_the_text)
+{
+    expect_text("\"\\ud83d\"", "\xef\xbf\xbd");
+    expect_text("\"\\ude00x\"", "\xef\xbf\xbdx");
+    expect_text("\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+                                      "A");
+    expect_text("\"\\u12\"", "\xef\xbf\xbd");
+    expect_text("\"x\\\"", "x");
+}
