@@ -164,7 +164,6 @@ bool json_scan_text(struct str quoted, struct buf *out)
     if (quoted.n < 2 || quoted.p[0] != '"')
         return false;
     s = str_sub(quoted, 1, quoted.n - 1);
-    buf_reserve(out, s.n);
     while (s.n) {
         const char *back = memchr(s.p, '\\', s.n);
         size_t plain = back ? (size_t)(back - s.p) : s.n;
