@@ -130,7 +130,7 @@ static size_t add_code_point(const char *p, size_t n, struct buf *out)
     uint32_t cp = n >= 6 ? hex4(p + 2) : UTF8_REPLACEMENT;
     uint32_t low = n >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8) : 0;
     size_t used = n < 6 ? n : 6;
-    char bytes[4];
+    char bytes[4] = "";
 
     if (cp >= 0xd800 && cp < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
         cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);

@@ -44,19 +44,19 @@ static struct jsonw begin_object(const struct completion *c, const char *object,
     return w;
 }
 
+/* A count of our own: digits it is. */
 static int64_t tokens_of(struct str usage, const char *key)
 {
     struct str digits = json_scan_get(usage, key);
     int64_t n = 0;
 
-    for (size_t i = 0; i < digits.n; i++) /* a count of our own: digits it is */
+    for (size_t i = 0; i < digits.n; i++)
         n = n * 10 + (digits.p[i] - '0');
     return n;
 }
 
-static void write_usage(struct jsonw *w, struct str reply)
+static void write_usage(struct jsonw *w, struct str usage)
 {
-    struct str usage = json_scan_get(reply, "usage");
     int64_t in = tokens_of(usage, "prompt_tokens"), out = tokens_of(usage, "completion_tokens");
 
     jsonw_key(w, "usage"), jsonw_open(w, '{');
@@ -66,30 +66,44 @@ static void write_usage(struct jsonw *w, struct str reply)
     jsonw_close(w, '}');
 }
 
-/* The reply of /query without what stands elsewhere: sources, citations, cache, timings. */
-static void write_ours(struct jsonw *w, struct str reply)
+/* The reply of /query in its parts, after one walk: what is said in OpenAI's own members, and ours,
+ * which is the reply without its answer (sources, citations, cache, timings). */
+struct parts {
+    struct str answer, usage;
+    struct str before, after; /* of the answer: members, without the brackets */
+};
+
+static struct parts parts_of(struct str reply)
 {
     struct str rest = json_scan_open(reply), key, value;
+    const char *end = reply.n ? reply.p + reply.n - 1 : reply.p; /* at the bracket */
+    struct parts p = {.before = {rest.p, 0}, .after = rest};
 
-    jsonw_key(w, "ragd"), jsonw_open(w, '{');
-    while (json_scan_member(&rest, &key, &value)) {
-        if (str_eq(key, STR_LIT("answer")))
-            continue;
-        buf_add_str(w->out, w->comma ? ",\"" : "\"");
-        buf_add_view(w->out, key);
-        buf_add_str(w->out, "\":");
-        buf_add_view(w->out, value);
-        w->comma = true;
+    while (!p.usage.p && json_scan_member(&rest, &key, &value)) {
+        if (str_eq(key, STR_LIT("answer"))) {
+            p.answer = value;
+            p.before.n = (size_t)(key.p - 1 - p.before.p);
+            p.after = rest;
+        } else if (str_eq(key, STR_LIT("usage"))) {
+            p.usage = value;
+        }
     }
+    p.after.n = p.after.p < end ? (size_t)(end - p.after.p) : 0;
+    return p;
+}
+
+static void write_ours(struct jsonw *w, const struct parts *p)
+{
+    jsonw_key(w, "ragd"), jsonw_open(w, '{');
+    buf_add_view(w->out, p->before); /* ends with its comma */
+    buf_add_view(w->out, p->after);
     jsonw_close(w, '}');
 }
 
 /* ---- whole ---- */
 
-static void write_message(struct jsonw *w, struct str reply)
+static void write_message(struct jsonw *w, struct str answer)
 {
-    struct str answer = json_scan_get(reply, "answer");
-
     jsonw_key(w, "choices"), jsonw_open(w, '['), jsonw_open(w, '{');
     jsonw_key(w, "index"), jsonw_int(w, 0);
     jsonw_key(w, "message"), jsonw_open(w, '{');
@@ -106,6 +120,7 @@ static void answered(struct ask *a)
     struct request *r = a->arg;
     struct completion *c = r->state;
     struct buf text = {0}, body = {0};
+    struct parts p;
     struct jsonw w;
 
     r->on_gone = NULL;
@@ -116,11 +131,12 @@ static void answered(struct ask *a)
     }
     request_ask_retry_after(r, a);
     request_ask_reply(r, a, &text);
+    p = parts_of(buf_view(&text));
     buf_reserve(&body, text.n + COMPLETION_BYTES);
     w = begin_object(c, "chat.completion", &body);
-    write_message(&w, buf_view(&text));
-    write_usage(&w, buf_view(&text));
-    write_ours(&w, buf_view(&text));
+    write_message(&w, p.answer);
+    write_usage(&w, p.usage);
+    write_ours(&w, &p);
     jsonw_close(&w, '}');
     buf_done(&text);
     reply_json(r, 200, &body);
@@ -131,7 +147,7 @@ static void answered(struct ask *a)
 
 /* delta: the JSON of "delta"; finish NULL: not yet. Without choices when delta is empty. */
 static void write_chunk(const struct completion *c, struct str delta, const char *finish,
-                        struct str reply, bool usage, struct buf *out)
+                        const struct parts *reply, bool usage, struct buf *out)
 {
     struct jsonw w;
 
@@ -147,7 +163,7 @@ static void write_chunk(const struct completion *c, struct str delta, const char
     }
     jsonw_close(&w, ']');
     if (usage)
-        write_usage(&w, reply);
+        write_usage(&w, reply->usage);
     if (finish)
         write_ours(&w, reply);
     jsonw_close(&w, '}');
@@ -162,15 +178,17 @@ static void write_token(const struct completion *c, struct str data, struct buf 
     buf_add_str(&delta, "{\"content\":");
     buf_add_view(&delta, json_scan_get(data, "text"));
     buf_add_char(&delta, '}');
-    write_chunk(c, buf_view(&delta), NULL, STR_LIT(""), false, out);
+    write_chunk(c, buf_view(&delta), NULL, NULL, false, out);
     buf_done(&delta);
 }
 
 static void write_end(const struct completion *c, struct str reply, struct buf *out)
 {
-    write_chunk(c, STR_LIT("{}"), "stop", reply, false, out);
+    struct parts p = parts_of(reply);
+
+    write_chunk(c, STR_LIT("{}"), "stop", &p, false, out);
     if (c->request.include_usage)
-        write_chunk(c, STR_LIT(""), NULL, reply, true, out);
+        write_chunk(c, STR_LIT(""), NULL, &p, true, out);
     buf_add_str(out, "data: [DONE]\n\n");
 }
 
@@ -195,8 +213,8 @@ static void write_event(void *arg, const struct event_log *l, size_t i, struct b
     struct event e = event_log_at(l, i);
 
     if (strcmp(e.name, "sources") == 0)
-        write_chunk(c, STR_LIT("{\"role\":\"assistant\",\"content\":\"\"}"), NULL, STR_LIT(""),
-                    false, out);
+        write_chunk(c, STR_LIT("{\"role\":\"assistant\",\"content\":\"\"}"), NULL, NULL, false,
+                    out);
     else if (strcmp(e.name, "token") == 0)
         write_token(c, e.data, out);
     else if (strcmp(e.name, "done") == 0)
