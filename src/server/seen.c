@@ -85,13 +85,14 @@ static void copy_question(struct arena *mem, const struct seen_question *from,
 {
     const struct query *q = &from->query;
 
-    *to = (struct seen_question){.key = from->key};
+    *to = (struct seen_question){.key = from->key, .query = *q};
     to->query.question = (struct str){arena_dup(mem, q->question.p, q->question.n), q->question.n};
     to->query.tenant = arena_strdup(mem, q->tenant);
     to->query.collection = arena_strdup(mem, q->collection);
-    to->query.cache = q->cache;
-    to->query.deadline_ms = q->deadline_ms;
-    to->query.freshness = q->freshness;
+    to->query.model = NULL; /* and what else is not kept: the key has it */
+    to->query.filter = NULL;
+    to->query.history = NULL;
+    to->query.n_history = 0;
     to->more = (struct str){arena_dup(mem, from->more.p, from->more.n), from->more.n};
 }
 

@@ -20,8 +20,8 @@
 
 struct seen;
 
-/* What a hit is served with. Only the members of `query` that are no part of the key are filled,
- * and question, tenant and collection. */
+/* What a hit is served with. Of `query` there are question, tenant, collection and all numbers; no
+ * filter, model or history, which only a run would need. */
 struct seen_question {
     struct digest key;
     struct query query;
