@@ -242,6 +242,16 @@ $(B)/bench/%: bench/%.c $(B)/libragd.a
 EMBED_C := $(addprefix bench/,embed_case.c embed_serve.c peak.c)
 $(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
+.PHONY: bench-cached
+bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all --rounds 7")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
+	@scripts/bench-cached $(ARGS)
+
+.PHONY: bench-added
+bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_added
+	@scripts/bench-added $(ARGS)
+
 # REPORT=docs/performance.md puts the tables there. Peers take part when build/peers is there.
 PEERS_PYTHON := $(firstword $(wildcard build/peers/bin/python) python3)
 .PHONY: bench-embed

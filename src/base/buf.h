@@ -19,11 +19,41 @@ void buf_init(struct buf *b);
 void buf_done(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory */
 
-void buf_reserve(struct buf *b, size_t more);
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_add_char(struct buf *b, char c);
-void buf_add_str(struct buf *b, const char *s);
-void buf_add_view(struct buf *b, struct str s);
+void buf_grow(struct buf *b, size_t more); /* of buf_reserve, when there is no room */
+
+static inline void buf_reserve(struct buf *b, size_t more)
+{
+    if (__builtin_expect(b->n + more + 1 > b->cap, 0))
+        buf_grow(b, more);
+}
+
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+    buf_reserve(b, n);
+    if (n)
+        memcpy(b->p + b->n, p, n);
+    b->n += n;
+    b->p[b->n] = '\0';
+}
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+    buf_reserve(b, 1);
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
+}
+
+/* Of a literal the compiler knows the length. */
+static inline void buf_add_str(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+static inline void buf_add_view(struct buf *b, struct str s)
+{
+    buf_add(b, s.p, s.n);
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_add_u64(struct buf *b, uint64_t v); /* in decimal */
 /* v / 10^places in decimal, places 1..19, without zeros at the end: (1500, 3) is "1.5". */

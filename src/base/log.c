@@ -1,5 +1,8 @@
 #include "base/log.h"
 
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -13,39 +16,81 @@ void log_set_level(enum log_level level)
     __atomic_store_n(&lowest, level, __ATOMIC_RELAXED);
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+static bool is_wanted(enum log_level level)
+{
+    return level >= __atomic_load_n(&lowest, __ATOMIC_RELAXED) && level < LOG_NONE;
+}
+
+static void add_field(struct buf *b, const struct log_field *f)
+{
+    buf_add(b, ",\"", 2);
+    buf_add_str(b, f->key); /* ours, as the event is: nothing in them to escape */
+    buf_add(b, "\":", 2);
+    if (f->type == LOG_FIELD_STR)
+        jsonw_string(b, str_of(f->s));
+    else if (f->type == LOG_FIELD_INT)
+        jsonw_integer(b, f->i);
+    else if (f->type == LOG_FIELD_MS)
+        buf_add_fixed(b, (uint64_t)f->i / 1000, 3);
+    else
+        jsonw_number(b, f->f);
+}
+
+void log_add(struct buf *b, enum log_level level, const char *event, const struct log_field *fields,
+             size_t n)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char when[CLOCK_ISO_BYTES];
-    struct buf b;
 
-    if (level < __atomic_load_n(&lowest, __ATOMIC_RELAXED) || level >= LOG_NONE)
+    if (!is_wanted(level))
         return;
-    buf_init(&b);
-    buf_reserve(&b, 255); /* most lines */
+    buf_reserve(b, 255); /* most lines */
     clock_iso(clock_wall_ms(), when);
-    buf_add_str(&b, "{\"time\":\"");
-    buf_add_str(&b, when);
-    buf_add_str(&b, "\",\"level\":\"");
-    buf_add_str(&b, names[level]);
-    buf_add_str(&b, "\",\"event\":");
-    jsonw_string(&b, str_of(event));
-    for (size_t i = 0; i < n; i++) {
-        buf_add_char(&b, ',');
-        jsonw_string(&b, str_of(fields[i].key));
-        buf_add_char(&b, ':');
-        if (fields[i].type == LOG_FIELD_STR)
-            jsonw_string(&b, str_of(fields[i].s));
-        else if (fields[i].type == LOG_FIELD_INT)
-            jsonw_integer(&b, fields[i].i);
-        else if (fields[i].type == LOG_FIELD_MS)
-            buf_add_fixed(&b, (uint64_t)fields[i].i / 1000, 3);
-        else
-            jsonw_number(&b, fields[i].f);
+    buf_add_str(b, "{\"time\":\"");
+    buf_add_str(b, when);
+    buf_add_str(b, "\",\"level\":\"");
+    buf_add_str(b, names[level]);
+    buf_add_str(b, "\",\"event\":\"");
+    buf_add_str(b, event);
+    buf_add_char(b, '"');
+    for (size_t i = 0; i < n; i++)
+        add_field(b, &fields[i]);
+    buf_add_str(b, "}\n");
+}
+
+/* As many whole lines as a pipe takes in one piece, or one that is longer. */
+static size_t piece_of(const char *p, size_t n)
+{
+    const char *end;
+
+    if (n <= PIPE_BUF)
+        return n;
+    end = memrchr(p, '\n', PIPE_BUF);
+    if (!end)
+        end = memchr(p, '\n', n);
+    return end ? (size_t)(end - p) + 1 : n;
+}
+
+void log_flush(struct buf *lines)
+{
+    for (size_t at = 0; at < lines->n;) {
+        size_t n = piece_of(lines->p + at, lines->n - at);
+
+        if (write(STDERR_FILENO, lines->p + at, n) < 0) {
+            /* nobody is left to tell */
+        }
+        at += n;
     }
-    buf_add_str(&b, "}\n");
-    if (write(STDERR_FILENO, b.p, b.n) < 0) {
-        /* nobody is left to tell */
-    }
-    buf_done(&b);
+    buf_clear(lines);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+    struct buf line = {0};
+
+    if (!is_wanted(level))
+        return;
+    log_add(&line, level, event, fields, n);
+    log_flush(&line);
+    buf_done(&line);
 }

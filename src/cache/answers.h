@@ -50,6 +50,9 @@ struct answers_entry {
 struct answers *answers_new(const struct answers_options *o);
 void answers_free(struct answers *a);
 
+/* An epoch that no collection has: what is found under it has moved. */
+#define ANSWERS_NO_EPOCH UINT64_MAX
+
 /* The question table. `epoch` is the collection's now. Counts nothing: one question may look more
  * than once, and what came of it is told by answers_count. */
 void answers_find(struct answers *a, const struct digest *question_key, uint64_t epoch,

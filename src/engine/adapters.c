@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,8 +18,9 @@ struct adapters {
     struct adapters_options o;
     bool is_auto;
     struct adapter *everywhere; /* of a PATH; never changes */
-    pthread_mutex_t mu;         /* guards the fields below */
-    struct map *own;            /* "tenant\0collection" -> struct adapter */
+    atomic_uint_fast64_t n_changes;
+    pthread_mutex_t mu; /* guards the fields below */
+    struct map *own;    /* "tenant\0collection" -> struct adapter */
 };
 
 static struct buf key_of(const char *tenant, const char *collection)
@@ -98,8 +100,14 @@ static void put(struct adapters *s, const char *tenant, const char *collection, 
     old = (struct adapter *)(uintptr_t)*at;
     *at = (uint64_t)(uintptr_t)a;
     pthread_mutex_unlock(&s->mu);
+    atomic_fetch_add(&s->n_changes, 1);
     adapter_unref(old);
     buf_done(&key);
+}
+
+uint64_t adapters_changes(const struct adapters *s)
+{
+    return atomic_load(&s->n_changes);
 }
 
 /* ---- opening ---- */

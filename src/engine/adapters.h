@@ -49,6 +49,9 @@ int adapters_put(struct adapters *s, const char *tenant, const char *collection,
 int adapters_remove(struct adapters *s, const char *tenant, const char *collection,
                     bool *was_there);
 
+/* Grows after each change of what adapters_get says. */
+uint64_t adapters_changes(const struct adapters *s);
+
 /* Whether a collection's own adapter is used at all. */
 bool adapters_are_auto(const struct adapters *s);
 

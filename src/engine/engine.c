@@ -270,6 +270,7 @@ void engine_take_model(struct engine *e, struct embedder *next)
     old = e->embedder;
     e->embedder = embedder_ref(next);
     pthread_mutex_unlock(&e->model_mu);
+    atomic_fetch_add(&e->n_models, 1);
     static_encoders_take_model(e->static_encoders, next);
     atomic_store(&e->embed_token_ns, 0); /* not known of this one */
     embedder_close(old);

@@ -40,6 +40,7 @@ struct engine {
     struct store *store;
     pthread_mutex_t model_mu;        /* guards the fields below once the engine is open */
     struct embedder *embedder;       /* in force; see engine_embedder */
+    atomic_uint_fast64_t n_models;   /* grows after each change of the model in force */
     struct embedder *coming;         /* see engine_set_coming; guarded too */
     atomic_bool reembedding;         /* one at a time */
     atomic_bool summarizing;         /* likewise; see ingest/model_summaries.h */

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "generate/follow_up.h"
+#include "query/freshness.h"
 #include "query/question_alike.h"
 #include "query/question_chat.h"
 #include "query/question_check.h"
@@ -137,8 +138,10 @@ bool query_cached(struct engine *e, const struct query *q, const struct digest *
         return false;
     ans->shared =
         answers_hit(e->answers, key, retriever_epoch(e->retriever, q->tenant, q->collection));
-    if (!ans->shared)
+    if (!ans->shared || !freshness_takes_hit(&q->freshness, ans->shared)) {
+        answer_done(ans);
         return false;
+    }
     serve_again(e, q, ans, CACHE_HIT);
     count(e, q, ans);
     query_was_asked(e, q, key);
@@ -158,6 +161,10 @@ static bool look_up(struct run *r)
     if (!looks_up(r->q))
         return false;
     answers_find(r->e->answers, &r->key, epoch, &found);
+    if (found.state == ANSWERS_HIT && !freshness_takes_hit(&r->q->freshness, found.reply)) {
+        lru_value_unref(found.reply);
+        answers_find(r->e->answers, &r->key, ANSWERS_NO_EPOCH, &found);
+    }
     if (found.state == ANSWERS_HIT) {
         r->ans->shared = found.reply;
         serve_again(r->e, r->q, r->ans, CACHE_HIT);
@@ -423,6 +430,10 @@ static bool answered_before(struct run *r, const struct unfinished *u)
                         : CACHE_STORED);
     else if ((ans->shared = tiers_find(r->e->tiers, &u->origin, &from)) != NULL)
         take_found(r->e, ans, u, from == TIER_SHARED ? CACHE_SHARED : CACHE_STORED);
+    if (ans->shared && !freshness_takes(&r->q->freshness, ans->shared)) {
+        answer_done(ans);
+        ans->cache = CACHE_MISS;
+    }
     if (ans->shared)
         remember_question(r->e, u);
     trace_add(&ans->trace, STAGE_CACHE, since);
@@ -440,7 +451,7 @@ static uint32_t made_us(const struct answer *ans)
 /* Only questions that want the plain answer wait for another's. */
 static bool may_wait(const struct query *q)
 {
-    return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0;
+    return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0 && q->freshness.min_fresh_s == 0;
 }
 
 /* Another replica may be asking the model this. True: it has just answered. */

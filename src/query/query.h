@@ -53,6 +53,14 @@ enum query_answer {
 /* STRICT: another question's answer will do when the guard says that it means the same. */
 enum query_semantic { QUERY_SEMANTIC_OFF, QUERY_SEMANTIC_STRICT };
 
+/* Which kept answers will do (Cache-Control of a request); zeros: any that is alive. */
+struct query_freshness {
+    bool revalidate; /* when the prompt was made again and is the same */
+    bool has_max_age;
+    int64_t max_age_s;   /* the same for what is older */
+    int64_t min_fresh_s; /* what lives shorter is made anew */
+};
+
 enum query_encoder { QUERY_ENCODER_AUTO, QUERY_ENCODER_STATIC };
 
 struct query {
@@ -77,12 +85,13 @@ struct query {
     double temperature;                 /* NAN: likewise */
     const struct chat_message *history; /* [n_history] turns of user and assistant, oldest first */
     size_t n_history;
-    enum query_cache cache;       /* not part of the key */
-    enum query_semantic semantic; /* not part of the key: how an answer may be found */
-    int64_t deadline_ms;          /* 0: none; not part of the key */
-    enum query_encoder encoder;   /* STATIC: of eval; never stored, so not part of the key */
-    int64_t ttl_ms;               /* 0: the cache's own; not part of the key */
-    bool precomputing;            /* nobody has asked yet; not part of the key */
+    enum query_cache cache;           /* not part of the key */
+    struct query_freshness freshness; /* likewise */
+    enum query_semantic semantic;     /* not part of the key: how an answer may be found */
+    int64_t deadline_ms;              /* 0: none; not part of the key */
+    enum query_encoder encoder;       /* STATIC: of eval; never stored, so not part of the key */
+    int64_t ttl_ms;                   /* 0: the cache's own; not part of the key */
+    bool precomputing;                /* nobody has asked yet; not part of the key */
 };
 
 enum cache_status {
@@ -157,6 +166,10 @@ int query_from_json(struct query *q, const json_t *request, bool search_only, st
  * and of the collection's adapter. */
 struct digest query_key(struct engine *e, const struct query *q, struct arena *mem);
 
+/* Another number after each change of what a key is made of beside the question. Taken before a key
+ * is made, it tells for how long the key holds. */
+uint64_t query_keys_generation(const struct engine *e);
+
 /* The same under an embedding model and an adapter (NULL: none) that are not perhaps those in
  * force. */
 struct digest query_key_under(const struct engine *e, const struct query *q,
@@ -228,6 +241,12 @@ void answer_done(struct answer *ans);
 /* The reply of POST /query: id, body, cache, timings. `id` as in "q_1f3a...". Ends the trace: the
  * timings come last, and all but writing them is in them. */
 void query_reply(struct answer *ans, const char *id, struct buf *out);
+
+/* The same without a copy of what is shared: in pieces, one after the other the reply. `around`
+ * (emptied first) and the answer hold them. */
+#define QUERY_REPLY_PIECES 3
+void query_reply_around(struct answer *ans, const char *id, struct buf *around,
+                        struct str pieces[QUERY_REPLY_PIECES]);
 
 /* The list of sources alone: what is known before a language model has answered. */
 void query_sources(const struct query *q, const struct answer *ans, struct buf *out);

@@ -335,82 +335,104 @@ int64_t answer_ttl_s(const struct answer *ans)
     return left > 0 ? left : 0;
 }
 
-/* What a reply has around its shared part: id, cache, timings. */
-#define AROUND_BYTES 512
-
-/* Nanoseconds as the milliseconds of the contract. */
-static void write_ms(struct jsonw *w, const char *name, uint64_t ns)
-{
-    jsonw_key(w, name);
-    jsonw_fixed(w, ns, 6);
-}
+/* What a reply has around its shared part: id, usage, cache, timings. */
+#define AROUND_BYTES 768
 
 void query_timings(const struct trace *t, struct buf *out)
 {
-    struct jsonw w = jsonw_to(out);
     uint64_t total_ns = trace_total_ns(t);
 
-    jsonw_open(&w, '{');
-    for (int i = 0; i < N_STAGES; i++)
-        write_ms(&w, stage_ms_name((enum stage)i), t->ns[i]);
-    write_ms(&w, "other_ms", trace_other_ns(t, total_ns));
-    write_ms(&w, "total_ms", total_ns);
-    jsonw_close(&w, '}');
+    buf_reserve(out, AROUND_BYTES);
+    buf_add_char(out, '{');
+    for (int i = 0; i < N_STAGES; i++) { /* nanoseconds as the milliseconds of the contract */
+        buf_add_char(out, '"');
+        buf_add_str(out, stage_ms_name((enum stage)i));
+        buf_add(out, "\":", 2);
+        if (t->ns[i])
+            buf_add_fixed(out, t->ns[i], 6);
+        else
+            buf_add_char(out, '0'); /* most of them, from the cache */
+        buf_add_char(out, ',');
+    }
+    buf_add_str(out, "\"other_ms\":");
+    buf_add_fixed(out, trace_other_ns(t, total_ns), 6);
+    buf_add_str(out, ",\"total_ms\":");
+    buf_add_fixed(out, total_ns, 6);
+    buf_add_char(out, '}');
 }
 
-static void write_cache(struct jsonw *w, const struct answer *ans)
+static void add_count(struct buf *out, const char *before, int64_t n)
 {
-    jsonw_key(w, "cache");
-    jsonw_open(w, '{');
-    jsonw_key(w, "status");
-    jsonw_cstr(w, cache_status_name(ans->cache));
-    jsonw_key(w, "age_s");
-    jsonw_int(w, answer_age_s(ans));
-    jsonw_key(w, "ttl_s");
-    jsonw_int(w, answer_ttl_s(ans));
-    if (lru_value_question(ans->shared).p) {
-        jsonw_key(w, "question");
-        jsonw_str(w, lru_value_question(ans->shared));
+    buf_add_str(out, before);
+    buf_add_u64(out, (uint64_t)n);
+}
+
+static void write_cache(const struct answer *ans, struct buf *out)
+{
+    struct str question = lru_value_question(ans->shared);
+
+    buf_add_str(out, ",\"cache\":{\"status\":\"");
+    buf_add_str(out, cache_status_name(ans->cache));
+    add_count(out, "\",\"age_s\":", answer_age_s(ans));
+    add_count(out, ",\"ttl_s\":", answer_ttl_s(ans));
+    if (question.p) {
+        buf_add_str(out, ",\"question\":");
+        jsonw_string(out, question);
     }
-    jsonw_close(w, '}');
+    buf_add_char(out, '}');
 }
 
 /* What it took this time, or what it took the first time and not again. */
-static void write_usage(struct jsonw *w, const struct answer *ans)
+static void write_usage(const struct answer *ans, struct buf *out)
 {
     bool again = ans->cache != CACHE_MISS && ans->cache != CACHE_BYPASS;
-    uint32_t in = ans->shared->tokens_in, out = ans->shared->tokens_out;
+    uint32_t n_in = ans->shared->tokens_in, n_out = ans->shared->tokens_out;
 
-    jsonw_key(w, "usage");
-    jsonw_open(w, '{');
-    jsonw_key(w, "prompt_tokens"), jsonw_int(w, again ? 0 : in);
-    jsonw_key(w, "completion_tokens"), jsonw_int(w, again ? 0 : out);
-    jsonw_key(w, "saved_tokens"), jsonw_int(w, again ? (int64_t)in + out : 0);
-    jsonw_close(w, '}');
+    add_count(out, ",\"usage\":{\"prompt_tokens\":", again ? 0 : n_in);
+    add_count(out, ",\"completion_tokens\":", again ? 0 : n_out);
+    add_count(out, ",\"saved_tokens\":", again ? (int64_t)n_in + n_out : 0);
+    buf_add_char(out, '}');
 }
 
 /* The last member of a reply: what was written before it is the reply stage. */
-static void end_with_timings(struct answer *ans, uint64_t since, struct jsonw *w)
+static void end_with_timings(struct answer *ans, uint64_t since, struct buf *out)
 {
-    jsonw_key(w, "timings");
+    buf_add_str(out, ",\"timings\":");
     ans->trace.end_ns = trace_add(&ans->trace, STAGE_REPLY, since);
-    query_timings(&ans->trace, w->out);
-    jsonw_close(w, '}');
+    query_timings(&ans->trace, out);
+    buf_add_char(out, '}');
+}
+
+void query_reply_around(struct answer *ans, const char *id, struct buf *around,
+                        struct str pieces[QUERY_REPLY_PIECES])
+{
+    uint64_t since = clock_ns();
+    size_t n_before;
+
+    buf_clear(around);
+    buf_reserve(around, AROUND_BYTES);
+    buf_add_str(around, "{\"id\":\"");
+    buf_add_str(around, id);
+    buf_add(around, "\",", 2);
+    n_before = around->n;
+    write_usage(ans, around);
+    write_cache(ans, around);
+    end_with_timings(ans, since, around);
+    pieces[0] = (struct str){around->p, n_before};
+    pieces[1] = (struct str){ans->shared->bytes, ans->shared->n};
+    pieces[2] = (struct str){around->p + n_before, around->n - n_before};
 }
 
 void query_reply(struct answer *ans, const char *id, struct buf *out)
 {
-    uint64_t since = clock_ns();
-    struct jsonw w = jsonw_to(out);
+    struct str pieces[QUERY_REPLY_PIECES];
+    struct buf around = {0};
 
-    buf_reserve(out, ans->shared->n + AROUND_BYTES);
-    jsonw_open(&w, '{');
-    jsonw_key(&w, "id");
-    jsonw_cstr(&w, id);
-    jsonw_raw(&w, (struct str){ans->shared->bytes, ans->shared->n});
-    write_usage(&w, ans);
-    write_cache(&w, ans);
-    end_with_timings(ans, since, &w);
+    query_reply_around(ans, id, &around, pieces);
+    buf_reserve(out, around.n + ans->shared->n);
+    for (size_t i = 0; i < QUERY_REPLY_PIECES; i++)
+        buf_add_view(out, pieces[i]);
+    buf_done(&around);
 }
 
 void query_search_reply(const struct query *q, struct answer *ans, struct buf *out)
@@ -424,5 +446,5 @@ void query_search_reply(const struct query *q, struct answer *ans, struct buf *o
     write_degraded(&w, ans->degraded);
     if (q->explain)
         write_explain(&w, q, ans);
-    end_with_timings(ans, since, &w);
+    end_with_timings(ans, since, out);
 }

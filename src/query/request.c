@@ -418,6 +418,11 @@ struct digest query_key(struct engine *e, const struct query *q, struct arena *m
     return key;
 }
 
+uint64_t query_keys_generation(const struct engine *e)
+{
+    return atomic_load(&e->n_models) + adapters_changes(e->adapters);
+}
+
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)
 {
     struct digester *d = digester_new();

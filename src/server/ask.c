@@ -75,6 +75,17 @@ void ask_reply(struct ask *a, struct buf *out)
         write_reply(a, out);
 }
 
+void ask_reply_around(struct ask *a, struct buf *around, struct str pieces[QUERY_REPLY_PIECES])
+{
+    if (a->written.n) {
+        pieces[0] = buf_view(&a->written);
+        pieces[1] = pieces[2] = STR_LIT("");
+        return;
+    }
+    query_reply_around(&a->answer, a->id, around, pieces);
+    metrics_trace(a->loop->service->metrics, &a->answer.trace);
+}
+
 void ask_done(struct ask *a)
 {
     answer_done(&a->answer);
@@ -357,7 +368,19 @@ static void landed(void *arg, struct lru_value *reply, int rc, const char *error
  * part, which nobody else should get, and one that asks for a fresh run gets one. */
 static bool may_share(const struct query *q)
 {
-    return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0;
+    return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0 && q->freshness.min_fresh_s == 0;
+}
+
+bool ask_cached(struct ask *a)
+{
+    return query_cached(a->loop->service->engine, &a->query, &a->key, &a->answer);
+}
+
+void ask_finish_cached(struct ask *a)
+{
+    http_random_id(&a->loop->ids, "q_", a->id);
+    trace_add(&a->answer.trace, STAGE_CACHE, a->since_ns);
+    finish(a, ERR_OK, NULL);
 }
 
 void ask_start(struct ask *a)
@@ -365,15 +388,13 @@ void ask_start(struct ask *a)
     struct engine *e = a->loop->service->engine;
     uint64_t since;
 
-    bool cached = query_cached(e, &a->query, &a->key, &a->answer);
-
+    if (ask_cached(a)) {
+        ask_finish_cached(a);
+        return;
+    }
     http_random_id(&a->loop->ids, "q_", a->id);
     since = trace_add(&a->answer.trace, STAGE_CACHE, a->since_ns);
     a->leads = false;
-    if (cached) {
-        finish(a, ERR_OK, NULL);
-        return;
-    }
     if (may_share(&a->query)) {
         a->flight = query_flight_key(e, &a->query, &a->key);
         a->work = (struct work){.loop = a->loop, .done = others_came, .submitted_ns = since};

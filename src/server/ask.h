@@ -27,6 +27,7 @@ struct ask {
     struct loop *loop;
     struct query query;
     struct digest key;
+    uint64_t generation;  /* of the key; see query_keys_generation */
     struct answer answer; /* mem and trace: the caller's; the rest is filled for done */
     uint64_t since_ns;    /* what comes after this is the cache stage, the key included */
     int rc;
@@ -57,6 +58,11 @@ struct ask {
  * caller then owes an ask_done. */
 void ask_start(struct ask *a);
 
+/* The first part of ask_start: true when memory has the answer, which `a` then holds. `done` comes
+ * with ask_finish_cached, or nothing at all. */
+bool ask_cached(struct ask *a);
+void ask_finish_cached(struct ask *a);
+
 /* Who asked does not want it any more, or cannot get it. `done` is called all the same: within this
  * call when a model's answer is cancelled by it. */
 void ask_leave(struct ask *a);
@@ -72,3 +78,5 @@ void ask_done(struct ask *a);
 
 /* During done, after a success: the reply of POST /query. Ends the trace and counts it. */
 void ask_reply(struct ask *a, struct buf *out);
+/* The same in pieces, of which `around` and the ask hold the bytes (query_reply_around). */
+void ask_reply_around(struct ask *a, struct buf *around, struct str pieces[QUERY_REPLY_PIECES]);

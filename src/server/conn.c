@@ -170,31 +170,64 @@ static void on_sent(uv_write_t *w, int status)
         next_request(c);
 }
 
-void conn_send(struct conn *c, struct buf *b)
+/* What has not gone out at once; taken. */
+static void send_later(struct conn *c, struct buf *b, size_t from)
 {
-    uv_buf_t rest = uv_buf_init(b->p, (unsigned)b->n);
-    int n = uv_try_write(&c->u.stream, &rest, 1);
-    struct sending *s;
+    struct sending *s = mem_alloc(sizeof *s);
+    uv_buf_t rest = uv_buf_init(b->p + from, (unsigned)(b->n - from));
 
-    if (n < 0 && n != UV_EAGAIN) {
-        buf_done(b);
-        conn_abort(c);
-        return;
-    }
-    if (n > 0) {
-        rest.base += n;
-        rest.len -= (size_t)n;
-    }
-    if (rest.len == 0) {
-        buf_done(b);
-        return;
-    }
-    s = mem_alloc(sizeof *s);
     s->bytes = *b;
     buf_init(b);
     uv_write(&s->req, &c->u.stream, &rest, 1, on_sent);
     c->send_by_ms = c->loop->now_ms + config_of(c)->limits.receive_s * 1000 +
                     (int64_t)(conn_unsent(c) / BYTES_PER_MS_MIN);
+}
+
+/* How much went out; false: the connection is gone. */
+static bool send_now(struct conn *c, const uv_buf_t *v, unsigned n, size_t *sent)
+{
+    int rc = uv_try_write(&c->u.stream, v, n);
+
+    if (rc < 0 && rc != UV_EAGAIN) {
+        conn_abort(c);
+        return false;
+    }
+    *sent = rc > 0 ? (size_t)rc : 0;
+    return true;
+}
+
+void conn_send(struct conn *c, struct buf *b)
+{
+    uv_buf_t all = uv_buf_init(b->p, (unsigned)b->n);
+    size_t sent;
+
+    if (send_now(c, &all, 1, &sent) && sent < b->n)
+        send_later(c, b, sent);
+    else
+        buf_done(b);
+}
+
+void conn_send_pieces(struct conn *c, const struct str *pieces, size_t n)
+{
+    uv_buf_t v[CONN_PIECES_MAX];
+    struct buf rest = {0};
+    size_t sent;
+
+    CHECK(n > 0);
+    CHECK(n <= CONN_PIECES_MAX);
+    for (size_t i = 0; i < n; i++)
+        v[i] = uv_buf_init((char *)pieces[i].p, (unsigned)pieces[i].n);
+    if (!send_now(c, v, (unsigned)n, &sent))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        size_t gone = sent < pieces[i].n ? sent : pieces[i].n;
+
+        buf_add_view(&rest, str_sub(pieces[i], gone, pieces[i].n));
+        sent -= gone;
+    }
+    if (rest.n)
+        send_later(c, &rest, 0);
+    buf_done(&rest);
 }
 
 /* ---- receiving ---- */
@@ -379,7 +412,7 @@ static void feed(struct conn *c, const char *p, size_t n)
     if (n > 0)
         buf_add(&c->waiting, p, n);
     set_reading(c, c->waiting.n < WAITING_MAX);
-    if (c->eof && c->state != BUSY)
+    if (c->eof && c->state != BUSY && c->waiting.n == 0)
         linger(c);
 }
 
@@ -407,18 +440,20 @@ void conn_answered(struct conn *c, bool keep_alive)
         next_request(c);
 }
 
-/* The client has sent all it will. A request that is being answered still gets its reply, unless
- * its route takes the end of input for leaving. */
+/* The client has sent all it will. What is being answered, and what waits for that, still gets its
+ * reply, unless its route takes the end of input for leaving; half a request gets none. */
 static void on_eof(struct conn *c)
 {
     set_reading(c, false);
     c->eof = true;
-    if (c->state == LINGER || (c->state == HEAD && !c->first_ns && conn_unsent(c) == 0))
+    if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
         conn_abort(c);
-    else if (c->state == BUSY && c->request->gone_at_eof)
+    else if (c->state == BUSY || c->waiting.n)
+        return;
+    else if (conn_unsent(c) == 0)
         conn_abort(c);
-    else if (c->state == HEAD || c->state == BODY)
-        conn_abort(c); /* in the middle of a request: nothing to answer */
+    else
+        linger(c);
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)

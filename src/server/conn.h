@@ -32,6 +32,9 @@ struct conn *conn_next(const struct conn *c);
 
 /* Sends bytes, now or as the socket takes them; `b` is emptied. */
 void conn_send(struct conn *c, struct buf *b);
+/* The same of [n] pieces, which are borrowed: what does not go out at once is copied. */
+#define CONN_PIECES_MAX 4
+void conn_send_pieces(struct conn *c, const struct str *pieces, size_t n);
 size_t conn_unsent(const struct conn *c);
 /* The request is answered: go on with the next one, or close. */
 void conn_answered(struct conn *c, bool keep_alive);

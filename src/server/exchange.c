@@ -13,8 +13,8 @@
 #include "server/routes.h"
 #include "server/service.h"
 
-/* Bodies up to this size travel in the same buffer as their head. */
-#define ONE_WRITE_MAX 16384
+/* Bodies up to this size go out in one write with their head. */
+#define ONE_WRITE_MAX 65536
 /* What a head has at most beside the lines that handlers add. */
 #define HEAD_BYTES 320
 
@@ -63,15 +63,23 @@ void request_release(struct request *r)
     buf_done(&r->head_bytes);
     buf_done(&r->body);
     buf_done(&r->extra);
+    buf_done(&r->unsent);
     arena_free(r->mem);
 }
 
 static void log_access(const struct request *r, uint64_t ns)
 {
-    log_event(LOG_INFO, "request", LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
-              LOG_S("route", r->route ? r->route->pattern : "-"), LOG_I("status", r->status),
-              LOG_MS("ms", ns), LOG_I("bytes_in", r->body.n), LOG_I("bytes_out", r->n_sent),
-              LOG_S("request_id", r->id));
+    const struct log_field fields[] = {
+        LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
+        LOG_S("route", r->route ? r->route->pattern : "-"),
+        LOG_I("status", r->status),
+        LOG_MS("ms", ns),
+        LOG_I("bytes_in", r->body.n),
+        LOG_I("bytes_out", r->n_sent),
+        LOG_S("request_id", r->id),
+    };
+
+    log_add(&r->loop->log, LOG_INFO, "request", fields, sizeof fields / sizeof *fields);
 }
 
 /* The reply is with the socket, or with nobody. */
@@ -133,43 +141,87 @@ static void send_counted(struct request *r, struct buf *b)
 
 /* ---- whole replies ---- */
 
-void reply(struct request *r, int status, const char *content_type, struct buf *body)
+static size_t length_of(const struct str *pieces, size_t n)
 {
-    struct buf none = {0}, out = {0};
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += pieces[i].n;
+    return bytes;
+}
+
+/* Into the loop's own buffer. */
+static struct str whole_head(struct request *r, int status, const char *content_type, size_t n_body)
+{
+    struct buf *out = &r->loop->head;
+
+    buf_clear(out);
+    buf_reserve(out, r->extra.n + HEAD_BYTES);
+    start_head(r, status, content_type, out);
+    if (status != 204) {
+        buf_add_str(out, "Content-Length: ");
+        buf_add_u64(out, n_body);
+        buf_add_str(out, "\r\n");
+    }
+    buf_add_str(out, "\r\n");
+    return buf_view(out);
+}
+
+void reply_pieces(struct request *r, int status, const char *content_type, const struct str *pieces,
+                  size_t n)
+{
+    struct str all[1 + REPLY_PIECES_MAX];
     bool wants_body = !str_eq(r->head.method, STR_LIT("HEAD"));
 
-    if (!body)
-        body = &none;
-    buf_reserve(&out, r->extra.n + HEAD_BYTES + (body->n <= ONE_WRITE_MAX ? body->n : 0));
-    start_head(r, status, content_type, &out);
-    if (status != 204) {
-        buf_add_str(&out, "Content-Length: ");
-        buf_add_u64(&out, body->n);
-        buf_add_str(&out, "\r\n");
-    }
-    buf_add_str(&out, "\r\n");
-    if (wants_body && body->n <= ONE_WRITE_MAX) {
-        buf_add_view(&out, buf_view(body));
-        send_counted(r, &out);
-    } else {
-        send_counted(r, &out);
-        if (wants_body)
-            send_counted(r, body);
-    }
-    buf_done(body);
+    CHECK(n <= REPLY_PIECES_MAX);
+    all[0] = whole_head(r, status, content_type, length_of(pieces, n));
+    for (size_t i = 0; i < n; i++)
+        all[1 + i] = pieces[i];
+    n = wants_body ? n + 1 : 1;
+    r->n_sent += length_of(all, n);
+    if (r->conn)
+        conn_send_pieces(r->conn, all, n);
     finish(r);
+}
+
+void reply(struct request *r, int status, const char *content_type, struct buf *body)
+{
+    struct str piece = body ? buf_view(body) : STR_LIT(""), head;
+    struct buf first = {0};
+
+    if (piece.n <= ONE_WRITE_MAX || str_eq(r->head.method, STR_LIT("HEAD"))) {
+        reply_pieces(r, status, content_type, &piece, 1);
+    } else { /* too large to be copied when the socket does not take it */
+        head = whole_head(r, status, content_type, piece.n);
+        buf_add_view(&first, head);
+        send_counted(r, &first);
+        send_counted(r, body);
+        finish(r);
+    }
+    if (body)
+        buf_done(body);
+}
+
+static bool is_too_long(struct request *r, size_t n)
+{
+    if (n <= (size_t)r->loop->service->engine->config.limits.reply_bytes)
+        return false;
+    reply_problem(r, 413, "limit", "a reply of %zu bytes is over limits.reply_bytes", n);
+    return true;
 }
 
 void reply_json(struct request *r, int status, struct buf *body)
 {
-    if (body->n > (size_t)r->loop->service->engine->config.limits.reply_bytes) {
-        size_t n = body->n;
-
+    if (is_too_long(r, body->n))
         buf_done(body);
-        reply_problem(r, 413, "limit", "a reply of %zu bytes is over limits.reply_bytes", n);
-        return;
-    }
-    reply(r, status, "application/json", body);
+    else
+        reply(r, status, "application/json", body);
+}
+
+void reply_json_pieces(struct request *r, int status, const struct str *pieces, size_t n)
+{
+    if (!is_too_long(r, length_of(pieces, n)))
+        reply_pieces(r, status, "application/json", pieces, n);
 }
 
 static bool has_line(const struct buf *lines, const char *name)
@@ -236,53 +288,61 @@ void reply_timing(struct request *r, const struct trace *t)
  * connection. */
 void stream_begin(struct request *r, const char *content_type)
 {
-    struct buf out = {0};
+    struct buf *out = &r->unsent;
 
     r->chunked = r->head.http_minor == 1;
     r->close_after |= !r->chunked;
-    start_head(r, 200, content_type, &out);
-    buf_add_str(&out, "Cache-Control: no-store\r\n");
+    start_head(r, 200, content_type, out);
+    buf_add_str(out, "Cache-Control: no-store\r\n");
     if (r->chunked)
-        buf_add_str(&out, "Transfer-Encoding: chunked\r\n");
-    buf_add_str(&out, "\r\n");
+        buf_add_str(out, "Transfer-Encoding: chunked\r\n");
+    buf_add_str(out, "\r\n");
     r->streaming = true;
     r->gone_at_eof = true;
     r->written_ms = r->loop->now_ms;
-    send_counted(r, &out);
 }
 
-void stream_write(struct request *r, const void *p, size_t n)
+void stream_add(struct request *r, const void *p, size_t n)
 {
-    struct buf out = {0};
+    struct buf *out = &r->unsent;
 
     CHECK(r->streaming);
     if (!r->conn || n == 0)
         return;
-    buf_reserve(&out, n + 24);
+    buf_reserve(out, n + 24);
     if (r->chunked)
-        buf_addf(&out, "%zx\r\n", n);
-    buf_add(&out, p, n);
+        buf_addf(out, "%zx\r\n", n);
+    buf_add(out, p, n);
     if (r->chunked)
-        buf_add_str(&out, "\r\n");
+        buf_add_str(out, "\r\n");
+}
+
+void stream_flush(struct request *r)
+{
+    CHECK(r->streaming);
     r->written_ms = r->loop->now_ms;
-    send_counted(r, &out);
+    send_counted(r, &r->unsent);
+}
+
+void stream_write(struct request *r, const void *p, size_t n)
+{
+    stream_add(r, p, n);
+    stream_flush(r);
 }
 
 bool stream_has_room(const struct request *r)
 {
-    return !r->conn ||
-           conn_unsent(r->conn) < (size_t)r->loop->service->engine->config.limits.output_bytes;
+    return !r->conn || conn_unsent(r->conn) + r->unsent.n <
+                           (size_t)r->loop->service->engine->config.limits.output_bytes;
 }
 
 void stream_end(struct request *r)
 {
-    struct buf out = {0};
-
     CHECK(r->streaming);
-    r->streaming = false;
     if (r->chunked)
-        buf_add_str(&out, "0\r\n\r\n");
-    send_counted(r, &out);
+        buf_add_str(&r->unsent, "0\r\n\r\n");
+    send_counted(r, &r->unsent);
+    r->streaming = false;
     finish(r);
 }
 

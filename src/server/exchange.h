@@ -56,6 +56,7 @@ struct request {
     bool streaming, chunked, answered;
     int n_holds;
     size_t n_sent;
+    struct buf unsent;  /* of a stream */
     int64_t written_ms; /* when the stream last wrote */
 };
 
@@ -64,6 +65,11 @@ struct request {
 /* The whole reply; `body` is emptied. content_type NULL: no body. */
 void reply(struct request *r, int status, const char *content_type, struct buf *body);
 void reply_json(struct request *r, int status, struct buf *body);
+/* The same of a body in [n] pieces, which are borrowed: nothing is copied that the socket takes. */
+#define REPLY_PIECES_MAX 3
+void reply_pieces(struct request *r, int status, const char *content_type, const struct str *pieces,
+                  size_t n);
+void reply_json_pieces(struct request *r, int status, const struct str *pieces, size_t n);
 /* In the shape that the path asks for (server/compat.h); 503 and 429 carry Retry-After. */
 void reply_refusal(struct request *r, const struct refusal *why);
 /* The same without a param. */
@@ -75,8 +81,13 @@ void reply_error(struct request *r, int rc, const char *text);
 /* Adds Server-Timing: the stages that took part, in ms, and the total so far. */
 void reply_timing(struct request *r, const struct trace *t);
 
+/* The head goes with the first bytes, and the end with the last: what is ready at once is one
+ * write.
+ */
 void stream_begin(struct request *r, const char *content_type);
-void stream_write(struct request *r, const void *p, size_t n);
+void stream_add(struct request *r, const void *p, size_t n); /* sent with the next of the others */
+void stream_flush(struct request *r);
+void stream_write(struct request *r, const void *p, size_t n); /* add and flush */
 /* Whether what waits to be sent is under the bound (limits.output_bytes). */
 bool stream_has_room(const struct request *r);
 void stream_end(struct request *r);

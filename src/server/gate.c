@@ -22,11 +22,16 @@ enum state {
 };
 
 /* RFC 9110: what may stand in a method or a field name. */
+static const bool tokens[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
+};
+
 static bool is_token(unsigned char c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c && strchr("!#$%&'*+-.^_`|~", c);
+    return tokens[c];
 }
 
 static bool is_value_char(unsigned char c)
@@ -59,20 +64,25 @@ static struct str token_from(const struct gate *g, size_t at)
     return (struct str){g->head.p + at, g->head.n - 1 - at};
 }
 
-static void method_ends(struct gate *g)
+static bool is_served(struct str method)
 {
     static const char *const served[] = {"GET",    "HEAD",  "POST",   "PUT",
                                          "DELETE", "PATCH", "OPTIONS"};
-    struct str method = token_from(g, g->at_token);
 
-    for (size_t i = 0; i < sizeof served / sizeof *served; i++) {
-        if (str_eq(method, str_of(served[i]))) {
-            g->state = TARGET;
-            g->at_token = g->head.n;
-            return;
-        }
+    for (size_t i = 0; i < sizeof served / sizeof *served; i++)
+        if (str_eq(method, str_of(served[i])))
+            return true;
+    return false;
+}
+
+static void method_ends(struct gate *g)
+{
+    if (!is_served(token_from(g, g->at_token))) {
+        refuse(g, 405, "this method is not served; use one of " GATE_METHODS);
+        return;
     }
-    refuse(g, 405, "this method is not served; use one of " GATE_METHODS);
+    g->state = TARGET;
+    g->at_token = g->head.n;
 }
 
 static void version_ends(struct gate *g)
@@ -286,17 +296,41 @@ static void take(struct gate *g, unsigned char c)
         in_field(g, c);
 }
 
+/* How many of the bytes that come only make the name or value longer: most of a head. */
+static size_t plain_run(const struct gate *g, const char *p, size_t n)
+{
+    size_t i = 0;
+
+    if (g->state == NAME)
+        while (i < n && is_token((unsigned char)p[i]))
+            i++;
+    else if (g->state == VALUE)
+        while (i < n && is_value_char((unsigned char)p[i]))
+            i++;
+    return i;
+}
+
 enum gate_verdict gate_feed(struct gate *g, const char *p, size_t n, size_t *used)
 {
     size_t i = 0;
 
     DCHECK(g->state < PASSED);
     while (i < n && g->state < PASSED) {
-        if (g->n_seen++ >= g->limits->header_bytes) {
+        size_t left = g->limits->header_bytes - g->n_seen;
+        size_t run = plain_run(g, p + i, n - i < left ? n - i : left);
+
+        if (left == 0) {
             refuse(g, 431, "the request's head is over the limit (limits.header_bytes)");
             break;
         }
-        take(g, (unsigned char)p[i++]);
+        if (run) {
+            buf_add(&g->head, p + i, run);
+        } else {
+            take(g, (unsigned char)p[i]);
+            run = 1;
+        }
+        g->n_seen += run;
+        i += run;
     }
     *used = i;
     return g->state == PASSED ? GATE_PASSED : g->state == REFUSED ? GATE_REFUSED : GATE_MORE;

@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include <errno.h>
 #include <http_parser.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -301,18 +302,36 @@ void http_problem(struct buf *out, int status, const char *code, struct str deta
 
 #define ID_BYTES 16
 
+static void draw(unsigned char *bytes, size_t n)
+{
+    for (size_t at = 0; at < n;) { /* a signal may cut it short */
+        ssize_t some = getrandom(bytes + at, n - at, 0);
+
+        CHECK(some > 0 || errno == EINTR);
+        at += some > 0 ? (size_t)some : 0;
+    }
+}
+
+static void take_random(struct id_source *ids, unsigned char b[ID_BYTES])
+{
+    if (!ids) {
+        draw(b, ID_BYTES);
+        return;
+    }
+    if (ids->left < ID_BYTES) {
+        draw(ids->bytes, sizeof ids->bytes);
+        ids->left = sizeof ids->bytes;
+    }
+    ids->left -= ID_BYTES;
+    memcpy(b, ids->bytes + ids->left, ID_BYTES);
+}
+
 void http_random_id(struct id_source *ids, const char *prefix, char *out)
 {
     static const char hex[] = "0123456789abcdef";
-    const unsigned char *b;
+    unsigned char b[ID_BYTES];
 
-    if (ids->left < ID_BYTES) {
-        ids->left = sizeof ids->bytes;
-        /* up to 256 bytes are never cut short */
-        CHECK(getrandom(ids->bytes, sizeof ids->bytes, 0) == (ssize_t)sizeof ids->bytes);
-    }
-    ids->left -= ID_BYTES;
-    b = ids->bytes + ids->left;
+    take_random(ids, b);
     out = stpcpy(out, prefix);
     for (size_t i = 0; i < ID_BYTES; i++) {
         *out++ = hex[b[i] >> 4];

@@ -64,14 +64,15 @@ void http_problem(struct buf *out, int status, const char *code, struct str deta
 /* Randomness for ids, drawn in large pieces: a system call for each would be dear beside a cached
  * reply. Starts as zeros. Threads: confined. */
 struct id_source {
-    unsigned char bytes[256];
+    unsigned char bytes[4096];
     size_t left;
 };
 
 /* The client's id when it is sane, else a fresh one. */
 void http_request_id(struct id_source *ids, struct str wanted, char out[REQUEST_ID_MAX + 1]);
 
-/* "prefix" and 32 hex digits of randomness; out holds 33 bytes more than the prefix has. */
+/* "prefix" and 32 hex digits of randomness; out holds 33 bytes more than the prefix has. Without a
+ * source (NULL) they are drawn for this one alone. */
 void http_random_id(struct id_source *ids, const char *prefix, char *out);
 
 /* Quotes bytes for a quoted-string; what may not stand there becomes '?'. */

@@ -6,11 +6,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "server/conn.h"
 #include "server/replay.h"
+#include "server/seen.h"
 #include "server/service.h"
 
 #define LISTEN_BACKLOG 1024
@@ -79,6 +81,7 @@ static void close_own(struct loop *l)
     l->chat = NULL;
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->tick, NULL);
+    uv_close((uv_handle_t *)&l->before_wait, NULL);
 }
 
 static void drain(struct loop *l)
@@ -132,6 +135,14 @@ static void on_tick(uv_timer_t *t)
         drain(l);
 }
 
+/* One write for all the lines of a turn. */
+static void on_before_wait(uv_prepare_t *p)
+{
+    struct loop *l = p->data;
+
+    log_flush(&l->log);
+}
+
 static int listen_tcp(struct loop *l, int fd)
 {
     int e;
@@ -170,12 +181,15 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     pthread_mutex_init(&l->mu, NULL);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
     l->replay = replay_new();
+    l->seen = seen_new();
     CHECK(uv_loop_init(&l->uv) == 0);
     CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
     if (s->engine && s->engine->chat_models)
         l->chat = chat_new(&l->uv, s->engine->chat_models);
-    l->wake.data = l->tick.data = l;
+    CHECK(uv_prepare_init(&l->uv, &l->before_wait) == 0);
+    l->wake.data = l->tick.data = l->before_wait.data = l;
+    uv_prepare_start(&l->before_wait, on_before_wait);
     l->now_ms = (int64_t)uv_now(&l->uv);
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
     if (tcp_fd >= 0)
@@ -199,7 +213,12 @@ void loop_done(struct loop *l)
         uv_run(&l->uv, UV_RUN_DEFAULT);
     }
     CHECK(uv_loop_close(&l->uv) == 0);
+    log_flush(&l->log);
+    buf_done(&l->log);
+    buf_done(&l->head);
+    buf_done(&l->around);
     replay_free(l->replay);
+    seen_free(l->seen);
     mem_free(l->read_buffer);
     pthread_mutex_destroy(&l->mu);
 }

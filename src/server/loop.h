@@ -21,6 +21,7 @@ struct ask;
 struct conn;
 struct service;
 struct replay;
+struct seen;
 
 #define LOOP_READ_BYTES 65536
 #define LOOP_TICK_MS    250 /* deadlines are looked at this often */
@@ -42,17 +43,21 @@ struct loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_timer_t tick;
+    uv_prepare_t before_wait;
     uv_tcp_t tcp;
     uv_pipe_t local; /* DIR/ragd.sock; on loop 0 only */
     bool has_tcp, has_local;
     struct conn *conns; /* all open ones */
     struct replay *replay;
+    struct seen *seen;   /* requests that were asked before */
     struct ask *waiting; /* those of this loop that wait for another's run (server/ask.h) */
     struct chat *chat;   /* asks the language models; NULL: none is configured */
     struct id_source ids;
-    char *read_buffer; /* LOOP_READ_BYTES; a read is consumed before the next one */
-    int n_away;        /* works submitted and not yet done */
-    int64_t now_ms;    /* monotonic, as of this turn of the loop */
+    struct buf log;          /* lines of this turn; written before the loop waits */
+    struct buf head, around; /* of the reply that is being written; kept for their memory */
+    char *read_buffer;       /* LOOP_READ_BYTES; a read is consumed before the next one */
+    int n_away;              /* works submitted and not yet done */
+    int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
     bool draining, closed;
 

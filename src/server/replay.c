@@ -74,12 +74,11 @@ void replay_expire(struct replay *r, int64_t now_ms)
 struct event_log *event_log_new(const struct digest *request)
 {
     struct event_log *l = mem_calloc(1, sizeof *l);
-    struct id_source ids = {0};
 
     l->refs = 1;
     l->request = *request;
     l->bytes = sizeof *l;
-    http_random_id(&ids, "", l->id);
+    http_random_id(NULL, "", l->id);
     return l;
 }
 

@@ -3,6 +3,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "server/cache_control.h"
+#include "server/routes.h"
+#include "server/seen.h"
 #include "server/service.h"
 
 static struct engine *engine_of(const struct request *r)
@@ -25,50 +28,130 @@ void request_log_question(const struct request *r, const struct query *q)
     log_event(LOG_INFO, "question", LOG_S("question", text), LOG_S("request_id", r->id));
 }
 
-/* RFC 9211. Age is told for what was stored, as RFC 9111 has it. */
+/* RFC 9211. Age is told of what was kept, as RFC 9111 has it: since it was made, or since it was
+ * found to stand, which is now. */
 static void add_cache_status(struct request *r, const struct answer *a)
 {
-    long long ttl = (long long)answer_ttl_s(a);
+    static const char *const words[] = {
+        [CACHE_MISS] = "fwd=miss",
+        [CACHE_JOINED] = "fwd=miss; collapsed",
+        [CACHE_BYPASS] = "fwd=bypass",
+        [CACHE_HIT] = "hit; ttl=",
+        [CACHE_REVALIDATED] = "hit; detail=revalidated; ttl=",
+        [CACHE_STORED] = "hit; detail=stored; ttl=",
+        [CACHE_SEMANTIC] = "hit; detail=semantic; ttl=",
+        [CACHE_SHARED] = "hit; detail=shared; ttl=",
+        [CACHE_PRECOMPUTED] = "hit; detail=precomputed; ttl=",
+    };
+    struct buf *out = &r->extra;
+    bool stands_anew = a->cache == CACHE_REVALIDATED || a->cache == CACHE_STORED;
 
-    buf_add_str(&r->extra, "Cache-Status: ragd-answer; ");
-    switch (a->cache) {
-    case CACHE_MISS: buf_add_str(&r->extra, "fwd=miss"); break;
-    case CACHE_HIT: buf_addf(&r->extra, "hit; ttl=%lld", ttl); break;
-    case CACHE_REVALIDATED:
-    case CACHE_STORED:
-    case CACHE_SEMANTIC:
-    case CACHE_SHARED:
-    case CACHE_PRECOMPUTED:
-        buf_addf(&r->extra, "hit; ttl=%lld; detail=%s", ttl, cache_status_name(a->cache));
-        break;
-    case CACHE_JOINED: buf_add_str(&r->extra, "fwd=miss; collapsed"); break;
-    case CACHE_BYPASS: buf_add_str(&r->extra, "fwd=bypass"); break;
+    buf_reserve(out, 255); /* the timings that follow, too */
+    buf_add_str(out, "Cache-Status: ragd-answer; ");
+    buf_add_str(out, words[a->cache]);
+    if (cache_status_is_hit(a->cache)) {
+        buf_add_u64(out, (uint64_t)answer_ttl_s(a));
+        buf_add_str(out, "\r\nAge: ");
+        buf_add_u64(out, stands_anew ? 0 : (uint64_t)answer_age_s(a));
     }
-    buf_add_str(&r->extra, "\r\n");
-    if (cache_status_is_hit(a->cache))
-        buf_addf(&r->extra, "Age: %lld\r\n", (long long)answer_age_s(a));
+    buf_add_str(out, "\r\n");
 }
+
+static struct ask *new_ask(struct request *r, void (*done)(struct ask *a))
+{
+    struct ask *a = ARENA_NEW(r->mem, struct ask);
+
+    a->answer.trace.start_ns = r->start_ns;
+    a->answer.mem = r->mem;
+    a->loop = r->loop;
+    a->done = done;
+    a->arg = r;
+    return a;
+}
+
+static void belongs_to(struct ask *a, struct request *r)
+{
+    request_defer(r, free_ask, a);
+    r->ask = a;
+}
+
+/* ---- requests that were asked before ---- */
+
+/* What a request's question is made of: the body, and the head's Cache-Control. Several of those
+ * lines are rare, and not worth a key. */
+static bool seen_parts(const struct request *r, struct str parts[3])
+{
+    bool one = true;
+    struct str control = {NULL, 0};
+
+    for (size_t i = 0; i < r->head.n_fields; i++) {
+        if (!str_eq_nocase(r->head.fields[i].name, STR_LIT("cache-control")))
+            continue;
+        one = control.p == NULL;
+        control = r->head.fields[i].value;
+    }
+    parts[0] = str_of(r->route->pattern);
+    parts[1] = control;
+    parts[2] = buf_view(&r->body);
+    return one;
+}
+
+bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*done)(struct ask *a))
+{
+    struct str parts[3];
+    const struct seen_question *seen;
+    struct ask *a;
+
+    if (!seen_parts(r, parts))
+        return false;
+    seen = seen_find(r->loop->seen, query_keys_generation(engine_of(r)), parts, 3);
+    if (!seen)
+        return false;
+    a = new_ask(r, done);
+    a->since_ns = trace_add(&a->answer.trace, STAGE_QUEUE, r->start_ns);
+    a->query = seen->query;
+    a->key = seen->key;
+    if (!ask_cached(a))
+        return false;
+    belongs_to(a, r);
+    request_log_question(r, &a->query);
+    if (ready)
+        ready(a, seen->more);
+    request_hold(r);
+    ask_finish_cached(a);
+    return true;
+}
+
+void request_ask_learn(struct request *r, const struct ask *a, struct str more)
+{
+    struct str parts[3];
+    struct seen_question q = {.key = a->key, .query = a->query, .more = more};
+
+    if (seen_parts(r, parts))
+        seen_add(r->loop->seen, a->generation, parts, 3, &q);
+}
+
+/* ---- requests that are read ---- */
 
 int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *a),
                 struct ask **out)
 {
     int rc = ERR_OK;
     struct engine *e = engine_of(r);
-    struct ask *a = ARENA_NEW(r->mem, struct ask);
-    struct trace *trace = &a->answer.trace;
+    struct ask *a = new_ask(r, done);
+    struct cache_control control;
 
-    trace->start_ns = r->start_ns;
-    a->loop = r->loop;
-    a->done = done;
-    a->arg = r;
-    a->answer.mem = r->mem;
     query_defaults(&a->query, e);
     TRY(query_from_json(&a->query, tree, false, r->mem));
-    a->since_ns = trace_add(trace, STAGE_QUEUE, trace->start_ns);
+    if (!json_object_get(tree, "cache")) {
+        control = cache_control_of(&r->head);
+        cache_control_apply(&control, &a->query);
+    }
+    a->since_ns = trace_add(&a->answer.trace, STAGE_QUEUE, r->start_ns);
+    a->generation = query_keys_generation(e);
     a->key = query_key(e, &a->query, r->mem);
     request_log_question(r, &a->query);
-    request_defer(r, free_ask, a);
-    r->ask = a;
+    belongs_to(a, r);
     *out = a;
 out:
     return rc;
@@ -85,6 +168,16 @@ void request_ask_reply(struct request *r, struct ask *a, struct buf *body)
     ask_reply(a, body);
     add_cache_status(r, &a->answer);
     reply_timing(r, &a->answer.trace);
+}
+
+void request_ask_answer(struct request *r, struct ask *a)
+{
+    struct str pieces[QUERY_REPLY_PIECES];
+
+    ask_reply_around(a, &r->loop->around, pieces);
+    add_cache_status(r, &a->answer);
+    reply_timing(r, &a->answer.trace);
+    reply_json_pieces(r, 200, pieces, QUERY_REPLY_PIECES);
 }
 
 static void add_retry_after(struct request *r, const struct ask *a, const char *header)

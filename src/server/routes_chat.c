@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/jsonw.h"
 #include "engine/engine.h"
 #include "server/chat_request.h"
@@ -10,6 +11,9 @@
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/sse.h"
+
+/* What a completion has around the reply of /query. */
+#define COMPLETION_BYTES 512
 
 /* One completion, whole or in pieces. */
 struct completion {
@@ -42,14 +46,20 @@ static struct jsonw begin_object(const struct completion *c, const char *object,
     return w;
 }
 
-static int64_t tokens_of(const json_t *reply, const char *key)
+/* A count of our own: digits it is. */
+static int64_t tokens_of(struct str usage, const char *key)
 {
-    return json_integer_value(json_object_get(json_object_get(reply, "usage"), key));
+    struct str digits = json_scan_get(usage, key);
+    int64_t n = 0;
+
+    for (size_t i = 0; i < digits.n; i++)
+        n = n * 10 + (digits.p[i] - '0');
+    return n;
 }
 
-static void write_usage(struct jsonw *w, const json_t *reply)
+static void write_usage(struct jsonw *w, struct str usage)
 {
-    int64_t in = tokens_of(reply, "prompt_tokens"), out = tokens_of(reply, "completion_tokens");
+    int64_t in = tokens_of(usage, "prompt_tokens"), out = tokens_of(usage, "completion_tokens");
 
     jsonw_key(w, "usage"), jsonw_open(w, '{');
     jsonw_key(w, "prompt_tokens"), jsonw_int(w, in);
@@ -58,30 +68,50 @@ static void write_usage(struct jsonw *w, const json_t *reply)
     jsonw_close(w, '}');
 }
 
-/* The reply of /query without what stands elsewhere: sources, citations, cache, timings. */
-static void write_ours(struct jsonw *w, json_t *reply)
-{
-    char *text;
+/* The reply of /query in its parts, after one walk: what is said in OpenAI's own members, and ours,
+ * which is the reply without its answer (sources, citations, cache, timings). */
+struct parts {
+    struct str answer, usage;
+    struct str before, after; /* of the answer: members, without the brackets */
+};
 
-    json_object_del(reply, "answer");
-    text = json_dumps(reply, JSON_COMPACT);
-    jsonw_key(w, "ragd"), jsonw_raw(w, str_of(text ? text : "{}"));
-    free(text);
+static struct parts parts_of(struct str reply)
+{
+    struct str rest = json_scan_open(reply), key, value;
+    const char *end = reply.n ? reply.p + reply.n - 1 : reply.p; /* at the bracket */
+    struct parts p = {.before = {rest.p, 0}, .after = rest};
+
+    while (!p.usage.p && json_scan_member(&rest, &key, &value)) {
+        if (str_eq(key, STR_LIT("answer"))) {
+            p.answer = value;
+            p.before.n = (size_t)(key.p - 1 - p.before.p);
+            p.after = rest;
+        } else if (str_eq(key, STR_LIT("usage"))) {
+            p.usage = value;
+        }
+    }
+    p.after.n = p.after.p < end ? (size_t)(end - p.after.p) : 0;
+    return p;
+}
+
+static void write_ours(struct jsonw *w, const struct parts *p)
+{
+    jsonw_key(w, "ragd"), jsonw_open(w, '{');
+    buf_add_view(w->out, p->before); /* ends with its comma */
+    buf_add_view(w->out, p->after);
+    jsonw_close(w, '}');
 }
 
 /* ---- whole ---- */
 
-static void write_message(struct jsonw *w, const json_t *reply)
+static void write_message(struct jsonw *w, struct str answer)
 {
-    const json_t *answer = json_object_get(reply, "answer");
-
     jsonw_key(w, "choices"), jsonw_open(w, '['), jsonw_open(w, '{');
     jsonw_key(w, "index"), jsonw_int(w, 0);
     jsonw_key(w, "message"), jsonw_open(w, '{');
     jsonw_key(w, "role"), jsonw_cstr(w, "assistant");
-    jsonw_key(w, "content");
-    jsonw_str(w, (struct str){json_is_string(answer) ? json_string_value(answer) : "",
-                              json_string_length(answer)});
+    jsonw_key(w, "content"),
+        jsonw_raw(w, answer.n && answer.p[0] == '"' ? answer : STR_LIT("\"\""));
     jsonw_close(w, '}');
     jsonw_key(w, "finish_reason"), jsonw_cstr(w, "stop");
     jsonw_close(w, '}'), jsonw_close(w, ']');
@@ -92,8 +122,8 @@ static void answered(struct ask *a)
     struct request *r = a->arg;
     struct completion *c = r->state;
     struct buf text = {0}, body = {0};
+    struct parts p;
     struct jsonw w;
-    json_t *reply;
 
     r->on_gone = NULL;
     if (a->rc < 0) {
@@ -103,13 +133,13 @@ static void answered(struct ask *a)
     }
     request_ask_retry_after(r, a);
     request_ask_reply(r, a, &text);
-    reply = json_loadb(text.p, text.n, 0, NULL);
+    p = parts_of(buf_view(&text));
+    buf_reserve(&body, text.n + COMPLETION_BYTES);
     w = begin_object(c, "chat.completion", &body);
-    write_message(&w, reply);
-    write_usage(&w, reply);
-    write_ours(&w, reply);
+    write_message(&w, p.answer);
+    write_usage(&w, p.usage);
+    write_ours(&w, &p);
     jsonw_close(&w, '}');
-    json_decref(reply);
     buf_done(&text);
     reply_json(r, 200, &body);
     request_release(r);
@@ -119,7 +149,7 @@ static void answered(struct ask *a)
 
 /* delta: the JSON of "delta"; finish NULL: not yet. Without choices when delta is empty. */
 static void write_chunk(const struct completion *c, struct str delta, const char *finish,
-                        json_t *reply, bool usage, struct buf *out)
+                        const struct parts *reply, bool usage, struct buf *out)
 {
     struct jsonw w;
 
@@ -135,35 +165,33 @@ static void write_chunk(const struct completion *c, struct str delta, const char
     }
     jsonw_close(&w, ']');
     if (usage)
-        write_usage(&w, reply);
+        write_usage(&w, reply->usage);
     if (finish)
         write_ours(&w, reply);
     jsonw_close(&w, '}');
     buf_add_str(out, "\n\n");
 }
 
+/* `data` is {"text": TEXT}. */
 static void write_token(const struct completion *c, struct str data, struct buf *out)
 {
-    struct buf text = {0}, delta = {0};
+    struct buf delta = {0};
 
-    sse_token_text(data, &text);
     buf_add_str(&delta, "{\"content\":");
-    jsonw_string(&delta, buf_view(&text));
+    buf_add_view(&delta, json_scan_get(data, "text"));
     buf_add_char(&delta, '}');
     write_chunk(c, buf_view(&delta), NULL, NULL, false, out);
-    buf_done(&text);
     buf_done(&delta);
 }
 
-static void write_end(const struct completion *c, struct str data, struct buf *out)
+static void write_end(const struct completion *c, struct str reply, struct buf *out)
 {
-    json_t *reply = json_loadb(data.p, data.n, 0, NULL);
+    struct parts p = parts_of(reply);
 
-    write_chunk(c, STR_LIT("{}"), "stop", reply, false, out);
+    write_chunk(c, STR_LIT("{}"), "stop", &p, false, out);
     if (c->request.include_usage)
-        write_chunk(c, STR_LIT(""), NULL, reply, true, out);
+        write_chunk(c, STR_LIT(""), NULL, &p, true, out);
     buf_add_str(out, "data: [DONE]\n\n");
-    json_decref(reply);
 }
 
 /* Borrows from the problem (RFC 9457). */
@@ -323,6 +351,40 @@ static int read_request(struct request *r, struct completion *c, struct refusal 
     return rc;
 }
 
+/* Of a request that comes again: "S" or "W", "U" or "-", then model and what is ignored, each with
+ * its NUL. */
+static struct str to_remember(const struct completion *c, struct arena *mem)
+{
+    const struct chat_request *q = &c->request;
+    const char *text = arena_printf(mem, "%c%c%s%c%s", q->stream ? 'S' : 'W',
+                                    q->include_usage ? 'U' : '-', q->model, '\0', q->ignored);
+
+    return (struct str){text, 2 + strlen(q->model) + 1 + strlen(q->ignored) + 1};
+}
+
+static void name_ignored(struct request *r, const struct completion *c)
+{
+    if (*c->request.ignored)
+        buf_addf(&r->extra, "x-ragd-ignored: %s\r\n", c->request.ignored);
+}
+
+static void completed_again(struct ask *a, struct str more)
+{
+    struct request *r = a->arg;
+    struct completion *c = r->state = ARENA_NEW(r->mem, struct completion);
+    const char *text = arena_dup(r->mem, more.p, more.n);
+
+    c->r = r;
+    c->ask = a;
+    c->created = clock_wall_ms() / 1000;
+    c->request.stream = text[0] == 'S';
+    c->request.include_usage = text[1] == 'U';
+    c->request.model = text + 2;
+    c->request.ignored = text + 2 + strlen(text + 2) + 1;
+    name_ignored(r, c);
+    a->done = c->request.stream ? stream_answered : answered;
+}
+
 static int make_ask(struct request *r, struct completion *c, struct refusal *why)
 {
     int rc =
@@ -337,18 +399,21 @@ static int make_ask(struct request *r, struct completion *c, struct refusal *why
 
 void handle_chat_completions(struct request *r)
 {
-    struct completion *c = ARENA_NEW(r->mem, struct completion);
+    struct completion *c;
     struct event_log *l;
     struct refusal why;
 
+    if (request_ask_again(r, completed_again, NULL))
+        return;
+    c = ARENA_NEW(r->mem, struct completion);
     c->r = r;
     c->created = clock_wall_ms() / 1000;
     if (read_request(r, c, &why) < 0 || make_ask(r, c, &why) < 0) {
         reply_refusal(r, &why);
         return;
     }
-    if (*c->request.ignored)
-        buf_addf(&r->extra, "x-ragd-ignored: %s\r\n", c->request.ignored);
+    request_ask_learn(r, c->ask, to_remember(c, r->mem));
+    name_ignored(r, c);
     c->ask->began = c->request.stream ? stream_began : request_ask_began;
     c->ask->follows = c->request.stream;
     l = c->request.stream ? ask_live(c->ask) : NULL;

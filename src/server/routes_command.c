@@ -248,6 +248,7 @@ static void start(struct running *c)
     r->on_drain = drained;
     r->on_gone = caller_gone;
     stream_begin(r, COMMAND_MEDIA);
+    stream_flush(r);
 }
 
 void handle_command(struct request *r)

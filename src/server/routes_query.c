@@ -41,21 +41,23 @@ static int ask_of_body(struct request *r, void (*done)(struct ask *a), struct as
     json_t *tree = NULL;
     int rc = parse_body(r, &tree);
 
-    return rc < 0 ? rc : request_ask(r, tree, done, out);
+    if (rc == ERR_OK)
+        rc = request_ask(r, tree, done, out);
+    if (rc == ERR_OK)
+        request_ask_learn(r, *out, STR_LIT(""));
+    return rc;
 }
 
 static void query_answered(struct ask *a)
 {
     struct request *r = a->arg;
-    struct buf body = {0};
 
     r->on_gone = NULL;
     if (a->rc < 0) {
         request_ask_refuse(r, a);
     } else {
         request_ask_retry_after(r, a);
-        request_ask_reply(r, a, &body);
-        reply_json(r, 200, &body);
+        request_ask_answer(r, a);
     }
     request_release(r);
 }
@@ -63,15 +65,17 @@ static void query_answered(struct ask *a)
 void handle_query(struct request *r)
 {
     struct ask *a = NULL;
-    int rc = ask_of_body(r, query_answered, &a);
+    int rc;
 
-    if (rc == ERR_OK)
-        a->began = request_ask_began;
-
-    if (rc < 0)
+    if (request_ask_again(r, NULL, query_answered))
+        return;
+    rc = ask_of_body(r, query_answered, &a);
+    if (rc < 0) {
         reply_error(r, rc, err_text());
-    else
-        request_ask_start(r, a);
+        return;
+    }
+    a->began = request_ask_began;
+    request_ask_start(r, a);
 }
 
 static bool wants_text(const struct request *r)
@@ -139,8 +143,12 @@ void handle_query_stream(struct request *r)
     struct ask *a = NULL;
     struct event_log *l;
     size_t next;
-    int rc = ask_of_body(r, stream_answered, &a);
+    int rc;
 
+    /* who comes back with an id continues where it was, if we still know */
+    if (!http_field(&r->head, "last-event-id").p && request_ask_again(r, NULL, stream_answered))
+        return;
+    rc = ask_of_body(r, stream_answered, &a);
     if (rc < 0) {
         reply_error(r, rc, err_text());
         return;

@@ -1,17 +1,28 @@
 #include "server/sse.h"
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/json_scan.h"
 #include "base/jsonw.h"
 #include "server/exchange.h"
 #include "text/sentences.h"
 
+/* What an event has around its data. */
+#define EVENT_BYTES 96
+
 void sse_format(struct buf *out, const char *generation, int64_t n, const char *name,
                 struct str data)
 {
-    if (n >= 0)
-        buf_addf(out, "id: %s-%lld\n", generation, (long long)n);
-    buf_addf(out, "event: %s\ndata: ", name);
+    buf_reserve(out, data.n + EVENT_BYTES);
+    if (n >= 0) {
+        buf_add_str(out, "id: ");
+        buf_add_str(out, generation);
+        buf_add_char(out, '-');
+        buf_add_u64(out, (uint64_t)n);
+        buf_add_char(out, '\n');
+    }
+    buf_add_str(out, "event: ");
+    buf_add_str(out, name);
+    buf_add_str(out, "\ndata: ");
     buf_add_view(out, data);
     buf_add(out, "\n\n", 2);
 }
@@ -23,6 +34,7 @@ void sse_add_member(struct event_log *l, const char *event, const char *key, str
     struct buf b = {0};
     struct jsonw w = jsonw_to(&b);
 
+    buf_reserve(&b, value.n + EVENT_BYTES);
     jsonw_open(&w, '{');
     jsonw_key(&w, key);
     jsonw_raw(&w, value);
@@ -76,74 +88,75 @@ static void add_tokens(struct event_log *l, struct str text)
         sse_add_token(l, str_sub(text, from, text.n));
 }
 
-static void add_answer(struct event_log *l, const json_t *reply)
+static void add_answer(struct event_log *l, struct str answer)
 {
-    const json_t *answer = json_object_get(reply, "answer");
+    struct buf text = {0};
 
-    if (json_is_string(answer))
-        add_tokens(l, (struct str){json_string_value(answer), json_string_length(answer)});
+    if (json_scan_text(answer, &text)) /* else null */
+        add_tokens(l, buf_view(&text));
+    buf_done(&text);
 }
 
-void sse_add_stand_in(struct event_log *l, struct str reply, bool said)
+static void add_citations(struct event_log *l, struct str citations)
 {
-    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
-    char *sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
+    struct str rest = json_scan_open(citations), citation;
 
-    if (said)
-        event_log_add(l, "reset", STR_LIT("{}"));
-    if (said && sources)
-        sse_add_member(l, "sources", "sources", str_of(sources));
-    add_answer(l, root);
-    free(sources);
-    json_decref(root);
-}
-
-static void add_citations(struct event_log *l, const json_t *citations)
-{
-    size_t i;
-    json_t *c;
-
-    json_array_foreach(citations, i, c) {
-        char *text = json_dumps(c, JSON_COMPACT);
-
-        if (text)
-            event_log_add(l, "citation", str_of(text));
-        free(text);
-    }
+    while (json_scan_element(&rest, &citation))
+        event_log_add(l, "citation", citation);
 }
 
 void sse_add_citations(struct event_log *l, struct str reply)
 {
-    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+    add_citations(l, json_scan_get(reply, "citations"));
+}
 
-    add_citations(l, json_object_get(root, "citations"));
-    json_decref(root);
+/* The parts of a reply that become events, in one walk. */
+struct parts {
+    struct str answer, sources, citations;
+};
+
+static struct parts parts_of(struct str reply)
+{
+    struct str rest = json_scan_open(reply), key, value;
+    struct parts p = {0};
+
+    while (!p.citations.p && json_scan_member(&rest, &key, &value)) { /* the last of them */
+        if (str_eq(key, STR_LIT("answer")))
+            p.answer = value;
+        else if (str_eq(key, STR_LIT("sources")))
+            p.sources = value;
+        else if (str_eq(key, STR_LIT("citations")))
+            p.citations = value;
+    }
+    return p;
+}
+
+void sse_add_stand_in(struct event_log *l, struct str reply, bool said)
+{
+    struct parts p = parts_of(reply);
+
+    if (said)
+        event_log_add(l, "reset", STR_LIT("{}"));
+    if (said && p.sources.n)
+        sse_add_member(l, "sources", "sources", p.sources);
+    add_answer(l, p.answer);
 }
 
 int sse_log_of_reply(struct event_log **out, const struct digest *request, struct str reply)
 {
-    int rc = ERR_OK;
-    struct event_log *l = NULL;
-    json_t *root = NULL;
-    char *sources = NULL;
+    struct parts p = parts_of(reply);
+    struct event_log *l;
 
-    TRY(json_parse(&root, reply, "the reply"));
-    sources = json_dumps(json_object_get(root, "sources"), JSON_COMPACT);
-    if (!sources) {
-        rc = FAIL(ERR_FORMAT, "the reply has no sources");
-        goto out;
-    }
+    if (!p.answer.n || !p.sources.n)
+        return FAIL(ERR_FORMAT, "the reply has no answer or no sources");
     l = event_log_new(request);
-    sse_add_member(l, "sources", "sources", str_of(sources));
-    add_answer(l, root);
-    add_citations(l, json_object_get(root, "citations"));
+    sse_add_member(l, "sources", "sources", p.sources);
+    add_answer(l, p.answer);
+    add_citations(l, p.citations);
     event_log_add(l, "done", reply);
     event_log_finish(l);
     *out = l;
-out:
-    free(sources);
-    json_decref(root);
-    return rc;
+    return ERR_OK;
 }
 
 /* ---- from events to a socket ---- */
@@ -166,11 +179,7 @@ static void write_as_event(void *arg, const struct event_log *l, size_t i, struc
 
 void sse_token_text(struct str data, struct buf *out)
 {
-    json_t *token = json_loadb(data.p, data.n, 0, NULL);
-    const json_t *text = json_object_get(token, "text");
-
-    buf_add(out, json_string_value(text), json_string_length(text));
-    json_decref(token);
+    json_scan_text(json_scan_get(data, "text"), out);
 }
 
 static void write_as_text(void *arg, const struct event_log *l, size_t i, struct buf *out)
@@ -189,8 +198,18 @@ static void write_event(struct request *r, const struct cursor *c, size_t i)
     struct buf out = {0};
 
     c->write(c->arg, c->log, i, &out);
-    stream_write(r, out.p, out.n);
+    stream_add(r, out.p, out.n);
     buf_done(&out);
+}
+
+static bool is_over(const struct cursor *c)
+{
+    return c->next == event_log_count(c->log) && event_log_is_finished(c->log);
+}
+
+static bool can_go_on(const struct request *r, const struct cursor *c)
+{
+    return c->next < event_log_count(c->log) && r->conn && stream_has_room(r);
 }
 
 /* A write may find that the client is gone, which calls on_gone: `pumping` keeps that from ending
@@ -198,16 +217,18 @@ static void write_event(struct request *r, const struct cursor *c, size_t i)
 static void pump(struct request *r)
 {
     struct cursor *c = r->state;
-    bool more;
 
     if (c->pumping || c->ended)
         return;
     c->pumping = true;
-    while (c->next < event_log_count(c->log) && r->conn && stream_has_room(r))
-        write_event(r, c, c->next++);
+    do {
+        while (can_go_on(r, c))
+            write_event(r, c, c->next++);
+        if (!is_over(c)) /* else the end goes with it */
+            stream_flush(r);
+    } while (can_go_on(r, c));
     c->pumping = false;
-    more = c->next < event_log_count(c->log) || !event_log_is_finished(c->log);
-    if (more && r->conn)
+    if (!is_over(c) && r->conn)
         return;
     c->ended = true;
     request_hold(r); /* leaving may end what the request waits for */
@@ -256,7 +277,7 @@ void sse_stream(struct request *r, struct event_log *l, size_t from, bool reset)
     begin(r, l, from, write_as_event, NULL);
     if (reset && r->streaming) {
         sse_format(&out, "", -1, "reset", STR_LIT("{}"));
-        stream_write(r, out.p, out.n);
+        stream_add(r, out.p, out.n);
         buf_done(&out);
     }
     pump(r);

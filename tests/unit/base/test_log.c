@@ -1,10 +1,13 @@
 #include "base/log.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/buf.h"
 
 static char line[2000];
 static int fds[2], kept;
@@ -65,4 +68,47 @@ Test(log, below_the_level_nothing_is_said)
     log_event(LOG_DEBUG, "loud", LOG_I("n", 3));
     cr_expect_null(strstr(logged(), "quiet"));
     cr_expect_not_null(strstr(line, "loud"));
+}
+
+Test(log, lines_that_were_added_are_written_together)
+{
+    struct buf lines = {0};
+    const struct log_field field = LOG_S("path", "a\nb");
+
+    log_add(&lines, LOG_WARN, "one", &field, 1);
+    log_add(&lines, LOG_DEBUG, "below the level", NULL, 0);
+    log_add(&lines, LOG_WARN, "two", NULL, 0);
+    log_flush(&lines);
+    cr_expect_eq(lines.n, 0);
+    log_flush(&lines);
+    buf_done(&lines);
+    logged();
+    cr_expect_not_null(strstr(line, "\"event\":\"one\",\"path\":\"a\\nb\"}\n{\"time\""), "%s",
+                       line);
+    cr_expect_not_null(strstr(line, "\"event\":\"two\"}\n"), "%s", line);
+    cr_expect_null(strstr(line, "below"));
+}
+
+/* A pipe takes PIPE_BUF bytes in one piece, so that is what a piece has at most. */
+Test(log, no_piece_ends_inside_a_line)
+{
+    struct buf lines = {0}, got = {0};
+    char name[701], part[PIPE_BUF];
+    const struct log_field field = LOG_S("s", name);
+    ssize_t n;
+
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    for (int i = 0; i < 20; i++)
+        log_add(&lines, LOG_WARN, "x", &field, 1);
+    log_flush(&lines);
+    buf_done(&lines);
+    dup2(kept, STDERR_FILENO);
+    while ((n = read(fds[0], part, sizeof part)) > 0)
+        buf_add(&got, part, (size_t)n);
+    n = 0;
+    for (const char *at = got.p; at < got.p + got.n; at = strchr(at, '\n') + 1, n++)
+        cr_expect_eq(strncmp(at, "{\"time\":\"", 9), 0);
+    cr_expect_eq(n, 20);
+    buf_done(&got);
 }

@@ -44,9 +44,12 @@ static bool has_one(struct world *w)
 static void put(struct world *w, float corner)
 {
     struct adapter *a = made(w, corner, collection_of(w));
+    uint64_t before = adapters_changes(w->engine->adapters);
 
     cr_assert_eq(adapters_put(w->engine->adapters, "default", "default", a), ERR_OK, "%s",
                  err_text());
+    if (adapters_are_auto(w->engine->adapters))
+        cr_expect_gt(adapters_changes(w->engine->adapters), before);
     adapter_unref(a);
 }
 

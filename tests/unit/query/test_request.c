@@ -285,3 +285,20 @@ Test(request, who_has_only_the_key_counts_what_is_known)
     arena_free(mem);
     world_close(&w);
 }
+
+/* A key that was made before a change must be known as such. */
+Test(request, keys_are_of_another_generation_after_another_model)
+{
+    struct world w;
+    struct embedder *model;
+    uint64_t before;
+
+    WORLD_OPEN(&w);
+    before = query_keys_generation(w.engine);
+    cr_expect_eq(query_keys_generation(w.engine), before);
+    model = engine_embedder(w.engine);
+    engine_take_model(w.engine, model);
+    cr_expect_neq(query_keys_generation(w.engine), before);
+    embedder_close(model);
+    world_close(&w);
+}
