@@ -454,14 +454,15 @@ bool query_is_plain(const struct engine *e, const struct query *q)
            q->max_tokens == d.max_tokens && isnan(q->temperature) && q->n_history == 0;
 }
 
-/* Others would be answered again for nothing: only their text would be known. */
+/* Others would be answered again for nothing: only their text would be known. Of a request that was
+ * asked before, byte for byte, there is no model, and not all that there was. */
 void query_was_asked(struct engine *e, const struct query *q, const struct digest *key)
 {
     struct asked_question asked = {
         .key = *key, .tenant = q->tenant, .collection = q->collection, .text = q->question};
 
     if (q->precomputing || q->cache == QUERY_CACHE_NO_STORE || asked_again(e->asked, key) ||
-        q->question.n == 0 || !query_is_plain(e, q))
+        !q->model || !query_is_plain(e, q))
         return;
     asked.epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
     asked_add(e->asked, &asked);
