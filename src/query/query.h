@@ -228,8 +228,8 @@ int query_answer_behind(struct engine *e, const struct query *q, struct answer *
 /* Whether it asks as one does who says nothing but the question, of whatever collection. */
 bool query_is_plain(const struct engine *e, const struct query *q);
 
-/* Tells e->asked of a question that somebody asked, whatever came of it. At once. Without a model
- * (a request known by its bytes, server/seen.h) it counts when the key is known. */
+/* Tells e->asked of a question that somebody asked, whatever came of it. At once. Without text or
+ * model (a request known by its bytes, server/seen.h) it counts when the key is known. */
 void query_was_asked(struct engine *e, const struct query *q, const struct digest *key);
 
 /* Retrieval alone (POST /search): hits and passages. */

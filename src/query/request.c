@@ -462,7 +462,7 @@ void query_was_asked(struct engine *e, const struct query *q, const struct diges
         .key = *key, .tenant = q->tenant, .collection = q->collection, .text = q->question};
 
     if (q->precomputing || q->cache == QUERY_CACHE_NO_STORE || asked_again(e->asked, key) ||
-        !q->model || !query_is_plain(e, q))
+        q->question.n == 0 || !q->model || !query_is_plain(e, q))
         return;
     asked.epoch = retriever_epoch(e->retriever, q->tenant, q->collection);
     asked_add(e->asked, &asked);

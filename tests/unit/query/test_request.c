@@ -272,6 +272,10 @@ Test(request, who_has_only_the_key_counts_what_is_known)
     query_was_asked(w.engine, &q, &key);
     cr_expect_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 0, "no text");
     q.question = STR_LIT("What is CET1?");
+    q.model = NULL;
+    query_was_asked(w.engine, &q, &key);
+    cr_expect_eq(asked_popular(w.engine->asked, NULL, NULL, 1, 9, mem, &v), 0, "nor all of it");
+    q.model = "auto";
     query_was_asked(w.engine, &q, &key);
     q.question = (struct str){NULL, 0};
     query_was_asked(w.engine, &q, &key);
