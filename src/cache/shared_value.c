@@ -10,12 +10,13 @@
 #define SUM_AT     1
 #define SCOPE_AT   33
 #define NUMBERS_AT 65
-#define HEAD_BYTES 98
+#define HEAD_BYTES 114
 #define ZSTD_LEVEL 3
 
 /* The fixed numbers of the head, as they lie there. */
 struct numbers {
-    int64_t stored_ms, ttl_ms, tokens;
+    int64_t stored_ms, ttl_ms, tokens, made_us;
+    double cost;
     uint32_t n_body, n_documents;
     bool precomputed;
 };
@@ -77,6 +78,7 @@ static void add_head(struct buf *b, const struct shared_scope *scope, const stru
 {
     static const char no_sum[DIGEST_BYTES];
     struct digest of = shared_scope_digest(scope, (struct str){0});
+    int64_t cost;
 
     buf_add_char(b, VERSION);
     buf_add(b, no_sum, sizeof no_sum);
@@ -84,6 +86,9 @@ static void add_head(struct buf *b, const struct shared_scope *scope, const stru
     add_i64(b, a->stored_ms);
     add_i64(b, a->ttl_ms);
     add_i64(b, a->tokens);
+    add_i64(b, a->made_us);
+    memcpy(&cost, &a->cost, sizeof cost);
+    add_i64(b, cost);
     add_u32(b, a->body.n);
     add_u32(b, a->n_documents);
     buf_add_char(b, (char)a->precomputed);
@@ -144,8 +149,17 @@ static int64_t i64_at(const char *p)
 
 static struct numbers read_numbers(const char *p)
 {
-    return (struct numbers){i64_at(p),      i64_at(p + 8),  i64_at(p + 16),
-                            u32_at(p + 24), u32_at(p + 28), p[32] == 1};
+    struct numbers n = {.stored_ms = i64_at(p),
+                        .ttl_ms = i64_at(p + 8),
+                        .tokens = i64_at(p + 16),
+                        .made_us = i64_at(p + 24),
+                        .n_body = u32_at(p + 40),
+                        .n_documents = u32_at(p + 44),
+                        .precomputed = p[48] == 1};
+    int64_t cost = i64_at(p + 32);
+
+    memcpy(&n.cost, &cost, sizeof n.cost);
+    return n;
 }
 
 static int damaged(void)
@@ -167,7 +181,8 @@ static int check_head(struct str bytes, const struct digest *prompt_hash,
         return damaged();
     n = read_numbers(bytes.p + NUMBERS_AT);
     if (n.n_body > SHARED_BODY_MAX || n.n_documents > SHARED_DOCUMENTS_MAX || n.stored_ms < 0 ||
-        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS || n.tokens < 0)
+        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS || n.tokens < 0 || n.made_us < 0 ||
+        !(n.cost >= 0))
         return damaged();
     if (memcmp(bytes.p + SCOPE_AT, of.b, DIGEST_BYTES) != 0)
         return FAIL(ERR_NOT_FOUND, "a shared answer of another scope");
@@ -218,6 +233,8 @@ int shared_value_unpack(struct str bytes, const struct digest *prompt_hash,
     a.stored_ms = n.stored_ms;
     a.ttl_ms = n.ttl_ms;
     a.tokens = n.tokens;
+    a.made_us = n.made_us;
+    a.cost = n.cost;
     a.precomputed = n.precomputed;
     a.n_documents = n.n_documents;
     rest = str_sub(bytes, HEAD_BYTES, bytes.n);

@@ -96,6 +96,8 @@ static struct lru_value *value_of(const struct answer_row *row, const struct ans
     v = origin_value(row->body, &o, row->ttl_ms);
     v->stored_ms = row->stored_ms;
     v->tokens_in = (uint32_t)row->tokens;
+    v->made_us = (uint32_t)row->made_us;
+    v->cost = (float)row->cost;
     v->precomputed = row->kind == ANSWER_PRECOMPUTED;
     atomic_store(&v->durable, true);
     return v;
@@ -150,6 +152,8 @@ static struct answer_row row_of(const struct tier_put *p, struct arena *mem)
         .ttl_ms = v->ttl_ms,
         .hits = p->asked,
         .tokens = (int64_t)v->tokens_in + v->tokens_out,
+        .made_us = v->made_us,
+        .cost = (double)v->cost,
         .body = {v->bytes, v->n},
         .documents = documents,
         .n_documents = n,

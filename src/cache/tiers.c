@@ -78,6 +78,8 @@ static struct lru_value *value_of(const struct shared_answer *a, const struct an
     v = origin_value(a->body, &o, a->ttl_ms);
     v->stored_ms = a->stored_ms;
     v->tokens_in = (uint32_t)a->tokens;
+    v->made_us = (uint32_t)a->made_us;
+    v->cost = (float)a->cost;
     v->precomputed = a->precomputed;
     return v;
 }
@@ -221,6 +223,8 @@ static void share(struct tiers *t, const struct job *j)
                               .stored_ms = v->stored_ms,
                               .ttl_ms = v->ttl_ms,
                               .tokens = (int64_t)v->tokens_in + v->tokens_out,
+                              .made_us = v->made_us,
+                              .cost = (double)v->cost,
                               .precomputed = v->precomputed};
     struct shared_scope scope;
     struct str *documents;

@@ -149,7 +149,10 @@ static const char version_4[] =
     "CREATE TABLE summary_costs ("
     "  day INTEGER PRIMARY KEY,"
     "  tokens INTEGER NOT NULL,"
-    "  cost REAL NOT NULL);";
+    "  cost REAL NOT NULL);"
+    /* what an answer took to make: microseconds, and money */
+    "ALTER TABLE answers ADD COLUMN made_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE answers ADD COLUMN cost REAL NOT NULL DEFAULT 0;";
 
 /* migrations[i] turns version i into i + 1. */
 static const char *const migrations[] = {version_1, version_2, version_3, version_4};

@@ -60,6 +60,8 @@ Test(tier_store, an_answer_comes_back_as_it_was_with_the_askers_epoch)
     origin_of(v, &o);
     cr_expect(str_eq((struct str){v->bytes, v->n}, STR_LIT("body")));
     cr_expect_eq(v->tokens_in + v->tokens_out, 120);
+    cr_expect_eq(v->made_us, 300000);
+    cr_expect_eq(v->cost, 0.25f);
     cr_expect(v->precomputed);
     cr_expect(v->durable);
     cr_expect_eq(v->ttl_ms, 3600000);

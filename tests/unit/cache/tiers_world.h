@@ -77,6 +77,8 @@ static inline struct lru_value *tiers_answer(const struct tiers_world *w, const 
     o.documents = &a;
     o.n_documents = 1;
     v = origin_value(str_of(body), &o, 3600000);
+    v->made_us = 300000;
+    v->cost = 0.25f;
     v->tokens_in = 100;
     v->tokens_out = 20;
     return v;
