@@ -49,11 +49,17 @@ static uint32_t unit_at(struct str s, size_t i, enum order order)
     return order == ORDER_LITTLE ? a | b << 8 : a << 8 | b;
 }
 
+static void add_code_point(struct buf *out, uint32_t cp)
+{
+    char bytes[4];
+    size_t n = utf8_encode(cp, bytes);
+
+    buf_add(out, bytes, n);
+}
+
 /* Lone surrogates and a last odd byte become U+FFFD. */
 static int from_utf16(struct str s, enum order order, struct buf *out)
 {
-    char made[4];
-
     for (size_t i = 0; i + 1 < s.n; i += 2) {
         uint32_t cp = unit_at(s, i, order);
 
@@ -69,10 +75,10 @@ static int from_utf16(struct str s, enum order order, struct buf *out)
         }
         if (cp >= 0xD800 && cp <= 0xDFFF)
             cp = UTF8_REPLACEMENT;
-        buf_add(out, made, utf8_encode(cp, made));
+        add_code_point(out, cp);
     }
     if (s.n & 1)
-        buf_add(out, made, utf8_encode(UTF8_REPLACEMENT, made));
+        add_code_point(out, UTF8_REPLACEMENT);
     return ERR_OK;
 }
 
@@ -89,12 +95,11 @@ static void from_cp1252(struct str s, struct buf *out)
     buf_reserve(out, s.n + s.n / 8);
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        char made[4];
 
         if (c < 0x80)
             buf_add_char(out, (char)c);
         else
-            buf_add(out, made, utf8_encode(c < 0xA0 ? cp1252[c - 0x80] : c, made));
+            add_code_point(out, c < 0xA0 ? cp1252[c - 0x80] : c);
     }
 }
 
@@ -148,9 +153,7 @@ static bool is_western_name(const char *name)
 
 static void skip_bad_byte(char **in, size_t *n_in, struct buf *out)
 {
-    char made[4];
-
-    buf_add(out, made, utf8_encode(UTF8_REPLACEMENT, made));
+    add_code_point(out, UTF8_REPLACEMENT);
     (*in)++;
     (*n_in)--;
 }

@@ -9,8 +9,8 @@
  *
  * An answer that is degraded is no answer here: nothing is kept, and the question counts as failed.
  *
- * Threads  precompute_run belongs on a thread of its own, none of the pool's. progress and failed come
- *          from several threads, one at a time.
+ * Threads  precompute_run belongs on a thread of its own, none of the pool's. progress and failed
+ * come from several threads, one at a time.
  */
 #pragma once
 #include <stdbool.h>
