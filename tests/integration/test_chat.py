@@ -7,17 +7,18 @@ that need it are skipped by name.
 """
 import http.client
 import json
+import operator
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_server import MODEL, RAGD, ROOT, Server, events_of
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
@@ -30,6 +31,7 @@ except ImportError:
 
 os.environ["NO_PROXY"] = "127.0.0.1"
 TESTS = []
+FN = operator.itemgetter(0)
 SAYS = "The moon is made of rock and dust [1]. Nobody has found cheese [1]."
 MOON = {"id": "moon", "title": "The moon", "text": "The moon is made of rock and dust. Its craters are old."}
 SUN = {"id": "sun", "title": "The sun", "text": "The sun is a star. It is made of hydrogen and helium."}
@@ -696,31 +698,21 @@ def a_server_that_stops_lets_a_generation_end(s, fake):
 
 
 def main():
-    wanted = sys.argv[1:]
-    chosen = [t for t in TESTS if not wanted or any(w in t[0].__name__ for w in wanted)]
-    failed = 0
-    print("1..%d" % len(chosen))
+    chosen = tap.chosen(TESTS, FN)
     if not os.path.exists(os.path.join(MODEL, "config.json")):
-        for i, (fn, _) in enumerate(chosen, 1):
-            print("ok %d - %s # SKIP needs the model" % (i, fn.__name__.replace("_", " ")))
-        return 0
+        return tap.skip_all(chosen, "needs the model", FN)
     fake = Fake()
+
+    def call(t):
+        if t[1] and not openai:
+            raise tap.Skip("needs the openai client (scripts/client-venv)")
+        t[0](shared, fake)
+
     with Server(config=config_of(fake.port)) as shared:
         shared.add(MOON, SUN)
-        for i, (fn, needs_client) in enumerate(chosen, 1):
-            name = fn.__name__.replace("_", " ")
-            if needs_client and not openai:
-                print("ok %d - %s # SKIP needs the openai client (scripts/client-venv)" % (i, name), flush=True)
-                continue
-            try:
-                fn(shared, fake)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+        code = tap.run(chosen, call, FN)
     fake.stop()
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -7,13 +7,15 @@ build/clients (scripts/client-venv); without one its tests are skipped by name.
 import asyncio
 import glob
 import json
+import operator
 import os
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_chat import MOON, SAYS, SUN, Fake, config_of
 from test_server import MODEL, ROOT, Server
 
@@ -30,6 +32,7 @@ HAS = {"node": os.path.exists(NODE) and os.path.exists(os.path.join(NODE_PATH, "
        "langchain": ChatOpenAI is not None}
 NAMES = {"node": "the openai client for Node", "langchain": "langchain-openai"}
 TESTS = []
+FN = operator.itemgetter(0)
 
 
 def with_node(fn):
@@ -225,31 +228,21 @@ def langchain_gets_openais_errors(s, fake):
 
 
 def main():
-    wanted = sys.argv[1:]
-    chosen = [t for t in TESTS if not wanted or any(w in t[0].__name__ for w in wanted)]
-    failed = 0
-    print("1..%d" % len(chosen))
+    chosen = tap.chosen(TESTS, FN)
     if not os.path.exists(os.path.join(MODEL, "config.json")):
-        for i, (fn, _) in enumerate(chosen, 1):
-            print("ok %d - %s # SKIP needs the model" % (i, fn.__name__.replace("_", " ")))
-        return 0
+        return tap.skip_all(chosen, "needs the model", FN)
     fake = Fake()
+
+    def call(t):
+        if not HAS[t[1]]:
+            raise tap.Skip("needs %s (scripts/client-venv)" % NAMES[t[1]])
+        t[0](shared, fake)
+
     with Server(config=config_of(fake.port)) as shared:
         shared.add(MOON, SUN)
-        for i, (fn, needs) in enumerate(chosen, 1):
-            name = fn.__name__.replace("_", " ")
-            if not HAS[needs]:
-                print("ok %d - %s # SKIP needs %s (scripts/client-venv)" % (i, name, NAMES[needs]), flush=True)
-                continue
-            try:
-                fn(shared, fake)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+        code = tap.run(chosen, call, FN)
     fake.stop()
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

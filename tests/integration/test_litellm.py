@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_server import MODEL, ROOT, Server, events_of
 
 LITELLM = os.path.join(ROOT, "build/litellm/bin/litellm")
@@ -164,31 +165,20 @@ def where_it_fails_another_answers_or_the_passages_do(s):
 
 
 def main():
-    print("1..%d" % len(TESTS))
-    why = ("needs the model" if not os.path.exists(os.path.join(MODEL, "config.json")) else
-           "needs LiteLLM (make clients-litellm)" if not os.path.exists(LITELLM) else None)
-    if why:
-        for i, fn in enumerate(TESTS, 1):
-            print("ok %d - %s # SKIP %s" % (i, fn.__name__.replace("_", " "), why))
-        return 0
+    chosen = tap.chosen(TESTS)
+    if not os.path.exists(os.path.join(MODEL, "config.json")):
+        return tap.skip_all(chosen, "needs the model")
+    if not os.path.exists(LITELLM):
+        return tap.skip_all(chosen, "needs LiteLLM (make clients-litellm)")
     os.environ.update(NO_PROXY="127.0.0.1", RAGD_TEST_KEY=KEY)
-    proxy, failed = Proxy(), 0
+    proxy = Proxy()
     try:
         with Server(config=config_of(proxy.port)) as shared:
             shared.upstream = proxy
             shared.add(MOON)
-            for i, fn in enumerate(TESTS, 1):
-                name = fn.__name__.replace("_", " ")
-                try:
-                    fn(shared)
-                    print("ok %d - %s" % (i, name), flush=True)
-                except Exception:
-                    failed += 1
-                    print("not ok %d - %s" % (i, name))
-                    print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+            return tap.run(chosen, lambda fn: fn(shared))
     finally:
         proxy.stop()
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

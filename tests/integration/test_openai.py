@@ -11,15 +11,17 @@ import asyncio
 import base64
 import json
 import math
+import operator
 import os
 import socket
 import struct
 import sys
 import threading
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_server import MODEL, RAGD, ROOT, Server, post, status_of
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
+from test_server import MODEL, ROOT, Server, post, status_of
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
 try:
@@ -34,6 +36,7 @@ NAME = os.path.basename(MODEL)
 DIM, LIMIT = 384, 256
 GOLDEN_MIN = 0.99  # the smallest of int8 over these texts, single words and emoji among them, is 0.992
 TESTS = []
+FN = operator.itemgetter(0)
 
 
 def test(fn):
@@ -423,29 +426,17 @@ def run(fn, shared):
 
 
 def main():
-    chosen = [t for t in TESTS if all(w in t[0].__name__ for w in sys.argv[1:])]
-    if not os.path.exists(RAGD):
-        print("1..0 # SKIP there is no %s" % RAGD)
-        return 0
+    chosen = tap.chosen(TESTS, FN)
     if not os.path.exists(os.path.join(MODEL, "model.safetensors")):
-        print("1..0 # SKIP needs the model (make model, or RAGD_MODEL_PATH)")
-        return 0
-    print("1..%d" % len(chosen), flush=True)
-    failed = 0
+        return tap.skip_all(chosen, "needs the model (make model, or RAGD_MODEL_PATH)", FN)
+
+    def call(t):
+        if t[1] and not openai:
+            raise tap.Skip("needs the openai client (scripts/client-venv)")
+        run(t[0], shared)
+
     with Server() as shared:
-        for i, (fn, needs_client) in enumerate(chosen, 1):
-            name = fn.__name__.replace("_", " ")
-            if needs_client and not openai:
-                print("ok %d - %s # SKIP needs the openai client (scripts/client-venv)" % (i, name), flush=True)
-                continue
-            try:
-                run(fn, shared)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
-    return 1 if failed else 0
+        return tap.run(chosen, call, FN)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_server import MODEL, RAGD, Server
 from test_chat import MOON, SUN, Fake, config_of
 
@@ -293,25 +294,13 @@ def a_language_model_is_paid_for_unasked_only_when_the_setting_says_so(fake):
 
 
 def main():
-    wanted = sys.argv[1:]
-    chosen = [t for t in TESTS if not wanted or any(w in t.__name__ for w in wanted)]
-    failed = 0
-    print("1..%d" % len(chosen))
+    chosen = tap.chosen(TESTS)
     if not os.path.exists(os.path.join(MODEL, "config.json")):
-        for i, fn in enumerate(chosen, 1):
-            print("ok %d - %s # SKIP needs the model" % (i, fn.__name__.replace("_", " ")))
-        return 0
+        return tap.skip_all(chosen, "needs the model")
     fake = Fake()
-    for i, fn in enumerate(chosen, 1):
-        try:
-            fn(fake)
-            print("ok %d - %s" % (i, fn.__name__.replace("_", " ")), flush=True)
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (i, fn.__name__.replace("_", " ")))
-            print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+    code = tap.run(chosen, lambda fn: fn(fake))
     fake.stop()
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -15,11 +15,14 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-import traceback
 import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RAGD = os.path.join(os.environ.get("RAGD_BUILD", os.path.join(ROOT, "build/debug")), "ragd")
@@ -522,17 +525,8 @@ def commands_say_which_file_was_refused_and_why():
 
 
 def main():
-    print("1..%d" % len(TESTS), flush=True)
-    for i, fn in enumerate(TESTS, 1):
-        name = fn.__name__.replace("_", " ")
-        try:
-            fn()
-            print("ok %d - %s" % (i, name), flush=True)
-        except Exception:
-            print("not ok %d - %s" % (i, name))
-            for line in traceback.format_exc().splitlines():
-                print("  " + line, flush=True)
+    return tap.run(tap.chosen(TESTS), lambda fn: fn())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

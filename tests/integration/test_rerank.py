@@ -7,6 +7,7 @@ is the build folder (build/debug when it is not set). The client is the one this
 that of build/clients (scripts/client-venv); without it the tests that need it are skipped by name.
 """
 import json
+import operator
 import os
 import shutil
 import struct
@@ -14,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_server import MODEL, RAGD, ROOT, Server
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
@@ -32,6 +34,7 @@ with open(os.path.join(ROOT, "tests/golden/rerank.json"), encoding="utf-8") as f
     GOLDEN = json.load(f)
 SMALL = GOLDEN["models"][0]
 TESTS = []
+FN = operator.itemgetter(0)
 
 
 def test(fn):
@@ -261,31 +264,20 @@ def run(fn, shared):
 
 
 def main():
-    chosen = [t for t in TESTS if all(w in t[0].__name__ for w in sys.argv[1:])]
-    if not os.path.exists(RAGD):
-        print("1..0 # SKIP there is no %s" % RAGD)
-        return 0
+    chosen = tap.chosen(TESTS, FN)
     if not os.path.exists(os.path.join(MODEL, "model.safetensors")):
-        print("1..0 # SKIP needs the model (make model, or RAGD_MODEL_PATH)")
-        return 0
-    print("1..%d" % len(chosen), flush=True)
-    failed = 0
+        return tap.skip_all(chosen, "needs the model (make model, or RAGD_MODEL_PATH)", FN)
     write_model(SMALL, FOLDER)
+
+    def call(t):
+        if t[1] and not cohere:
+            raise tap.Skip("needs the cohere client (scripts/client-venv)")
+        run(t[0], shared)
+
     with Server(settings()) as shared:
-        for i, (fn, needs_client) in enumerate(chosen, 1):
-            name = fn.__name__.replace("_", " ")
-            if needs_client and not cohere:
-                print("ok %d - %s # SKIP needs the cohere client (scripts/client-venv)" % (i, name), flush=True)
-                continue
-            try:
-                run(fn, shared)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+        code = tap.run(chosen, call, FN)
     shutil.rmtree(FOLDER, ignore_errors=True)
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

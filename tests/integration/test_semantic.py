@@ -11,10 +11,11 @@ import os
 import re
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_server import MODEL, RAGD, ROOT, Server
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
+from test_server import MODEL, ROOT, Server
 
 PAIRS = os.path.join(os.environ.get("RAGD_SHARED", os.path.join(ROOT, "../shared")), "data/pairs/finance.tsv")
 STRICT = {"semantic": "strict"}
@@ -25,10 +26,6 @@ TESTS = []
 def test(fn):
     TESTS.append(fn)
     return fn
-
-
-class Skip(Exception):
-    pass
 
 
 def ratio(percent, **more):
@@ -59,7 +56,7 @@ def checks_are_done(s):
 
 def read_pairs():
     if not os.path.exists(PAIRS):
-        raise Skip("needs ../shared/data/pairs")
+        raise tap.Skip("needs ../shared/data/pairs")
     with open(PAIRS, encoding="utf-8") as f:
         return [line.rstrip("\n").split("\t") for line in f][1:]
 
@@ -197,28 +194,11 @@ def what_was_reused_is_checked_and_counted(s):
 
 
 def main():
-    chosen = [t for t in TESTS if all(w in t.__name__ for w in sys.argv[1:])]
-    if not os.path.exists(RAGD):
-        print("1..0 # SKIP there is no %s" % RAGD)
-        return 0
+    chosen = tap.chosen(TESTS)
     if not os.path.exists(os.path.join(MODEL, "model.safetensors")):
-        print("1..0 # SKIP needs the model (make model, or RAGD_MODEL_PATH)")
-        return 0
-    print("1..%d" % len(chosen), flush=True)
-    failed = 0
+        return tap.skip_all(chosen, "needs the model (make model, or RAGD_MODEL_PATH)")
     with Server(settings={"RAGD_CACHE_SEMANTIC_CHECK": "1"}) as s:
-        for i, t in enumerate(chosen, 1):
-            name = t.__name__.replace("_", " ")
-            try:
-                t(s)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Skip as why:
-                print("ok %d - %s # SKIP %s" % (i, name, why), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
-    return 1 if failed else 0
+        return tap.run(chosen, lambda fn: fn(s))
 
 
 if __name__ == "__main__":

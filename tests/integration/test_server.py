@@ -18,7 +18,9 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RAGD_BUILD", os.path.join(ROOT, "build/debug"))
@@ -789,33 +791,23 @@ def quote(s):
 
 
 def main():
-    chosen = [t for t in TESTS if all(w in t.__name__ for w in sys.argv[1:])]
-    if not os.path.exists(RAGD):
-        print("1..0 # SKIP there is no %s" % RAGD)
-        return 0
+    chosen = tap.chosen(TESTS)
     if not os.path.exists(os.path.join(MODEL, "model.safetensors")):
-        print("1..0 # SKIP needs the model (make model, or RAGD_MODEL_PATH)")
-        return 0
-    print("1..%d" % len(chosen), flush=True)
-    shared, failed = None, 0
-    for i, t in enumerate(chosen, 1):
-        try:
-            if t.__code__.co_argcount == 0:
-                t()
-            else:
-                shared = shared or Server()
-                t(shared)
-            print("ok %d - %s" % (i, t.__name__.replace("_", " ")), flush=True)
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (i, t.__name__.replace("_", " ")))
-            print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
-    if shared:
-        code = shared.stop()
-        if code != 0:
-            print("Bail out! the server ended with %d" % code)
-            return 1
-    return 1 if failed else 0
+        return tap.skip_all(chosen, "needs the model (make model, or RAGD_MODEL_PATH)")
+    shared = []
+
+    def call(fn):
+        if fn.__code__.co_argcount and not shared:
+            shared.append(Server())
+        fn(*shared[:fn.__code__.co_argcount])
+
+    code = tap.run(chosen, call)
+    for s in shared:
+        ended = s.stop()
+        if ended != 0:
+            print("Bail out! the server ended with %d" % ended)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "../quality"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 os.environ.setdefault("RAGD_BUILD", os.path.join(ROOT, "build/debug"))
 os.environ["NO_PROXY"] = "127.0.0.1"
 import service
@@ -253,24 +254,13 @@ def a_command_of_a_running_server_makes_them_once(folder, fake):
 
 
 def main():
-    wanted = sys.argv[1:]
-    chosen = [t for t in TESTS if not wanted or any(w in t.__name__ for w in wanted)]
-    failed = 0
-    print("1..%d\n# seed %d" % (len(chosen), SEED), flush=True)
     fake = Fake()
+    print("# seed %d" % SEED)
     with tempfile.TemporaryDirectory(prefix="ragd-summaries-") as folder:
         os.environ["RAGD_MODEL_PATH"] = tiny_model.write(os.path.join(folder, "model"))
-        for i, fn in enumerate(chosen, 1):
-            name = fn.__name__.replace("_", " ")
-            try:
-                fn(folder, fake)
-                print("ok %d - %s" % (i, name), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (i, name))
-                print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+        code = tap.run(tap.chosen(TESTS), lambda fn: fn(folder, fake))
     fake.stop()
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 Speaks TAP. RAGD_BUILD is the build folder (build/debug when it is not set). The second server's store is a
 copy of the first's, as one put back from a backup is. Without a redis-server those tests are skipped by name.
 """
+import operator
 import os
 import shutil
 import signal
@@ -13,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import tap
 from test_chat import MOON, SAYS, SUN, Fake, Stream, at_once, config_of, text_of
 from test_server import MODEL, Server
 
 REDIS = shutil.which("redis-server")
 TESTS = []
+FN = operator.itemgetter(0)
 
 
 def test(fn):
@@ -285,27 +288,19 @@ def run(fn, needs_redis, fake):
 
 
 def main():
-    wanted = sys.argv[1:]
-    chosen = [t for t in TESTS if not wanted or any(w in t[0].__name__ for w in wanted)]
-    has_model = os.path.exists(os.path.join(MODEL, "config.json"))
+    chosen = tap.chosen(TESTS, FN)
+    if not os.path.exists(os.path.join(MODEL, "config.json")):
+        return tap.skip_all(chosen, "needs the model", FN)
     fake = Fake()
-    failed = 0
-    print("1..%d" % len(chosen))
-    for i, (fn, needs_redis) in enumerate(chosen, 1):
-        name = fn.__name__.replace("_", " ")
-        missing = "the model" if not has_model else "redis-server" if needs_redis and not REDIS else None
-        if missing:
-            print("ok %d - %s # SKIP needs %s" % (i, name, missing), flush=True)
-            continue
-        try:
-            run(fn, needs_redis, fake)
-            print("ok %d - %s" % (i, name), flush=True)
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (i, name))
-            print("\n".join("# " + x for x in traceback.format_exc().splitlines()), flush=True)
+
+    def call(t):
+        if t[1] and not REDIS:
+            raise tap.Skip("needs redis-server")
+        run(*t, fake)
+
+    code = tap.run(chosen, call, FN)
     fake.stop()
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":
