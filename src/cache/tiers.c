@@ -1,16 +1,10 @@
 #include "cache/tiers.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "cache/shared_flight.h"
-#include "cache/tier_store.h"
+#include "cache/tiers_parts.h"
 
 #define REFRESH_NS   1000000000u  /* purges that are owed, the counter of purges */
 #define TIDY_NS      60000000000u /* what is over leaves the store */
@@ -25,50 +19,14 @@ struct job {
     struct tiers_flight *flight;
 };
 
-enum flight_state {
-    FLIGHT_STANDS,  /* nothing is done for it */
-    FLIGHT_LEADS,   /* its lock is renewed */
-    FLIGHT_WAITS,   /* it is looked at again */
-    FLIGHT_LEAVING, /* the keeper gives up its lock and frees it */
-};
-
-struct tiers_flight {
-    struct tiers *tiers;
-    struct shared_flight lock;
-    char tenant[65], collection[65];
-    struct answer_origin asker;
-    enum flight_state state; /* under the tiers' lock, as the fields below */
-    bool has_lock;
-    uint64_t due_ns, until_ns;
-    void (*done)(void *arg);
-    void *arg;
-    enum tiers_turn turn;
-    struct lru_value *answer;
-    struct tiers_flight *next, *previous;
-};
-
-struct tiers {
-    struct tier_store *kept; /* NULL: the store keeps none */
-    struct redis *redis;     /* NULL: none */
-    struct shared_answers *shared;
-    pthread_t keeper;
-    atomic_uint_fast64_t dropped;
-    pthread_mutex_t mu; /* guards the fields below */
-    pthread_cond_t changed;
-    struct job *first, *last;
-    size_t n_jobs;
-    struct tiers_flight *flights;
-    bool purges, stopping;
-};
-
 /* ---- finding ---- */
 
-static struct shared_scope scope_of(const struct answer_origin *o)
+struct shared_scope tiers_scope(const struct answer_origin *o)
 {
     return (struct shared_scope){o->tenant, o->collection};
 }
 
-static struct lru_value *value_of(const struct shared_answer *a, const struct answer_origin *asker)
+struct lru_value *tiers_value(const struct shared_answer *a, const struct answer_origin *asker)
 {
     struct answer_origin o = *asker;
     struct lru_value *v;
@@ -86,13 +44,13 @@ static struct lru_value *value_of(const struct shared_answer *a, const struct an
 
 static struct lru_value *find_shared(struct tiers *t, const struct answer_origin *asker)
 {
-    struct shared_scope scope = scope_of(asker);
+    struct shared_scope scope = tiers_scope(asker);
     struct arena *mem = arena_new(0);
     struct shared_answer a;
     struct lru_value *v = NULL;
 
     if (shared_answers_get(t->shared, &asker->prompt_hash, &scope, clock_wall_ms(), mem, &a) == 1)
-        v = value_of(&a, asker);
+        v = tiers_value(&a, asker);
     arena_free(mem);
     return v;
 }
@@ -231,7 +189,7 @@ static void share(struct tiers *t, const struct job *j)
     size_t at = 0;
 
     origin_of(v, &o);
-    scope = scope_of(&o);
+    scope = tiers_scope(&o);
     documents = ARENA_ARRAY(mem, struct str, o.n_documents);
     while (a.n_documents < o.n_documents && origin_next(v, &at, &documents[a.n_documents]))
         a.n_documents++;
@@ -283,99 +241,6 @@ static struct job *take_jobs_locked(struct tiers *t)
     return jobs;
 }
 
-/* ---- the keeper: flights ---- */
-
-static void unlink_locked(struct tiers_flight *f)
-{
-    *(f->previous ? &f->previous->next : &f->tiers->flights) = f->next;
-    if (f->next)
-        f->next->previous = f->previous;
-}
-
-static struct tiers_flight *next_due_locked(struct tiers *t, uint64_t now)
-{
-    for (struct tiers_flight *f = t->flights; f; f = f->next)
-        if (f->state == FLIGHT_LEAVING || (f->state != FLIGHT_STANDS && f->due_ns <= now))
-            return f;
-    return NULL;
-}
-
-static uint64_t first_due_locked(const struct tiers *t, uint64_t until)
-{
-    for (const struct tiers_flight *f = t->flights; f; f = f->next)
-        if (f->state != FLIGHT_STANDS && f->due_ns < until)
-            until = f->due_ns;
-    return until;
-}
-
-static void renew(struct tiers_flight *f)
-{
-    (void)shared_flight_renew(&f->lock);
-    pthread_mutex_lock(&f->tiers->mu);
-    f->due_ns = clock_ns() + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
-    pthread_mutex_unlock(&f->tiers->mu);
-}
-
-/* Whose turn it is by now; true when somebody is to be told. */
-static bool look_again(struct tiers_flight *f)
-{
-    struct shared_scope scope = scope_of(&f->asker);
-    struct arena *mem = arena_new(0);
-    struct shared_answer a;
-    uint64_t now;
-    enum shared_flight_state state = shared_flight_step(&f->lock, &scope, clock_wall_ms(), mem, &a);
-
-    if (state == SHARED_FLIGHT_ANSWERED)
-        f->answer = value_of(&a, &f->asker);
-    arena_free(mem);
-    now = clock_ns();
-    pthread_mutex_lock(&f->tiers->mu);
-    f->has_lock = state == SHARED_FLIGHT_LEADS;
-    f->turn = f->answer ? TIERS_ANSWERED : TIERS_LEAD;
-    if (f->has_lock) {
-        f->state = FLIGHT_LEADS;
-        f->due_ns = now + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
-    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns) {
-        f->due_ns = now + (uint64_t)f->lock.wait_ms * 1000000;
-    } else {
-        f->state = FLIGHT_STANDS;
-    }
-    pthread_mutex_unlock(&f->tiers->mu);
-    return f->state != FLIGHT_WAITS;
-}
-
-static void bury(struct tiers_flight *f)
-{
-    if (f->has_lock)
-        (void)shared_flight_end(&f->lock);
-    lru_value_unref(f->answer);
-    mem_free(f);
-}
-
-static void see_to_flights(struct tiers *t)
-{
-    struct tiers_flight *f;
-    enum flight_state state = FLIGHT_STANDS;
-
-    for (;;) {
-        pthread_mutex_lock(&t->mu);
-        f = next_due_locked(t, clock_ns());
-        if (f)
-            state = f->state;
-        if (f && state == FLIGHT_LEAVING)
-            unlink_locked(f);
-        pthread_mutex_unlock(&t->mu);
-        if (!f)
-            return;
-        if (state == FLIGHT_LEAVING)
-            bury(f);
-        else if (state == FLIGHT_LEADS)
-            renew(f);
-        else if (look_again(f))
-            f->done(f->arg);
-    }
-}
-
 /* ---- the keeper ---- */
 
 static void wait_locked(struct tiers *t, uint64_t until)
@@ -383,8 +248,8 @@ static void wait_locked(struct tiers *t, uint64_t until)
     uint64_t now = clock_ns();
     struct timespec at;
 
-    until = first_due_locked(t, until);
-    if (t->first || t->purges || t->stopping || next_due_locked(t, now) || until <= now)
+    until = tier_flights_due_locked(t, until);
+    if (t->first || t->purges || t->stopping || until <= now)
         return;
     at = clock_until((int)((until - now + 999999) / 1000000));
     pthread_cond_timedwait(&t->changed, &t->mu, &at);
@@ -416,7 +281,7 @@ static void *keep(void *arg)
         pthread_mutex_unlock(&t->mu);
         purge_what_is_owed(t);
         put_all(t, jobs);
-        see_to_flights(t);
+        tier_flights_see_to(t);
     }
     return NULL;
 }
@@ -457,100 +322,6 @@ void tiers_free(struct tiers *t)
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->mu);
     mem_free(t);
-}
-
-/* ---- one run for all replicas ---- */
-
-static struct tiers_flight *flight_new(struct tiers *t, const struct answer_origin *asker)
-{
-    struct tiers_flight *f = mem_calloc(1, sizeof *f);
-
-    f->tiers = t;
-    shared_flight_init(&f->lock, t->shared, &asker->prompt_hash);
-    CHECK(strlen(asker->tenant) < sizeof f->tenant);
-    CHECK(strlen(asker->collection) < sizeof f->collection);
-    strcpy(f->tenant, asker->tenant);
-    strcpy(f->collection, asker->collection);
-    f->asker =
-        (struct answer_origin){asker->prompt_hash, f->tenant, f->collection, asker->epoch, NULL, 0};
-    return f;
-}
-
-static void link_flight(struct tiers_flight *f)
-{
-    struct tiers *t = f->tiers;
-
-    pthread_mutex_lock(&t->mu);
-    f->next = t->flights;
-    if (f->next)
-        f->next->previous = f;
-    t->flights = f;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->mu);
-}
-
-enum tiers_turn tiers_join(struct tiers *t, const struct answer_origin *asker,
-                           struct tiers_flight **flight, struct lru_value **answer)
-{
-    struct shared_scope scope = scope_of(asker);
-    struct arena *mem;
-    struct shared_answer a;
-    struct tiers_flight *f;
-    enum shared_flight_state state;
-
-    *flight = NULL;
-    *answer = NULL;
-    if (!t->shared)
-        return TIERS_LEAD;
-    f = flight_new(t, asker);
-    mem = arena_new(0);
-    state = shared_flight_step(&f->lock, &scope, clock_wall_ms(), mem, &a);
-    if (state == SHARED_FLIGHT_ANSWERED)
-        *answer = value_of(&a, asker);
-    arena_free(mem);
-    if (state == SHARED_FLIGHT_ANSWERED || state == SHARED_FLIGHT_ALONE) {
-        mem_free(f);
-        return *answer ? TIERS_ANSWERED : TIERS_LEAD;
-    }
-    f->has_lock = state == SHARED_FLIGHT_LEADS;
-    f->state = f->has_lock ? FLIGHT_LEADS : FLIGHT_STANDS;
-    f->due_ns = clock_ns() + SHARED_FLIGHT_RENEW_MS * UINT64_C(1000000);
-    *flight = f;
-    link_flight(f);
-    return f->has_lock ? TIERS_LEAD : TIERS_WAIT;
-}
-
-void tiers_wait(struct tiers_flight *f, uint64_t until_ns, void (*done)(void *arg), void *arg)
-{
-    pthread_mutex_lock(&f->tiers->mu);
-    f->done = done;
-    f->arg = arg;
-    f->until_ns = until_ns;
-    f->due_ns = clock_ns() + (uint64_t)f->lock.wait_ms * 1000000;
-    f->state = FLIGHT_WAITS;
-    pthread_cond_signal(&f->tiers->changed);
-    pthread_mutex_unlock(&f->tiers->mu);
-}
-
-enum tiers_turn tiers_turn_of(struct tiers_flight *f, struct lru_value **answer)
-{
-    *answer = f->answer;
-    f->answer = NULL;
-    return f->turn;
-}
-
-void tiers_leave(struct tiers_flight *f)
-{
-    struct tiers *t;
-
-    if (!f)
-        return;
-    t = f->tiers;
-    pthread_mutex_lock(&t->mu);
-    CHECK(f->state != FLIGHT_WAITS);
-    f->state = FLIGHT_LEAVING;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->mu);
 }
 
 /* ---- emptying, telling ---- */
