@@ -10,7 +10,7 @@
 #include "generate/routing.h"
 
 /* Of a deadline, for what comes after the last token: checking, writing, sending. */
-#define LAST_PART_NS 25000000u
+#define LAST_PART_NS 40000000u
 /* A model is not asked for less. */
 #define LEAST_NS 50000000u
 
