@@ -295,8 +295,8 @@ void answers_count(struct answers *a, enum answers_outcome outcome)
 
 const char *answers_outcome_name(enum answers_outcome outcome)
 {
-    static const char *const names[] = {"hits",        "revalidated", "stored", "shared",
-                                        "precomputed", "joined",      "misses"};
+    static const char *const names[] = {"hits",        "revalidated",   "stored", "shared",
+                                        "precomputed", "semantic_hits", "joined", "misses"};
 
     return names[outcome];
 }

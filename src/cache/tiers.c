@@ -8,6 +8,7 @@
 
 #define REFRESH_NS   1000000000u  /* purges that are owed, the counter of purges */
 #define TIDY_NS      60000000000u /* what is over leaves the store */
+#define COUNT_NS     2000000000u  /* after a put: what the store has now, for whoever asks */
 #define PUTS_AT_ONCE 64           /* one transaction */
 
 /* An answer on its way to the tiers. */
@@ -255,31 +256,57 @@ static void wait_locked(struct tiers *t, uint64_t until)
     pthread_cond_timedwait(&t->changed, &t->mu, &at);
 }
 
+/* When the keeper has to do what it does by the clock. */
+struct keeper_times {
+    uint64_t refresh, tidy, count;
+};
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void do_what_is_due(struct tiers *t, struct keeper_times *at)
+{
+    uint64_t now = clock_ns();
+
+    if (now >= at->refresh) {
+        (void)shared_answers_refresh(t->shared);
+        at->refresh = clock_ns() + REFRESH_NS;
+    }
+    if (now >= at->tidy) {
+        tier_store_tidy(t->kept);
+        at->tidy = clock_ns() + TIDY_NS;
+        at->count = UINT64_MAX;
+    }
+    if (now >= at->count) {
+        tier_store_load(t->kept);
+        at->count = UINT64_MAX;
+    }
+}
+
 static void *keep(void *arg)
 {
     struct tiers *t = arg;
-    uint64_t refresh = t->shared ? 0 : UINT64_MAX, tidy = clock_ns() + TIDY_NS;
+    struct keeper_times at = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
     bool stopping = false;
 
+    if (t->shared)
+        at.refresh = 0;
     if (t->kept)
-        tier_store_load(t->kept);
+        at.count = 0, at.tidy = clock_ns() + TIDY_NS;
     while (!stopping) {
         struct job *jobs;
 
-        if (clock_ns() >= refresh) {
-            (void)shared_answers_refresh(t->shared);
-            refresh = clock_ns() + REFRESH_NS;
-        }
-        if (t->kept && clock_ns() >= tidy) {
-            tier_store_tidy(t->kept);
-            tidy = clock_ns() + TIDY_NS;
-        }
+        do_what_is_due(t, &at);
         pthread_mutex_lock(&t->mu);
-        wait_locked(t, refresh < tidy ? refresh : tidy);
+        wait_locked(t, sooner(at.refresh, sooner(at.tidy, at.count)));
         stopping = t->stopping;
         jobs = take_jobs_locked(t);
         pthread_mutex_unlock(&t->mu);
         purge_what_is_owed(t);
+        if (jobs && t->kept)
+            at.count = sooner(at.count, clock_ns() + COUNT_NS);
         put_all(t, jobs);
         tier_flights_see_to(t);
     }

@@ -63,6 +63,7 @@ static const char *place_of(enum answers_outcome outcome)
 {
     switch (outcome) {
     case ANSWERS_OUTCOME_HIT: return "memory";
+    case ANSWERS_OUTCOME_SEMANTIC: return "same meaning";
     case ANSWERS_OUTCOME_MISS: return "made anew";
     default: return answers_outcome_name(outcome);
     }

@@ -94,6 +94,8 @@ static void write_memory_metrics(const struct answers_stats *s, struct buf *out)
         [ANSWERS_OUTCOME_SHARED] = {"ragd_cache_shared_total", "Answers of another replica."},
         [ANSWERS_OUTCOME_PRECOMPUTED] = {"ragd_cache_precomputed_total",
                                          "Answers made before anybody asked."},
+        [ANSWERS_OUTCOME_SEMANTIC] = {"ragd_cache_semantic_total",
+                                      "Answers of another question that means the same."},
         [ANSWERS_OUTCOME_JOINED] = {"ragd_cache_joined_total",
                                     "Answers of another's run of the same question."},
         [ANSWERS_OUTCOME_MISS] = {"ragd_cache_misses_total", "Questions that ran in full."},
