@@ -235,6 +235,8 @@ static void print_degraded(FILE *out, const json_t *reply)
         else if (strcmp(part, "model") == 0)
             fprintf(out, "(the language model '%s' did not answer: '%s' did)\n", chosen,
                     text_of(reply, "model"));
+        else if (strcmp(part, "length") == 0)
+            fputs("(cut off: the language model came to its bound of tokens)\n", out);
         else
             fprintf(out, "(left out or made cheaper for lack of time: %s)\n", part);
     }

@@ -192,6 +192,8 @@ static const struct setting settings[] = {
          "template of what a language model is asked with; \"\": the built-in one"),
     WORD("stream.abandoned", stream.abandoned, "cancel", "cancel finish",
          "what becomes of a generated answer when its last reader leaves"),
+    INT("stream.grace_ms", stream.grace_ms, "80", 0, 600000,
+        "milliseconds that a reader has to come back before it is cancelled"),
 
     INT("server.workers", server.workers, "0", 0, 1024, "compute threads; 0: one a processor, 16 when a server embeds"),
     INT("server.loops", server.loops, "1", 1, 64, "event loops"),

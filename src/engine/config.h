@@ -144,6 +144,7 @@ struct config {
     } prompt;
     struct {
         char abandoned[8]; /* "cancel" or "finish": a generation nobody reads any more */
+        int64_t grace_ms;  /* 80: before it is cancelled */
     } stream;
 
     unsigned char origin[CONFIG_SETTINGS_MAX]; /* enum config_origin, in the table's order */

@@ -18,6 +18,8 @@ static int whole_or_why(const struct answer *ans)
     if (ans->degraded & (DEGRADED_QUOTED | DEGRADED_MODEL | DEGRADED_GENERATE))
         return FAIL(ERR_UNAVAILABLE, "the language model did not answer: %s",
                     ans->upstream_error ? ans->upstream_error : "another had to stand in");
+    if (ans->degraded & DEGRADED_LENGTH)
+        return FAIL(ERR_LIMIT, "the language model's answer was cut off at its bound of tokens");
     if (ans->degraded & DEGRADED_EMBED)
         return FAIL(ERR_UNAVAILABLE, "the question could not be embedded");
     if (ans->degraded)

@@ -1,5 +1,7 @@
 #include "query/query.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/err.h"
 #include "cache/origin.h"
@@ -138,6 +140,8 @@ static void take_generated(struct engine *e, struct answer *ans, const struct un
     analyzers_put(u->question.analyzers, words);
     if (result->i_model != (size_t)ans->chat->models[0])
         ans->degraded |= DEGRADED_MODEL;
+    if (strcmp(result->finish, "length") == 0) /* a part of an answer is never kept as one */
+        ans->degraded |= DEGRADED_LENGTH;
 }
 
 /* Our own deadline is no failure of the model: there is less of an answer, and it says so. */

@@ -115,6 +115,7 @@ enum degraded {
     DEGRADED_RERANK = 4,   /* not all candidates were read again */
     DEGRADED_QUOTED = 8,   /* quoted sentences in place of a language model's answer */
     DEGRADED_MODEL = 16,   /* another language model than the one chosen */
+    DEGRADED_LENGTH = 32,  /* the language model stopped at its bound of tokens */
 };
 
 /* What a language model said. */

@@ -235,6 +235,8 @@ static void write_degraded(struct jsonw *w, unsigned degraded)
         jsonw_cstr(w, "model");
     if (degraded & (DEGRADED_GENERATE | DEGRADED_QUOTED))
         jsonw_cstr(w, "generate");
+    if (degraded & DEGRADED_LENGTH)
+        jsonw_cstr(w, "length");
     jsonw_close(w, ']');
 }
 

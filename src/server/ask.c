@@ -26,6 +26,8 @@ static void count_degraded(struct metrics *m, unsigned degraded)
         metrics_degraded(m, METRICS_PART_MODEL);
     if (degraded & (DEGRADED_GENERATE | DEGRADED_QUOTED))
         metrics_degraded(m, METRICS_PART_GENERATE);
+    if (degraded & DEGRADED_LENGTH)
+        metrics_degraded(m, METRICS_PART_LENGTH);
 }
 
 /* Who follows a model's log has no answer of its own: what that saved is not known yet. */
@@ -39,10 +41,24 @@ static void count_joined(const struct ask *a)
         answers_saved(answers, a->answer.shared, trace_total_ns(&a->answer.trace));
 }
 
+/* ---- whose last reader has left ---- */
+
+static void leave_deserted(struct ask *a)
+{
+    if (!a->deserted)
+        return;
+    a->deserted = false;
+    *(a->previous_deserted ? &a->previous_deserted->next_deserted : &a->loop->deserted) =
+        a->next_deserted;
+    if (a->next_deserted)
+        a->next_deserted->previous_deserted = a->previous_deserted;
+}
+
 static void finish(struct ask *a, int rc, const char *error)
 {
     struct metrics *m = a->loop->service->metrics;
 
+    leave_deserted(a);
     a->rc = rc;
     a->error = error;
     if (rc == ERR_OK && a->answer.cache == CACHE_MISS)
@@ -124,7 +140,8 @@ static void end_log(struct ask *a, int rc, const char *error)
     }
     event_log_on_abandoned(a->log, NULL, NULL);
     replay_live_remove(a->loop->replay, a->log);
-    replay_keep(a->loop->replay, a->log, a->loop->now_ms);
+    if (rc != ERR_CANCELLED) /* who comes back to that begins again */
+        replay_keep(a->loop->replay, a->log, a->loop->now_ms);
     event_log_finish(a->log);
 }
 
@@ -188,9 +205,56 @@ static void cancel_if_alone(struct ask *a)
     finish(a, ERR_CANCELLED, "nobody reads it any more");
 }
 
+static void grace_is_over(uv_timer_t *timer);
+
+/* For the first that is due; they are not in that order, and few. */
+static void set_grace_timer(struct loop *l)
+{
+    uint64_t now = uv_now(&l->uv), first = UINT64_MAX;
+
+    for (const struct ask *a = l->deserted; a; a = a->next_deserted)
+        first = a->grace_ms < first ? a->grace_ms : first;
+    if (first == UINT64_MAX)
+        uv_timer_stop(&l->grace);
+    else
+        uv_timer_start(&l->grace, grace_is_over, first > now ? first - now : 0, 0);
+}
+
+static void grace_is_over(uv_timer_t *timer)
+{
+    struct loop *l = timer->data;
+    uint64_t now = uv_now(&l->uv);
+
+    for (struct ask *a = l->deserted, *next; a; a = next) {
+        next = a->next_deserted;
+        if (a->grace_ms > now)
+            continue;
+        leave_deserted(a);
+        cancel_if_alone(a); /* unless somebody has come back */
+    }
+    set_grace_timer(l);
+}
+
+/* Its last reader has left. */
 static void log_abandoned(void *arg)
 {
-    cancel_if_alone(arg);
+    struct ask *a = arg;
+    struct loop *l = a->loop;
+    uint64_t grace = (uint64_t)l->service->engine->config.stream.grace_ms;
+
+    if (grace == 0 || !a->asking || l->draining) {
+        cancel_if_alone(a);
+        return;
+    }
+    leave_deserted(a);
+    a->grace_ms = uv_now(&l->uv) + grace;
+    a->deserted = true;
+    a->previous_deserted = NULL;
+    a->next_deserted = l->deserted;
+    if (a->next_deserted)
+        a->next_deserted->previous_deserted = a;
+    l->deserted = a;
+    set_grace_timer(l);
 }
 
 void ask_leave(struct ask *a)

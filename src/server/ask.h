@@ -11,7 +11,8 @@
  *                                                    -> loop: done
  *
  * A model that is asked for nobody any more is cancelled, unless stream.abandoned says otherwise:
- * its asker has left, nobody reads the log, and nobody waits for the same.
+ * its asker has left, nobody reads the log, and nobody waits for the same. Who read the log has
+ * stream.grace_ms to come back with Last-Event-ID.
  *
  * Threads  confined to the loop; `answer` belongs to a worker between ask_start and done.
  */
@@ -47,6 +48,9 @@ struct ask {
     bool left;               /* who asked is gone */
     bool beginning;          /* `began` and the followers come first, whatever they find */
     struct ask *next_waiting, *previous_waiting;
+    struct ask *next_deserted, *previous_deserted;
+    bool deserted;     /* in the loop's list */
+    uint64_t grace_ms; /* of uv_now: until when a reader may come back */
     uint64_t asking_since_ns;
     struct chat_result result;
     struct buf text;    /* of the model */

@@ -81,6 +81,7 @@ static void close_own(struct loop *l)
     l->chat = NULL;
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->tick, NULL);
+    uv_close((uv_handle_t *)&l->grace, NULL);
     uv_close((uv_handle_t *)&l->before_wait, NULL);
 }
 
@@ -185,10 +186,11 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     CHECK(uv_loop_init(&l->uv) == 0);
     CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
+    CHECK(uv_timer_init(&l->uv, &l->grace) == 0);
     if (s->engine && s->engine->chat_models)
         l->chat = chat_new(&l->uv, s->engine->chat_models);
     CHECK(uv_prepare_init(&l->uv, &l->before_wait) == 0);
-    l->wake.data = l->tick.data = l->before_wait.data = l;
+    l->wake.data = l->tick.data = l->before_wait.data = l->grace.data = l;
     uv_prepare_start(&l->before_wait, on_before_wait);
     l->now_ms = (int64_t)uv_now(&l->uv);
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);

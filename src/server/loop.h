@@ -49,9 +49,11 @@ struct loop {
     bool has_tcp, has_local;
     struct conn *conns; /* all open ones */
     struct replay *replay;
-    struct seen *seen;   /* requests that were asked before */
-    struct ask *waiting; /* those of this loop that wait for another's run (server/ask.h) */
-    struct chat *chat;   /* asks the language models; NULL: none is configured */
+    struct seen *seen;    /* requests that were asked before */
+    struct ask *waiting;  /* those of this loop that wait for another's run (server/ask.h) */
+    struct ask *deserted; /* whose last reader has left, and may come back */
+    uv_timer_t grace;     /* until the first of them is given up */
+    struct chat *chat;    /* asks the language models; NULL: none is configured */
     struct id_source ids;
     struct buf log;          /* lines of this turn; written before the loop waits */
     struct buf head, around; /* of the reply that is being written; kept for their memory */

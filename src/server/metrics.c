@@ -135,10 +135,9 @@ static void write_histogram(const struct histogram *h, const char *name, const c
 static void write_degraded(const struct metrics *m, struct buf *out)
 {
     static const char *const names[N_METRICS_PARTS] = {
-        [METRICS_PART_EMBED] = "embed",
-        [METRICS_PART_RERANK] = "rerank",
-        [METRICS_PART_MODEL] = "model",
-        [METRICS_PART_GENERATE] = "generate",
+        [METRICS_PART_EMBED] = "embed",   [METRICS_PART_RERANK] = "rerank",
+        [METRICS_PART_MODEL] = "model",   [METRICS_PART_GENERATE] = "generate",
+        [METRICS_PART_LENGTH] = "length",
     };
     char labels[64];
 

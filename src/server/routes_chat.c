@@ -71,7 +71,7 @@ static void write_usage(struct jsonw *w, struct str usage)
 /* The reply of /query in its parts, after one walk: what is said in OpenAI's own members, and ours,
  * which is the reply without its answer (sources, citations, cache, timings). */
 struct parts {
-    struct str answer, usage;
+    struct str answer, degraded, usage;
     struct str before, after; /* of the answer: members, without the brackets */
 };
 
@@ -86,12 +86,22 @@ static struct parts parts_of(struct str reply)
             p.answer = value;
             p.before.n = (size_t)(key.p - 1 - p.before.p);
             p.after = rest;
+        } else if (str_eq(key, STR_LIT("degraded"))) {
+            p.degraded = value;
         } else if (str_eq(key, STR_LIT("usage"))) {
             p.usage = value;
         }
     }
     p.after.n = p.after.p < end ? (size_t)(end - p.after.p) : 0;
     return p;
+}
+
+static const char *finish_of(const struct parts *p)
+{
+    static const char cut[] = "\"length\"";
+
+    return p->degraded.n && memmem(p->degraded.p, p->degraded.n, cut, sizeof cut - 1) ? "length"
+                                                                                      : "stop";
 }
 
 static void write_ours(struct jsonw *w, const struct parts *p)
@@ -104,16 +114,16 @@ static void write_ours(struct jsonw *w, const struct parts *p)
 
 /* ---- whole ---- */
 
-static void write_message(struct jsonw *w, struct str answer)
+static void write_message(struct jsonw *w, const struct parts *p)
 {
     jsonw_key(w, "choices"), jsonw_open(w, '['), jsonw_open(w, '{');
     jsonw_key(w, "index"), jsonw_int(w, 0);
     jsonw_key(w, "message"), jsonw_open(w, '{');
     jsonw_key(w, "role"), jsonw_cstr(w, "assistant");
     jsonw_key(w, "content"),
-        jsonw_raw(w, answer.n && answer.p[0] == '"' ? answer : STR_LIT("\"\""));
+        jsonw_raw(w, p->answer.n && p->answer.p[0] == '"' ? p->answer : STR_LIT("\"\""));
     jsonw_close(w, '}');
-    jsonw_key(w, "finish_reason"), jsonw_cstr(w, "stop");
+    jsonw_key(w, "finish_reason"), jsonw_cstr(w, finish_of(p));
     jsonw_close(w, '}'), jsonw_close(w, ']');
 }
 
@@ -136,7 +146,7 @@ static void answered(struct ask *a)
     p = parts_of(buf_view(&text));
     buf_reserve(&body, text.n + COMPLETION_BYTES);
     w = begin_object(c, "chat.completion", &body);
-    write_message(&w, p.answer);
+    write_message(&w, &p);
     write_usage(&w, p.usage);
     write_ours(&w, &p);
     jsonw_close(&w, '}');
@@ -188,7 +198,7 @@ static void write_end(const struct completion *c, struct str reply, struct buf *
 {
     struct parts p = parts_of(reply);
 
-    write_chunk(c, STR_LIT("{}"), "stop", &p, false, out);
+    write_chunk(c, STR_LIT("{}"), finish_of(&p), &p, false, out);
     if (c->request.include_usage)
         write_chunk(c, STR_LIT(""), NULL, &p, true, out);
     buf_add_str(out, "data: [DONE]\n\n");

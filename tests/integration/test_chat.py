@@ -250,6 +250,54 @@ def who_was_cut_off_goes_on_where_it_was(s, fake):
 
 
 @test
+def who_was_cut_off_alone_goes_on_when_back_at_once(s, fake):
+    fake.begin(text="word " * 40, first_token_ms=50, tokens_per_s=60)
+    with Server(config=config_of(fake.port, "stream = { grace_ms = 5000; };")) as own:
+        own.add(MOON)
+        body = {"question": "Which words are there for one?"}
+        cut = Stream(own, body)
+        before = cut.read(5)
+        cut.socket.close()
+        time.sleep(0.2)
+        after = Stream(own, body, before[-1][0]).read()
+        assert text_of(before) + text_of(after) == "word " * 40
+        ids = [int(e[0].rsplit("-", 1)[1]) for e in before + after]
+        assert ids == list(range(len(ids)))
+        assert fake.counts()["requests"] == 1 and fake.counts()["cancelled"] == 0
+
+
+@test
+def who_comes_back_when_it_was_cancelled_begins_again(s, fake):
+    fake.begin(text="word " * 40, first_token_ms=50, tokens_per_s=60)
+    body = {"question": "Which words are there for nobody?"}
+    cut = Stream(s, body)
+    before = cut.read(5)
+    cut.socket.close()
+    while fake.counts()["cancelled"] == 0:
+        time.sleep(0.01)
+    after = Stream(s, body, before[-1][0]).read()
+    assert after[0][1] == "reset" and after[-1][1] == "done", after[0]
+    assert text_of(after) == "word " * 40
+
+
+@test
+def an_answer_that_is_cut_off_at_its_bound_says_so_and_is_not_kept(s, fake):
+    fake.begin(text="The moon is made of", finish="length")
+    body = {"question": "Of what is the moon made, in short?"}
+    for _ in range(2):
+        reply, _ = s.query(body["question"])
+        assert reply["degraded"] == ["length"] and reply["cache"]["status"] == "miss", reply
+        assert reply["answer"] == "The moon is made of" and reply["model"] == "fast"
+    chat = {"model": "ragd", "messages": [{"role": "user", "content": body["question"]}]}
+    reply = s.ask("POST", "/v1/chat/completions", chat)[2]
+    assert reply["choices"][0]["finish_reason"] == "length", reply["choices"]
+    text = s.ask("POST", "/v1/chat/completions", dict(chat, stream=True))[2]
+    assert '"finish_reason":"length"' in text and '"finish_reason":"stop"' not in text
+    fake.begin(finish="stop")
+    assert s.query(body["question"])[0]["answer"] == SAYS
+
+
+@test
 def a_model_that_nobody_listens_to_is_cancelled_and_leaves_no_answer(s, fake):
     fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
     body = {"question": "Who reads so many words?"}
@@ -313,7 +361,8 @@ def a_batch_that_leaves_takes_nobody_elses_answer_along(s, fake):
     stream.read(2)
     c.close()
     assert text_of(stream.read()) == "word " * 20
-    assert fake.counts()["requests"] == 1 and fake.counts()["cancelled"] == 0
+    counts = fake.counts()
+    assert counts["requests"] == 1 and counts["cancelled"] == 0, counts
 
 
 @test
