@@ -91,6 +91,15 @@ static bool in_window(const struct window *w, const struct mark *m)
 
 /* ---- the window ---- */
 
+/* A name of the claim that these marks say in another form. */
+static bool is_said_otherwise(const struct marks *claim, size_t i, const struct source *s,
+                              size_t from, size_t to)
+{
+    struct marks window = {.v = s->text.v + from, .n = to - from};
+
+    return claim->v[i].name && name_said_otherwise(claim, i, &window);
+}
+
 /* Share of the claim's words that are among these marks, or in the source's head. Its numbers do
  * not choose a window, or a wrong one would choose what seems to support it. */
 static double share_of(const struct marks *claim, const struct source *s, size_t from, size_t to,
@@ -103,7 +112,8 @@ static double share_of(const struct marks *claim, const struct source *s, size_t
             continue;
         n++;
         n_found += is_in(&claim->v[i], &s->text, from, to, &s->setting) ||
-                   is_in(&claim->v[i], &s->head, 0, s->head.n, &s->setting);
+                   is_in(&claim->v[i], &s->head, 0, s->head.n, &s->setting) ||
+                   is_said_otherwise(claim, i, s, from, to);
     }
     return n ? (double)n_found / (double)n : 0;
 }
@@ -195,7 +205,8 @@ static bool another_stands_there(const struct check *c, const struct mark *m)
 }
 
 struct place {
-    const struct mark *mark;
+    const struct marks *claim;
+    size_t i; /* the mark */
     double share_min;
 };
 
@@ -203,15 +214,18 @@ static bool is_no_place(void *arg, const struct window *w)
 {
     const struct place *p = arg;
 
-    return w->share < p->share_min || !in_window(w, p->mark);
+    return w->share < p->share_min ||
+           !(in_window(w, &p->claim->v[p->i]) ||
+             is_said_otherwise(p->claim, p->i, w->source, w->from, w->to));
 }
 
 /* Whether a mark that the sources have stands where they say the same as the claim: in the best
  * window, or one that is nearly as good. */
-static bool has_place(const struct check *c, const struct mark *m)
+static bool has_place(const struct check *c, size_t i)
 {
     bool verbatim = c->window.share >= VERBATIM;
-    struct place p = {m, c->window.share - (verbatim ? CLEARLY_BEST : NEARLY_AS_GOOD)};
+    const struct mark *m = &c->claim.v[i];
+    struct place p = {&c->claim, i, c->window.share - (verbatim ? CLEARLY_BEST : NEARLY_AS_GOOD)};
 
     return c->window.share < SAYS_THE_SAME || !another_stands_there(c, m) ||
            !all_windows(c, is_no_place, &p);
@@ -226,7 +240,7 @@ static const char *wrong_number(const struct check *c)
             continue;
         if (!in_sources(c, m))
             return tell(c, "number", m->word, "not in the sources");
-        if (!has_place(c, m))
+        if (!has_place(c, i))
             return tell(c, "number", m->word, "where the source has another");
     }
     return NULL;
@@ -257,7 +271,7 @@ static const char *wrong_name(const struct check *c)
             continue;
         if (!name_in_sources(c, i))
             return tell(c, "name", m->word, "not in the sources");
-        if (in_sources(c, m) && !has_place(c, m))
+        if (in_sources(c, m) && !has_place(c, i))
             return tell(c, "name", m->word, "where the source has another");
     }
     return NULL;

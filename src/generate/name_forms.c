@@ -23,6 +23,15 @@ static bool root_in(struct str word, const struct marks *in)
     return false;
 }
 
+/* "CET1" is "Common Equity Tier 1": a letter begins a word, a digit is a number. */
+static bool stands_for(char c, bool needs_capital, const struct mark *m)
+{
+    if (m->kind == MARK_NUMBER)
+        return m->word.n == 1 && m->word.p[0] == c;
+    return m->kind == MARK_WORD && (m->capital || !needs_capital) &&
+           toupper((unsigned char)m->word.p[0]) == c;
+}
+
 /* The capitals of `word` are the first letters of words one after another; of two letters, these
  * words have capitals too. */
 static bool spelled_out_in(struct str word, const struct marks *in)
@@ -30,9 +39,7 @@ static bool spelled_out_in(struct str word, const struct marks *in)
     for (size_t i = 0; i + word.n <= in->n; i++) {
         size_t k = 0;
 
-        while (k < word.n && in->v[i + k].kind == MARK_WORD &&
-               (in->v[i + k].capital || word.n > 2) &&
-               toupper((unsigned char)in->v[i + k].word.p[0]) == word.p[k])
+        while (k < word.n && stands_for(word.p[k], word.n <= 2, &in->v[i + k]))
             k++;
         if (k == word.n && k > 1)
             return true;

@@ -178,6 +178,28 @@ Test(claims, an_acronym_and_what_it_stands_for_are_one_name)
     end(&c);
 }
 
+/* The acronym stands beside another number, its words beside the right one. */
+Test(claims, a_number_may_stand_where_the_name_is_written_out)
+{
+    static const struct claim_source capital[] = {
+        {1, STR_LIT("Bank capital in brief"),
+         STR_LIT(
+             "The CET1 ratio is CET1 capital divided by risk-weighted assets. The capital "
+             "conservation buffer is 2.5 percent of risk-weighted assets, held in CET1 alone.")},
+        {2, STR_LIT("Bank capital in brief\nMinimum ratios"),
+         STR_LIT("Ratio | Minimum | Measured against\n"
+                 "Common Equity Tier 1 | 4.5 % | risk-weighted assets\n"
+                 "Tier 1 | 6 % | risk-weighted assets")},
+    };
+    struct checked c = begin();
+
+    check(&c, "The minimum CET1 ratio is 4.5 percent of risk-weighted assets.", capital, 2);
+    cr_expect_eq(c.v[0].verdict, CLAIM_SUPPORTED, "%s", c.v[0].reason);
+    check(&c, "The minimum CET1 ratio is 7.5 percent of risk-weighted assets.", capital, 2);
+    cr_expect_eq(c.v[0].verdict, CLAIM_NUMBER);
+    end(&c);
+}
+
 Test(claims, neighbours_of_a_passage_have_its_number)
 {
     static const struct claim_source s[] = {

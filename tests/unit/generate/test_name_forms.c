@@ -35,6 +35,8 @@ Test(name_forms, an_acronym_is_what_its_letters_stand_for)
     cr_expect(said("the LCR", "the liquidity coverage ratio is high"));
     cr_expect(said("the CFO", "our chief financial officer"));
     cr_expect(said("the EU", "the European Union"));
+    cr_expect(said("the CET1", "the common equity tier 1 ratio"));
+    cr_expect_not(said("the CET2", "the common equity tier 1 ratio"));
     cr_expect_not(said("the EU", "an early use"));
     cr_expect_not(said("the LCR", "the ratio of liquidity coverage"));
 }
