@@ -182,20 +182,19 @@ Test(claims, an_acronym_and_what_it_stands_for_are_one_name)
 Test(claims, a_number_may_stand_where_the_name_is_written_out)
 {
     static const struct claim_source capital[] = {
-        {1, STR_LIT("Bank capital in brief"),
-         STR_LIT(
-             "The CET1 ratio is CET1 capital divided by risk-weighted assets. The capital "
-             "conservation buffer is 2.5 percent of risk-weighted assets, held in CET1 alone.")},
-        {2, STR_LIT("Bank capital in brief\nMinimum ratios"),
+        {1, STR_LIT("Bank capital in brief\nMinimum ratios"),
          STR_LIT("Ratio | Minimum | Measured against\n"
                  "Common Equity Tier 1 | 4.5 % | risk-weighted assets\n"
-                 "Tier 1 | 6 % | risk-weighted assets")},
+                 "Tier 1 | 6 % | risk-weighted assets\n"
+                 "Leverage | 4 % | average total consolidated assets\n\n"
+                 "The capital conservation buffer is 2.5 percent of risk-weighted assets and must "
+                 "be held in CET1 alone.")},
     };
     struct checked c = begin();
 
-    check(&c, "The minimum CET1 ratio is 4.5 percent of risk-weighted assets.", capital, 2);
+    check(&c, "The minimum CET1 ratio is 4.5 percent of risk-weighted assets.", capital, 1);
     cr_expect_eq(c.v[0].verdict, CLAIM_SUPPORTED, "%s", c.v[0].reason);
-    check(&c, "The minimum CET1 ratio is 7.5 percent of risk-weighted assets.", capital, 2);
+    check(&c, "The minimum CET1 ratio is 7 percent of risk-weighted assets.", capital, 1);
     cr_expect_eq(c.v[0].verdict, CLAIM_NUMBER);
     end(&c);
 }
