@@ -80,14 +80,17 @@ static void bury(struct tiers_flight *f)
     mem_free(f);
 }
 
+/* What is due by now, each once: what becomes due meanwhile is the next time's, or the keeper would
+ * come to nothing else. */
 void tier_flights_see_to(struct tiers *t)
 {
     struct tiers_flight *f;
     enum flight_state state = FLIGHT_STANDS;
+    uint64_t now = clock_ns();
 
     for (;;) {
         pthread_mutex_lock(&t->mu);
-        f = next_due_locked(t, clock_ns());
+        f = next_due_locked(t, now);
         if (f)
             state = f->state;
         if (f && state == FLIGHT_LEAVING)
