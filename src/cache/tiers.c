@@ -251,6 +251,10 @@ static void wait_locked(struct tiers *t, uint64_t until)
     until = tier_flights_due_locked(t, until);
     if (t->first || t->purges || t->stopping || until <= now)
         return;
+    if (until == UINT64_MAX) {
+        pthread_cond_wait(&t->changed, &t->mu);
+        return;
+    }
     at = clock_until((int)((until - now + 999999) / 1000000));
     pthread_cond_timedwait(&t->changed, &t->mu, &at);
 }
@@ -258,7 +262,8 @@ static void wait_locked(struct tiers *t, uint64_t until)
 static void *keep(void *arg)
 {
     struct tiers *t = arg;
-    uint64_t refresh = t->shared ? 0 : UINT64_MAX, tidy = clock_ns() + TIDY_NS;
+    uint64_t refresh = t->shared ? 0 : UINT64_MAX;
+    uint64_t tidy = t->kept ? clock_ns() + TIDY_NS : UINT64_MAX;
     bool stopping = false;
 
     if (t->kept)
@@ -270,7 +275,7 @@ static void *keep(void *arg)
             (void)shared_answers_refresh(t->shared);
             refresh = clock_ns() + REFRESH_NS;
         }
-        if (t->kept && clock_ns() >= tidy) {
+        if (clock_ns() >= tidy) {
             tier_store_tidy(t->kept);
             tidy = clock_ns() + TIDY_NS;
         }
