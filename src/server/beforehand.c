@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "query/precompute.h"
+#include "query/query.h"
 #include "query/refresh.h"
 #include "query/schedule.h"
 
@@ -160,12 +161,14 @@ static void earn_allowance(struct beforehand *b)
 static void see_to_popular(struct beforehand *b)
 {
     struct refresh_report r = {0};
+    struct answer_listener listener = {.cancelled = is_stopping, .arg = b};
 
     earn_allowance(b);
     if (!has_been_quiet(b) || clock_ms_since(b->looked_ns) < BEFOREHAND_LOOK_MS)
         return;
     b->looked_ns = clock_ns();
-    while (!is_stopping(b) && b->allowance >= 1 && !is_waited_for(b) && refresh_some(b->e, 1, &r))
+    while (!is_stopping(b) && b->allowance >= 1 && !is_waited_for(b) &&
+           refresh_some(b->e, 1, &listener, &r))
         b->allowance--;
     if (r.n_made + r.n_left > 0)
         log_event(LOG_INFO, "answered_again", LOG_I("made", r.n_made), LOG_I("found", r.n_found),
