@@ -63,7 +63,7 @@ static bool look_again(struct tiers_flight *f)
     if (f->has_lock) {
         f->state = FLIGHT_LEADS;
         f->due_ns = now + RENEW_NS;
-    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns) {
+    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns && !f->tiers->waits_end) {
         f->due_ns = now + (uint64_t)f->lock.wait_ms * 1000000;
     } else {
         f->state = FLIGHT_STANDS;
@@ -178,6 +178,16 @@ void tiers_wait(struct tiers_flight *f, uint64_t until_ns, void (*done)(void *ar
     f->state = FLIGHT_WAITS;
     pthread_cond_signal(&f->tiers->changed);
     pthread_mutex_unlock(&f->tiers->mu);
+}
+
+/* Each at its next look, in SHARED_FLIGHT_WAIT_MS_MAX at most. */
+void tiers_end_waits(struct tiers *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->mu);
+    t->waits_end = true;
+    pthread_mutex_unlock(&t->mu);
 }
 
 enum tiers_turn tiers_turn_of(struct tiers_flight *f, struct lru_value **answer)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/tiers.h"
 #include "engine/engine.h"
 #include "query/precompute.h"
 #include "query/query.h"
@@ -240,6 +241,7 @@ void beforehand_stop(struct beforehand *b)
     atomic_store(&b->stopping, true);
     pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
+    tiers_end_waits(b->e->tiers);
     pthread_join(b->thread, NULL);
     pthread_cond_destroy(&b->changed);
     pthread_mutex_destroy(&b->mu);

@@ -167,3 +167,32 @@ Test(tier_flights, a_crowd_that_waits_keeps_no_answer_from_being_kept)
     tiers_free(t);
     fake_redis_stop(&slow);
 }
+
+Test(tier_flights, who_ends_makes_nobody_wait_for_another_replica)
+{
+    struct tiers *one, *two;
+    struct tiers_flight *leads, *waits[2];
+    struct waiter early;
+    struct lru_value *answer;
+
+    REDIS_OR_SKIP();
+    redis_server_start(&server, "");
+    one = replica();
+    two = replica();
+    cr_assert_eq(join(one, "p", &leads, &answer), TIERS_LEAD);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(join(two, "p", &waits[i], &answer), TIERS_WAIT);
+    sem_init(&early.told, 0, 0);
+    tiers_wait(waits[0], UINT64_MAX, tell, &early);
+    tiers_end_waits(two);
+    sem_wait(&early.told);
+    cr_expect_eq(tiers_turn_of(waits[0], &answer), TIERS_LEAD);
+    cr_expect_eq(wait_for_it(waits[1], UINT64_MAX, &answer), TIERS_LEAD, "who comes later, too");
+    sem_destroy(&early.told);
+    tiers_leave(leads);
+    for (int i = 0; i < 2; i++)
+        tiers_leave(waits[i]);
+    tiers_free(one);
+    tiers_free(two);
+    redis_server_stop(&server);
+}
