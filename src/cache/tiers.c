@@ -34,7 +34,8 @@ struct lru_value *tiers_value(const struct shared_answer *a, const struct answer
     o.documents = a->documents;
     o.n_documents = a->n_documents;
     v = origin_value(a->body, &o, a->ttl_ms);
-    v->stored_ms = a->stored_ms;
+    if (a->stored_ms < v->stored_ms) /* else another's clock is ahead of ours */
+        v->stored_ms = a->stored_ms;
     v->tokens_in = (uint32_t)a->tokens;
     v->made_us = (uint32_t)a->made_us;
     v->cost = (float)a->cost;

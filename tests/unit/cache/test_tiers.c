@@ -75,6 +75,29 @@ Test(tiers, replicas_share_answers_until_a_document_is_purged)
     redis_server_stop(&server);
 }
 
+Test(tiers, an_answer_of_a_replica_whose_clock_is_ahead_lives_no_longer_for_that)
+{
+    struct tiers *one, *two;
+    struct lru_value *v = tiers_answer(&w, "p", "body");
+    struct answer_origin o = tiers_asker(&w, "p");
+    enum tier from;
+
+    REDIS_OR_SKIP();
+    redis_server_start(&server, "");
+    one = replica();
+    two = replica();
+    v->stored_ms += 3600000;
+    keep(one, v, NULL);
+    SOON(where(two, "p") == TIER_SHARED);
+    v = tiers_find(two, &o, &from);
+    cr_assert_not_null(v);
+    cr_expect_leq(v->stored_ms, clock_wall_ms());
+    lru_value_unref(v);
+    tiers_free(one);
+    tiers_free(two);
+    redis_server_stop(&server);
+}
+
 Test(tiers, an_answer_that_was_on_its_way_when_its_document_was_purged_is_not_kept)
 {
     struct tiers *one, *two;
