@@ -199,7 +199,7 @@ static void share(struct tiers *t, const struct job *j)
     arena_free(mem);
 }
 
-static void keep_in_store(struct tiers *t, const struct job *jobs)
+static void keep_in_store(struct tiers *t, const struct job *jobs, uint64_t generation)
 {
     struct tier_put puts[PUTS_AT_ONCE];
     size_t n = 0;
@@ -208,16 +208,16 @@ static void keep_in_store(struct tiers *t, const struct job *jobs)
         if (j->to_store)
             puts[n++] = j->put;
         if (n && (n == PUTS_AT_ONCE || !j->next)) {
-            tier_store_put(t->kept, puts, n);
+            tier_store_put(t->kept, puts, n, generation);
             n = 0;
         }
     }
     if (n)
-        tier_store_put(t->kept, puts, n);
+        tier_store_put(t->kept, puts, n, generation);
 }
 
 /* Replicas first: they wait for it. */
-static void put_all(struct tiers *t, struct job *jobs)
+static void put_all(struct tiers *t, struct job *jobs, uint64_t generation)
 {
     for (struct job *j = jobs; j; j = j->next) {
         purge_what_is_owed(t);
@@ -225,7 +225,7 @@ static void put_all(struct tiers *t, struct job *jobs)
             share(t, j);
         tiers_leave(j->flight);
     }
-    keep_in_store(t, jobs);
+    keep_in_store(t, jobs, generation);
     for (struct job *next; jobs; jobs = next) {
         next = jobs->next;
         lru_value_unref(jobs->put.answer);
@@ -270,6 +270,7 @@ static void *keep(void *arg)
     if (t->kept)
         tier_store_load(t->kept);
     while (!stopping) {
+        uint64_t generation = 0;
         struct job *jobs;
 
         if (clock_ns() >= refresh) {
@@ -283,10 +284,12 @@ static void *keep(void *arg)
         pthread_mutex_lock(&t->mu);
         wait_locked(t, refresh < tidy ? refresh : tidy);
         stopping = t->stopping;
+        if (t->kept)
+            generation = tier_store_generation(t->kept);
         jobs = take_jobs_locked(t);
         pthread_mutex_unlock(&t->mu);
         purge_what_is_owed(t);
-        put_all(t, jobs);
+        put_all(t, jobs, generation);
         tier_flights_see_to(t);
     }
     return NULL;

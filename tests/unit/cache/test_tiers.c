@@ -1,3 +1,4 @@
+#include "support/fake_redis.h"
 #include "unit/cache/tiers_replicas.h"
 
 static void up(void)
@@ -162,4 +163,27 @@ Test(tiers, clearing_reaches_every_tier)
     tiers_free(t);
     tiers_free(other);
     redis_server_stop(&server);
+}
+
+Test(tiers, what_is_being_put_when_all_is_cleared_does_not_come_back)
+{
+    struct fake_redis slow;
+    struct tiers *t;
+
+    fake_redis_start(&slow, FAKE_REDIS_REPLY, "$-1\r\n");
+    t = open_at(slow.url, 1000, 1 << 20);
+    while (slow.n_commands == 0)
+        redis_pause(1); /* the keeper's first look */
+    redis_pause(50);
+    slow.delay_ms = 200;
+    keep(t, tiers_answer(&w, "p", "body"), NULL);
+    while (slow.n_commands == 1)
+        redis_pause(1); /* it goes to Redis first */
+    tiers_clear(t);
+    slow.delay_ms = 0;
+    keep(t, tiers_answer(&w, "q", "body"), NULL);
+    SOON(where(t, "q") == TIER_STORE);
+    cr_expect_eq(where(t, "p"), TIER_NONE);
+    tiers_free(t);
+    fake_redis_stop(&slow);
 }
