@@ -56,7 +56,7 @@ static int64_t last_ms(const struct beforehand *b)
     }
     buf_done(&text);
     mem_free(path);
-    return s > 0 ? s * 1000 : 0;
+    return s > 0 && s < INT64_MAX / 1000 ? s * 1000 : 0;
 }
 
 static void note_done(const struct beforehand *b)
