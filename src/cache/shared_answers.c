@@ -63,21 +63,20 @@ static const char put_script[] =
             "return n";
 
 /* KEYS: the document's set. ARGV: 1 in the first round, what answers' keys begin with. How many
- * answers it took out of the set; as many as it may: there may be more. */
-static const char purge_script[] =
-    COUNTER "if ARGV[2] == '1' then "
-            "  n = redis.call('HINCRBY', KEYS[1], 'n', 1) "
-            "  redis.call('HSET', KEYS[1], KEYS[2], n) "
-            "  if redis.call('HLEN', KEYS[1]) > " TEXT(
-                SHARED_PURGED_MAX) " then "
-                                   "    redis.call('DEL', KEYS[1]) "
-                                   "  end "
-                                   "end "
-                                   "local prompts = redis.call('SPOP', KEYS[2], " TEXT(
-                                       PURGE_BATCH) ") "
-                                                    "for _, p in ipairs(prompts) do "
-                                                    "redis.call('DEL', ARGV[3] .. p) end "
-                                                    "return #prompts";
+ * answers it took out of the set; as many as it may: there may be more. Deleting comes first: a
+ * Redis that is full runs no script that begins with what may need room, and any other whole. */
+static const char purge_script[] = "local prompts = redis.call('SPOP', KEYS[2], " TEXT(
+    PURGE_BATCH) ") "
+                 "for _, p in ipairs(prompts) do redis.call('DEL', ARGV[3] .. p) end " COUNTER
+                 "if ARGV[2] == '1' then "
+                 "  n = redis.call('HINCRBY', KEYS[1], 'n', 1) "
+                 "  redis.call('HSET', KEYS[1], KEYS[2], n) "
+                 "  if redis.call('HLEN', KEYS[1]) > " TEXT(
+                     SHARED_PURGED_MAX) " then "
+                                        "    redis.call('DEL', KEYS[1]) "
+                                        "  end "
+                                        "end "
+                                        "return #prompts";
 
 /* No KEYS. ARGV: cursor, pattern. The next cursor; 0: the end. */
 static const char clear_script[] =

@@ -63,7 +63,7 @@ static bool look_again(struct tiers_flight *f)
     if (f->has_lock) {
         f->state = FLIGHT_LEADS;
         f->due_ns = now + RENEW_NS;
-    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns) {
+    } else if (state == SHARED_FLIGHT_WAITS && now < f->until_ns && !f->tiers->waits_end) {
         f->due_ns = now + (uint64_t)f->lock.wait_ms * 1000000;
     } else {
         f->state = FLIGHT_STANDS;
@@ -80,14 +80,17 @@ static void bury(struct tiers_flight *f)
     mem_free(f);
 }
 
+/* What is due by now, each once: what becomes due meanwhile is the next time's, or the keeper would
+ * come to nothing else. */
 void tier_flights_see_to(struct tiers *t)
 {
     struct tiers_flight *f;
     enum flight_state state = FLIGHT_STANDS;
+    uint64_t now = clock_ns();
 
     for (;;) {
         pthread_mutex_lock(&t->mu);
-        f = next_due_locked(t, clock_ns());
+        f = next_due_locked(t, now);
         if (f)
             state = f->state;
         if (f && state == FLIGHT_LEAVING)
@@ -175,6 +178,16 @@ void tiers_wait(struct tiers_flight *f, uint64_t until_ns, void (*done)(void *ar
     f->state = FLIGHT_WAITS;
     pthread_cond_signal(&f->tiers->changed);
     pthread_mutex_unlock(&f->tiers->mu);
+}
+
+/* Each at its next look, in SHARED_FLIGHT_WAIT_MS_MAX at most. */
+void tiers_end_waits(struct tiers *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->mu);
+    t->waits_end = true;
+    pthread_mutex_unlock(&t->mu);
 }
 
 enum tiers_turn tiers_turn_of(struct tiers_flight *f, struct lru_value **answer)

@@ -13,7 +13,7 @@
 struct tier_store {
     struct store *store;
     int64_t bytes_max;
-    atomic_uint_fast64_t hits, puts;
+    atomic_uint_fast64_t hits, puts, generation;
     pthread_mutex_t mu;       /* guards the fields below */
     struct map *known;        /* prompt hashes */
     bool all_known;           /* else any may be there */
@@ -129,6 +129,8 @@ struct lru_value *tier_store_find(struct tier_store *s, const struct answer_orig
 /* ---- keeping ---- */
 
 struct putting {
+    struct tier_store *s;
+    uint64_t generation;
     const struct tier_put *v;
     size_t n, n_put;
     bool *put; /* [n] */
@@ -189,6 +191,8 @@ static int put_all(struct store_tx *tx, void *arg)
     struct putting *p = arg;
 
     p->n_put = 0;
+    if (tier_store_generation(p->s) != p->generation)
+        return ERR_OK; /* cleared meanwhile, or about to be on this very thread */
     for (size_t i = 0; i < p->n; i++) {
         const struct tier_put *v = &p->v[i];
         struct answer_origin o;
@@ -210,9 +214,10 @@ out:
     return rc;
 }
 
-void tier_store_put(struct tier_store *s, const struct tier_put *v, size_t n)
+void tier_store_put(struct tier_store *s, const struct tier_put *v, size_t n, uint64_t generation)
 {
-    struct putting p = {.v = v, .n = n, .put = mem_calloc(n + 1, sizeof *p.put)};
+    struct putting p = {
+        .s = s, .generation = generation, .v = v, .n = n, .put = mem_calloc(n + 1, sizeof *p.put)};
 
     /* Before the commit: whoever looks in between finds nothing in the database, as before. */
     pthread_mutex_lock(&s->mu);
@@ -269,8 +274,15 @@ static int clear(struct store_tx *tx, void *arg)
     return store_tx_clear_answers(tx);
 }
 
+uint64_t tier_store_generation(struct tier_store *s)
+{
+    return atomic_load(&s->generation);
+}
+
+/* The generation first: what is put from here on was made after it. */
 int tier_store_clear(struct tier_store *s)
 {
+    atomic_fetch_add(&s->generation, 1);
     return store_write(s->store, clear, NULL, NULL);
 }
 

@@ -33,8 +33,12 @@ struct tier_put {
     unsigned asked;
 };
 
-/* All in one transaction. What has been overtaken by a change of its documents is left out. */
-void tier_store_put(struct tier_store *s, const struct tier_put *v, size_t n);
+/* All in one transaction. What has been overtaken by a change of its documents is left out; all is,
+ * when the store was cleared since `generation` was taken. */
+void tier_store_put(struct tier_store *s, const struct tier_put *v, size_t n, uint64_t generation);
+
+/* Another one after each clearing. Any thread. */
+uint64_t tier_store_generation(struct tier_store *s);
 
 /* Forgets what is over, and what is over the bytes. */
 void tier_store_tidy(struct tier_store *s);

@@ -35,7 +35,8 @@ struct lru_value *tiers_value(const struct shared_answer *a, const struct answer
     o.documents = a->documents;
     o.n_documents = a->n_documents;
     v = origin_value(a->body, &o, a->ttl_ms);
-    v->stored_ms = a->stored_ms;
+    if (a->stored_ms < v->stored_ms) /* else another's clock is ahead of ours */
+        v->stored_ms = a->stored_ms;
     v->tokens_in = (uint32_t)a->tokens;
     v->made_us = (uint32_t)a->made_us;
     v->cost = (float)a->cost;
@@ -199,7 +200,7 @@ static void share(struct tiers *t, const struct job *j)
     arena_free(mem);
 }
 
-static void keep_in_store(struct tiers *t, const struct job *jobs)
+static void keep_in_store(struct tiers *t, const struct job *jobs, uint64_t generation)
 {
     struct tier_put puts[PUTS_AT_ONCE];
     size_t n = 0;
@@ -208,16 +209,16 @@ static void keep_in_store(struct tiers *t, const struct job *jobs)
         if (j->to_store)
             puts[n++] = j->put;
         if (n && (n == PUTS_AT_ONCE || !j->next)) {
-            tier_store_put(t->kept, puts, n);
+            tier_store_put(t->kept, puts, n, generation);
             n = 0;
         }
     }
     if (n)
-        tier_store_put(t->kept, puts, n);
+        tier_store_put(t->kept, puts, n, generation);
 }
 
 /* Replicas first: they wait for it. */
-static void put_all(struct tiers *t, struct job *jobs)
+static void put_all(struct tiers *t, struct job *jobs, uint64_t generation)
 {
     for (struct job *j = jobs; j; j = j->next) {
         purge_what_is_owed(t);
@@ -225,7 +226,7 @@ static void put_all(struct tiers *t, struct job *jobs)
             share(t, j);
         tiers_leave(j->flight);
     }
-    keep_in_store(t, jobs);
+    keep_in_store(t, jobs, generation);
     for (struct job *next; jobs; jobs = next) {
         next = jobs->next;
         lru_value_unref(jobs->put.answer);
@@ -252,6 +253,10 @@ static void wait_locked(struct tiers *t, uint64_t until)
     until = tier_flights_due_locked(t, until);
     if (t->first || t->purges || t->stopping || until <= now)
         return;
+    if (until == UINT64_MAX) {
+        pthread_cond_wait(&t->changed, &t->mu);
+        return;
+    }
     at = clock_until((int)((until - now + 999999) / 1000000));
     pthread_cond_timedwait(&t->changed, &t->mu, &at);
 }
@@ -296,18 +301,21 @@ static void *keep(void *arg)
     if (t->kept)
         at.count = 0, at.tidy = clock_ns() + TIDY_NS;
     while (!stopping) {
+        uint64_t generation = 0;
         struct job *jobs;
 
         do_what_is_due(t, &at);
         pthread_mutex_lock(&t->mu);
         wait_locked(t, sooner(at.refresh, sooner(at.tidy, at.count)));
         stopping = t->stopping;
+        if (t->kept)
+            generation = tier_store_generation(t->kept);
         jobs = take_jobs_locked(t);
         pthread_mutex_unlock(&t->mu);
         purge_what_is_owed(t);
         if (jobs && t->kept)
             at.count = sooner(at.count, clock_ns() + COUNT_NS);
-        put_all(t, jobs);
+        put_all(t, jobs, generation);
         tier_flights_see_to(t);
     }
     return NULL;

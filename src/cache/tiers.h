@@ -83,6 +83,10 @@ enum tiers_turn tiers_join(struct tiers *t, const struct answer_origin *asker,
  * until_ns (of clock_ns) LEAD with the flight still to be left. tiers_turn_of tells then. */
 void tiers_wait(struct tiers_flight *f, uint64_t until_ns, void (*done)(void *arg), void *arg);
 
+/* From now on nobody waits: who does is told to LEAD soon, and so is who comes. For who ends;
+ * NULL is fine. */
+void tiers_end_waits(struct tiers *t);
+
 /* After `done`: whose turn it is. ANSWERED: the reference is the caller's. */
 enum tiers_turn tiers_turn_of(struct tiers_flight *f, struct lru_value **answer);
 

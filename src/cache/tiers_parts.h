@@ -46,7 +46,7 @@ struct tiers {
     struct job *first, *last;
     size_t n_jobs;
     struct tiers_flight *flights;
-    bool purges, stopping;
+    bool purges, stopping, waits_end;
 };
 
 struct shared_scope tiers_scope(const struct answer_origin *o);

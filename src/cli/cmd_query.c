@@ -22,6 +22,7 @@ struct query_options {
 /* What a language model has said so far, and people have seen. */
 struct streamed {
     FILE *out;
+    const volatile bool *cancelled;
     struct buf text;
 };
 
@@ -290,13 +291,20 @@ static int print_reply(const struct query_options *o, const struct command_call 
     return ERR_OK;
 }
 
+static bool has_left(void *arg)
+{
+    const struct streamed *s = arg;
+
+    return *s->cancelled;
+}
+
 static int ask(struct engine *e, const struct command_call *call, struct query_options *o,
                bool search_only)
 {
     int rc = ERR_OK;
     json_t *request = NULL;
-    struct streamed seen = {.out = call->out};
-    struct answer_listener listener = {.arg = &seen, .cancelled = call->cancelled};
+    struct streamed seen = {.out = call->out, .cancelled = call->cancelled};
+    struct answer_listener listener = {.arg = &seen, .cancelled = has_left};
     struct buf reply;
 
     buf_init(&reply);

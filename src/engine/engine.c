@@ -213,11 +213,14 @@ void engine_close(struct engine *e)
     mem_free(e);
 }
 
+/* Memory last: it takes what it finds in the others. */
 int engine_forget_answers(struct engine *e)
 {
+    int rc = tiers_clear(e->tiers);
+
     answers_clear(e->answers);
     alike_clear(e->alike);
-    return tiers_clear(e->tiers);
+    return rc;
 }
 
 /* ---- the model in force ---- */

@@ -128,7 +128,7 @@ static void look(uv_timer_t *timer)
 {
     struct waiting *w = timer->data;
 
-    if (!w->run || !w->listener.cancelled || !*w->listener.cancelled)
+    if (!w->run || !w->listener.cancelled || !w->listener.cancelled(w->listener.arg))
         return;
     chat_cancel(w->run);
     w->run = NULL;
@@ -199,9 +199,10 @@ int query_answer_now(struct engine *e, const struct query *q, struct answer *ans
     return query_answer_for(e, q, ans, &(struct answer_listener){.token = token, .arg = arg});
 }
 
-int query_answer_behind(struct engine *e, const struct query *q, struct answer *ans)
+int query_answer_behind(struct engine *e, const struct query *q, struct answer *ans,
+                        const struct answer_listener *listener)
 {
-    struct waiting w = {.e = e, .q = q, .ans = ans, .bulk = true};
+    struct waiting w = {.e = e, .q = q, .ans = ans, .bulk = true, .listener = *listener};
 
     return answer(&w);
 }

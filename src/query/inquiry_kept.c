@@ -168,14 +168,15 @@ static bool may_wait(const struct query *q)
     return q->cache == QUERY_CACHE_DEFAULT && q->deadline_ms == 0 && q->freshness.min_fresh_s == 0;
 }
 
-/* Another replica may be asking the model this. True: it has just answered. */
+/* Another replica may be asking the model this. True: it has just answered. A run that left
+ * something out shares nothing, as with answers that were made before. */
 bool inquiry_joined(struct inquiry *r, const struct unfinished *u)
 {
     struct answer *ans = r->ans;
     uint64_t since = clock_ns();
     enum tiers_turn turn;
 
-    if (!may_wait(r->q))
+    if (!may_wait(r->q) || ans->degraded)
         return false;
     turn = tiers_join(r->e->tiers, &u->origin, &ans->flight, &ans->shared);
     ans->waits = turn == TIERS_WAIT;

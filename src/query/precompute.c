@@ -27,13 +27,14 @@ static int whole_or_why(const struct answer *ans)
     return ERR_OK;
 }
 
-int precompute_answer(struct engine *e, struct query *q, struct answer *ans)
+int precompute_answer(struct engine *e, struct query *q, struct answer *ans,
+                      const struct answer_listener *listener)
 {
     int rc = ERR_OK;
 
     q->precomputing = true;
     q->deadline_ms = 0;
-    TRY(query_answer_behind(e, q, ans));
+    TRY(query_answer_behind(e, q, ans, listener));
     TRY(whole_or_why(ans));
 out:
     return rc;
@@ -41,7 +42,7 @@ out:
 
 /* Reads the request again each time: what it is made of lives in the answer's arena. */
 static int ask(struct engine *e, const struct precompute_question *p, enum query_cache cache,
-               int64_t ttl_ms, struct answer *ans)
+               const struct precompute_options *o, struct answer *ans)
 {
     int rc = ERR_OK;
     struct query q;
@@ -54,8 +55,9 @@ static int ask(struct engine *e, const struct precompute_question *p, enum query
     q.tenant = p->tenant;
     TRY(query_from_json(&q, p->request, false, ans->mem));
     q.cache = cache;
-    q.ttl_ms = ttl_ms;
-    TRY(precompute_answer(e, &q, ans));
+    q.ttl_ms = o->ttl_ms;
+    TRY(precompute_answer(e, &q, ans,
+                          &(struct answer_listener){.cancelled = o->cancelled, .arg = o->arg}));
 out:
     return rc;
 }
@@ -123,18 +125,18 @@ static void tell(struct run *r, const struct precompute_question *p, int rc, boo
 
 static void see_to(struct run *r, const struct precompute_question *p)
 {
-    int64_t ttl_ms = r->o->ttl_ms;
     struct answer ans;
-    int rc = ask(r->e, p, QUERY_CACHE_DEFAULT, ttl_ms, &ans);
+    int rc = ask(r->e, p, QUERY_CACHE_DEFAULT, r->o, &ans);
     bool found = rc == ERR_OK && cache_status_is_hit(ans.cache);
     bool made = rc == ERR_OK && !found;
 
-    if (found && !stands(&ans, ttl_ms)) {
+    if (found && !stands(&ans, r->o->ttl_ms)) {
         forget(&ans);
-        rc = ask(r->e, p, QUERY_CACHE_REFRESH, ttl_ms, &ans);
+        rc = ask(r->e, p, QUERY_CACHE_REFRESH, r->o, &ans);
         made = rc == ERR_OK;
     }
-    tell(r, p, rc, made, &ans);
+    if (rc != ERR_CANCELLED) /* else it is not done, and no fault of the question's */
+        tell(r, p, rc, made, &ans);
     forget(&ans);
 }
 

@@ -22,12 +22,13 @@
 #define PRECOMPUTE_AT_ONCE 4
 
 struct answer;
+struct answer_listener;
 struct engine;
 struct query;
 
 struct precompute_options {
     int64_t ttl_ms;
-    bool (*cancelled)(void *arg); /* what is done stays; NULL: never. From any thread */
+    bool (*cancelled)(void *arg); /* what is done stays; NULL: never. From any thread, often */
     void (*progress)(void *arg, size_t n_done, size_t n_total); /* may be NULL */
     void (*failed)(void *arg, const struct precompute_question *q,
                    const char *reason); /* likewise */
@@ -46,6 +47,7 @@ struct precompute_report {
 int precompute_run(struct engine *e, const struct precompute_list *list,
                    const struct precompute_options *o, struct precompute_report *report);
 
-/* One question that nobody has asked yet (q->precomputing is set here). ERR_UNAVAILABLE, saying
- * why, for an answer that is degraded. */
-int precompute_answer(struct engine *e, struct query *q, struct answer *ans);
+/* One question that nobody has asked yet (q->precomputing is set here), for who may let go of it
+ * (query_answer_for). ERR_UNAVAILABLE, saying why, for an answer that is degraded. */
+int precompute_answer(struct engine *e, struct query *q, struct answer *ans,
+                      const struct answer_listener *listener);

@@ -212,19 +212,20 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
 int query_answer_now(struct engine *e, const struct query *q, struct answer *ans,
                      void (*token)(void *arg, struct str text), void *arg);
 
-/* The same for somebody who may leave: the model is let go of soon after *cancelled is true, and
+/* The same for somebody who may leave: the model is let go of soon after `cancelled` is true, and
  * ERR_CANCELLED returned. Members may be NULL. */
 struct answer_listener {
     void (*token)(void *arg, struct str text);
+    bool (*cancelled)(void *arg);
     void *arg;
-    const volatile bool *cancelled;
 };
 int query_answer_for(struct engine *e, const struct query *q, struct answer *ans,
                      const struct answer_listener *listener);
 
 /* The same, for what nobody waits for: it computes in the pool's bulk lane, behind those who ask,
  * and this thread (none of the pool) waits. */
-int query_answer_behind(struct engine *e, const struct query *q, struct answer *ans);
+int query_answer_behind(struct engine *e, const struct query *q, struct answer *ans,
+                        const struct answer_listener *listener);
 
 /* Whether it asks as one does who says nothing but the question, of whatever collection. */
 bool query_is_plain(const struct engine *e, const struct query *q);

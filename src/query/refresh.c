@@ -32,7 +32,7 @@ static bool may_be_made(const struct engine *e, const struct query *q)
 }
 
 static void answer_again(struct engine *e, const struct asked_question *a,
-                         struct refresh_report *report)
+                         const struct answer_listener *listener, struct refresh_report *report)
 {
     struct answer ans = {.mem = arena_new(0)};
     struct query q;
@@ -42,21 +42,22 @@ static void answer_again(struct engine *e, const struct asked_question *a,
     if (!may_be_made(e, &q))
         q.cache = QUERY_CACHE_ONLY;
     trace_start(&ans.trace);
-    rc = precompute_answer(e, &q, &ans);
+    rc = precompute_answer(e, &q, &ans, listener);
     if (rc < 0)
         report->n_left++;
     else if (cache_status_is_hit(ans.cache))
         report->n_found++;
     else
         report->n_made++;
-    if (rc < 0 && rc != ERR_TIMEOUT)
+    if (rc < 0 && rc != ERR_TIMEOUT && rc != ERR_CANCELLED)
         log_event(LOG_WARN, "not_answered_again", LOG_S("reason", err_text()));
     answer_done(&ans);
     arena_free(ans.mem);
 }
 
 /* True when there was something to do. */
-static bool see_to(struct engine *e, const struct asked_question *a, struct refresh_report *report)
+static bool see_to(struct engine *e, const struct asked_question *a,
+                   const struct answer_listener *listener, struct refresh_report *report)
 {
     uint64_t epoch = retriever_epoch(e->retriever, a->tenant, a->collection);
     bool due = epoch != 0 && epoch != a->epoch;
@@ -66,11 +67,12 @@ static bool see_to(struct engine *e, const struct asked_question *a, struct refr
     asked_seen_to(e->asked, &a->key, epoch); /* before: what changes meanwhile is another time's */
     if (is_fresh(e, a, epoch))
         return false;
-    answer_again(e, a, report);
+    answer_again(e, a, listener, report);
     return true;
 }
 
-size_t refresh_some(struct engine *e, size_t limit, struct refresh_report *report)
+size_t refresh_some(struct engine *e, size_t limit, const struct answer_listener *listener,
+                    struct refresh_report *report)
 {
     struct arena *mem = arena_new(0);
     struct asked_question *v;
@@ -79,7 +81,7 @@ size_t refresh_some(struct engine *e, size_t limit, struct refresh_report *repor
     size_t n_seen = 0;
 
     for (size_t i = 0; i < n && n_seen < limit; i++)
-        n_seen += see_to(e, &v[i], report);
+        n_seen += see_to(e, &v[i], listener, report);
     arena_free(mem);
     return n_seen;
 }

@@ -17,6 +17,7 @@
 
 #define REFRESH_POPULAR_MAX 256 /* the most popular ones */
 
+struct answer_listener;
 struct engine;
 
 struct refresh_report {
@@ -24,8 +25,10 @@ struct refresh_report {
     size_t n_left;          /* not paid for, or failed */
 };
 
-/* Sees to at most `limit` questions, adds what came of it; how many it saw to. */
-size_t refresh_some(struct engine *e, size_t limit, struct refresh_report *report);
+/* Sees to at most `limit` questions, adds what came of it; how many it saw to. `listener`: who may
+ * let go of it (query_answer_for). */
+size_t refresh_some(struct engine *e, size_t limit, const struct answer_listener *listener,
+                    struct refresh_report *report);
 
 /* What was kept before this process began is known to it again, at no epoch: so it is seen to. */
 void refresh_recall(struct engine *e);

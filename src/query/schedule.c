@@ -28,5 +28,7 @@ int64_t schedule_due(int minute_of_day, int64_t last_ms, int64_t since_ms)
 {
     if (last_ms > 0 && since_ms - last_ms > DAY_MS)
         return since_ms;
+    if (last_ms - since_ms > DAY_MS) /* the clock was wrong then */
+        last_ms = 0;
     return schedule_next(minute_of_day, last_ms > since_ms ? last_ms : since_ms);
 }

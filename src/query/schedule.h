@@ -12,5 +12,6 @@
 int64_t schedule_next(int minute_of_day, int64_t after_ms);
 
 /* When it is due for one who began to look at since_ms and did it last at last_ms (0: never): at
- * the next time of the day or, when the last was more than a day before, at once. */
+ * the next time of the day or, when the last was more than a day before, at once. A last time that
+ * is more than a day ahead counts as none. */
 int64_t schedule_due(int minute_of_day, int64_t last_ms, int64_t since_ms);

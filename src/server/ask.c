@@ -476,7 +476,7 @@ void ask_start(struct ask *a)
     start_run(a);
 }
 
-struct event_log *ask_live(const struct ask *a)
+struct event_log *ask_live(struct ask *a)
 {
     struct digest flight;
     struct event_log *live;
@@ -485,7 +485,9 @@ struct event_log *ask_live(const struct ask *a)
         return NULL;
     flight = query_flight_key(a->loop->service->engine, &a->query, &a->key);
     live = replay_live(a->loop->replay, &flight);
-    if (live)
-        count_joined(a);
+    if (!live)
+        return NULL;
+    http_random_id(&a->loop->ids, "q_", a->id);
+    count_joined(a);
     return live;
 }

@@ -71,8 +71,9 @@ void ask_finish_cached(struct ask *a);
  * call when a model's answer is cancelled by it. */
 void ask_leave(struct ask *a);
 
-/* The log of the same question, when a model is answering it on this loop: a reference or NULL. */
-struct event_log *ask_live(const struct ask *a);
+/* The log of the same question, when a model is answering it on this loop: a reference or NULL. The
+ * ask has its id then, as from ask_start. */
+struct event_log *ask_live(struct ask *a);
 
 /* The status of a failed ask: 429 where that is what the model's server said. */
 int ask_status(const struct ask *a, int rc);

@@ -11,8 +11,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/tiers.h"
 #include "engine/engine.h"
 #include "query/precompute.h"
+#include "query/query.h"
 #include "query/refresh.h"
 #include "query/schedule.h"
 
@@ -54,7 +56,7 @@ static int64_t last_ms(const struct beforehand *b)
     }
     buf_done(&text);
     mem_free(path);
-    return s > 0 ? s * 1000 : 0;
+    return s > 0 && s < INT64_MAX / 1000 ? s * 1000 : 0;
 }
 
 static void note_done(const struct beforehand *b)
@@ -160,12 +162,14 @@ static void earn_allowance(struct beforehand *b)
 static void see_to_popular(struct beforehand *b)
 {
     struct refresh_report r = {0};
+    struct answer_listener listener = {.cancelled = is_stopping, .arg = b};
 
     earn_allowance(b);
     if (!has_been_quiet(b) || clock_ms_since(b->looked_ns) < BEFOREHAND_LOOK_MS)
         return;
     b->looked_ns = clock_ns();
-    while (!is_stopping(b) && b->allowance >= 1 && !is_waited_for(b) && refresh_some(b->e, 1, &r))
+    while (!is_stopping(b) && b->allowance >= 1 && !is_waited_for(b) &&
+           refresh_some(b->e, 1, &listener, &r))
         b->allowance--;
     if (r.n_made + r.n_left > 0)
         log_event(LOG_INFO, "answered_again", LOG_I("made", r.n_made), LOG_I("found", r.n_found),
@@ -237,6 +241,7 @@ void beforehand_stop(struct beforehand *b)
     atomic_store(&b->stopping, true);
     pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
+    tiers_end_waits(b->e->tiers);
     pthread_join(b->thread, NULL);
     pthread_cond_destroy(&b->changed);
     pthread_mutex_destroy(&b->mu);

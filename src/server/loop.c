@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/tiers.h"
 #include "engine/engine.h"
 #include "generate/chat.h"
 #include "server/conn.h"
@@ -85,6 +86,16 @@ static void close_own(struct loop *l)
     uv_close((uv_handle_t *)&l->before_wait, NULL);
 }
 
+/* Nobody is waited for any more, nor do those who asked wait for other replicas. */
+static void hang_up(struct loop *l)
+{
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = conn_next(c);
+        conn_abort(c);
+    }
+    tiers_end_waits(l->service->engine->tiers);
+}
+
 static void drain(struct loop *l)
 {
     int64_t since = l->now_ms - l->drain_began_ms;
@@ -102,10 +113,7 @@ static void drain(struct loop *l)
         accept_the_last(l, (uv_handle_t *)&l->local, true);
     close_listeners(l);
     if (since > l->service->engine->config.server.drain_s * 1000)
-        for (struct conn *c = l->conns, *next; c; c = next) {
-            next = conn_next(c);
-            conn_abort(c);
-        }
+        hang_up(l);
     if (l->conns || l->n_away || l->closed)
         return;
     l->closed = true;

@@ -122,12 +122,14 @@ bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*don
     return true;
 }
 
+/* Of those that take nothing from memory, nothing is worth keeping, and of some nothing may be. */
 void request_ask_learn(struct request *r, const struct ask *a, struct str more)
 {
     struct str parts[3];
     struct seen_question q = {.key = a->key, .query = a->query, .more = more};
+    bool looks_up = q.query.cache == QUERY_CACHE_DEFAULT || q.query.cache == QUERY_CACHE_ONLY;
 
-    if (seen_parts(r, parts))
+    if (looks_up && seen_parts(r, parts))
         seen_add(r->loop->seen, a->generation, parts, 3, &q);
 }
 

@@ -28,7 +28,8 @@ bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*don
 int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *a),
                 struct ask **out);
 
-/* The next request of the same bytes is one that was asked before. */
+/* The next request of the same bytes is one that was asked before, unless this one is not to be
+ * stored or asks for a fresh run. */
 void request_ask_learn(struct request *r, const struct ask *a, struct str more);
 
 /* Holds r until `done` has released it. */

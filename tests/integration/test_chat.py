@@ -648,6 +648,25 @@ def completions_come_in_pieces_too(s, fake):
 
 
 @test
+def who_joins_a_completion_has_an_id_of_its_own(s, fake):
+    fake.begin(tokens_per_s=10)
+    call = lambda: completion(s, "ragd", "What is the sun made of, for two?", stream=True)[2]
+
+    def second():
+        while fake.counts()["requests"] == 0:
+            time.sleep(0.01)
+        time.sleep(0.2)  # the first one's tokens come by now
+        return call()
+
+    ids = []
+    for text in at_once([call, second]):
+        ids += {json.loads(line[6:])["id"] for line in text.split("\n") if line.startswith("data: {")}
+    assert fake.counts()["requests"] == 1
+    assert len(ids) == 2 and len(set(ids)) == 2 and all(len(i) == len("chatcmpl-") + 32 for i in ids), ids
+    fake.begin()
+
+
+@test
 def a_stream_that_a_model_refuses_is_refused_by_its_status(s, fake):
     fake.begin(status=429, retry_after="7", first_token_ms=50)
     results = at_once([lambda: completion(s, "best", "Who is refused in pieces?", stream=True) for _ in range(4)])

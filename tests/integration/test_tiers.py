@@ -81,8 +81,8 @@ class Redis:
 class Pair:
     """Two servers on copies of one store."""
 
-    def __init__(self, fake, redis, documents=(MOON, SUN)):
-        config = config_of(fake.port, 'redis = { url = "%s"; timeout_ms = 200; };' % redis.url)
+    def __init__(self, fake, redis, documents=(MOON, SUN), more=""):
+        config = config_of(fake.port, 'redis = { url = "%s"; timeout_ms = 200; };\n%s' % (redis.url, more))
         first = Server(config=config_of(fake.port))
         first.add(*documents)
         first.stop(keep=True)
@@ -209,6 +209,38 @@ def when_the_one_that_answers_dies_the_other_does_it(fake, redis):
         _, reply, _ = at_once([ask_one, ask_two, kill_one])
         assert reply["answer"] == SAYS and status_of(reply) == "miss", reply
         assert fake.counts()["requests"] == 2
+
+
+@with_redis
+def who_ends_does_not_wait_for_the_others_answer(fake, redis):
+    fake.begin(first_token_ms=60000)
+    with Pair(fake, redis, more="server = { drain_s = 1; };") as (one, two):
+        body = {"question": "How old are the craters?"}
+        in_order = []
+
+        def ask_and_lose(s):
+            try:
+                s.ask("POST", "/query", body)
+            except OSError:
+                pass
+
+        def ask_one():
+            ask_and_lose(one)
+            in_order.append("one is answered")
+
+        def ask_two():
+            soon(lambda: fake.counts()["requests"] == 1)
+            ask_and_lose(two)
+
+        def end_two():
+            soon(lambda: fake.counts()["requests"] == 1)
+            time.sleep(0.5)  # it waits by now
+            two.process.send_signal(signal.SIGTERM)
+            two.process.wait(60)
+            in_order.append("two has ended")
+
+        at_once([ask_one, ask_two, end_two])
+        assert in_order == ["two has ended", "one is answered"], in_order
 
 
 @with_redis

@@ -28,6 +28,7 @@ struct fake_redis {
     _Atomic(enum fake_redis_fault) fault;
     _Atomic(const char *) reply;
     atomic_int n_connections, n_commands;
+    atomic_int delay_ms; /* before each answer */
     atomic_bool stopping;
     pthread_t thread;
 };
@@ -63,6 +64,7 @@ static inline bool fake_redis_answer(struct fake_redis *f, int fd)
     static char junk[65536];
     bool there = true;
 
+    poll(NULL, 0, f->delay_ms);
     switch (f->fault) {
     case FAKE_REDIS_SILENT: return true;
     case FAKE_REDIS_DRIP: return fake_redis_drip(f, fd);

@@ -1,5 +1,6 @@
 #include "cache/shared_answers.h"
 
+#include <hiredis/hiredis.h>
 #include <pthread.h>
 
 #include "net/breaker.h"
@@ -129,6 +130,34 @@ Test(shared_answers, leave_with_their_document)
     cr_expect_eq(look(&one, "r"), 1);
     cr_expect_eq(stats_of(&two).purged, 2);
     cr_expect_eq(stats_of(&two).pending, 0);
+}
+
+static void set_max_memory(const char *bytes)
+{
+    redisContext *c = redisConnect("127.0.0.1", server.port);
+    redisReply *reply = redisCommand(c, "CONFIG SET maxmemory %s", bytes);
+
+    cr_assert(reply && reply->type == REDIS_REPLY_STATUS);
+    freeReplyObject(reply);
+    redisFree(c);
+}
+
+/* It refuses whatever may need room. */
+Test(shared_answers, leave_a_redis_that_is_full_too)
+{
+    int64_t before;
+
+    REDIS_OR_SKIP();
+    before = ticket_of(&one);
+    share(&one, "p", "x", "d", before);
+    set_max_memory("1");
+    cr_expect_eq(share(&one, "q", "x", "other", before), ERR_UNAVAILABLE);
+    cr_expect_eq(purge(&two, "d"), ERR_OK, "%s", err_text());
+    cr_expect_eq(look(&one, "p"), 0);
+    cr_expect_eq(stats_of(&two).pending, 0);
+    cr_expect_eq(purge(&two, "never shown"), ERR_OK, "%s", err_text());
+    set_max_memory("0");
+    cr_expect_eq(share(&one, "p", "x", "d", before), 0, "was on its way meanwhile");
 }
 
 Test(shared_answers, leave_with_any_of_their_documents_and_however_many_they_are)

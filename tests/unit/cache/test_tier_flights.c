@@ -1,5 +1,6 @@
 #include <semaphore.h>
 
+#include "support/fake_redis.h"
 #include "unit/cache/tiers_replicas.h"
 
 static void up(void)
@@ -125,4 +126,73 @@ Test(tier_flights, without_a_redis_everybody_leads)
     tiers_purge(t, "default", "default", STR_LIT("a"));
     tiers_leave(flight);
     tiers_free(t);
+}
+
+#define CROWD 10
+
+/* A look at each takes the keeper longer than it is until the first is to be looked at again. */
+Test(tier_flights, a_crowd_that_waits_keeps_no_answer_from_being_kept)
+{
+    struct fake_redis slow;
+    struct waiter crowd[CROWD];
+    struct lru_value *answer;
+    struct tiers_stats s = {0};
+    char prompt[16];
+    struct tiers *t;
+
+    fake_redis_start(&slow, FAKE_REDIS_REPLY, "$-1\r\n"); /* another has the lock; no answer */
+    t = open_at(slow.url, 1000, 1 << 20);
+    slow.delay_ms = 5;
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(prompt, sizeof prompt, "p%d", i);
+        cr_assert_eq(join(t, prompt, &crowd[i].flight, &answer), TIERS_WAIT);
+        sem_init(&crowd[i].told, 0, 0);
+    }
+    for (int i = 0; i < CROWD; i++)
+        tiers_wait(crowd[i].flight, UINT64_MAX, tell, &crowd[i]);
+    redis_pause(500); /* until all are looked at each 50 ms */
+    keep(t, tiers_answer(&w, "p", "body"), NULL);
+    for (int i = 0; i < 5000 && s.store_puts == 0; i++) {
+        redis_pause(1);
+        tiers_stats_get(t, &s);
+    }
+    cr_expect_eq(s.store_puts, 1);
+    slow.reply = "+OK\r\n"; /* the lock is ours */
+    for (int i = 0; i < CROWD; i++) {
+        sem_wait(&crowd[i].told);
+        cr_expect_eq(tiers_turn_of(crowd[i].flight, &answer), TIERS_LEAD);
+        tiers_leave(crowd[i].flight);
+        sem_destroy(&crowd[i].told);
+    }
+    tiers_free(t);
+    fake_redis_stop(&slow);
+}
+
+Test(tier_flights, who_ends_makes_nobody_wait_for_another_replica)
+{
+    struct tiers *one, *two;
+    struct tiers_flight *leads, *waits[2];
+    struct waiter early;
+    struct lru_value *answer;
+
+    REDIS_OR_SKIP();
+    redis_server_start(&server, "");
+    one = replica();
+    two = replica();
+    cr_assert_eq(join(one, "p", &leads, &answer), TIERS_LEAD);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(join(two, "p", &waits[i], &answer), TIERS_WAIT);
+    sem_init(&early.told, 0, 0);
+    tiers_wait(waits[0], UINT64_MAX, tell, &early);
+    tiers_end_waits(two);
+    sem_wait(&early.told);
+    cr_expect_eq(tiers_turn_of(waits[0], &answer), TIERS_LEAD);
+    cr_expect_eq(wait_for_it(waits[1], UINT64_MAX, &answer), TIERS_LEAD, "who comes later, too");
+    sem_destroy(&early.told);
+    tiers_leave(leads);
+    for (int i = 0; i < 2; i++)
+        tiers_leave(waits[i]);
+    tiers_free(one);
+    tiers_free(two);
+    redis_server_stop(&server);
 }

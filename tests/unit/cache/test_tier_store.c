@@ -39,7 +39,7 @@ static void put(struct lru_value *v)
 {
     struct tier_put p = {v, 1};
 
-    tier_store_put(s, &p, 1);
+    tier_store_put(s, &p, 1, tier_store_generation(s));
     lru_value_unref(v);
 }
 
@@ -92,7 +92,7 @@ Test(tier_store, an_answer_overtaken_by_a_change_is_left_out_and_the_others_are_
 
     tiers_put_document(&w, "a", 3);
     v[1].answer = tiers_answer(&w, "late", "2");
-    tier_store_put(s, v, 2);
+    tier_store_put(s, v, 2, tier_store_generation(s));
     cr_expect_not(is_there("early"));
     cr_expect(is_there("late"));
     cr_expect_not(v[0].answer->durable);
@@ -122,7 +122,7 @@ Test(tier_store, what_is_durable_is_only_counted)
     for (int i = 0; i < 2; i++) {
         struct tier_put p = {v, 3};
 
-        tier_store_put(s, &p, 1);
+        tier_store_put(s, &p, 1, tier_store_generation(s));
     }
     lru_value_unref(v);
     r = store_reader_get(w.f.store);

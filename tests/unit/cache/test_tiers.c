@@ -1,3 +1,4 @@
+#include "support/fake_redis.h"
 #include "unit/cache/tiers_replicas.h"
 
 static void up(void)
@@ -75,6 +76,29 @@ Test(tiers, replicas_share_answers_until_a_document_is_purged)
     redis_server_stop(&server);
 }
 
+Test(tiers, an_answer_of_a_replica_whose_clock_is_ahead_lives_no_longer_for_that)
+{
+    struct tiers *one, *two;
+    struct lru_value *v = tiers_answer(&w, "p", "body");
+    struct answer_origin o = tiers_asker(&w, "p");
+    enum tier from;
+
+    REDIS_OR_SKIP();
+    redis_server_start(&server, "");
+    one = replica();
+    two = replica();
+    v->stored_ms += 3600000;
+    keep(one, v, NULL);
+    SOON(where(two, "p") == TIER_SHARED);
+    v = tiers_find(two, &o, &from);
+    cr_assert_not_null(v);
+    cr_expect_leq(v->stored_ms, clock_wall_ms());
+    lru_value_unref(v);
+    tiers_free(one);
+    tiers_free(two);
+    redis_server_stop(&server);
+}
+
 Test(tiers, an_answer_that_was_on_its_way_when_its_document_was_purged_is_not_kept)
 {
     struct tiers *one, *two;
@@ -139,4 +163,27 @@ Test(tiers, clearing_reaches_every_tier)
     tiers_free(t);
     tiers_free(other);
     redis_server_stop(&server);
+}
+
+Test(tiers, what_is_being_put_when_all_is_cleared_does_not_come_back)
+{
+    struct fake_redis slow;
+    struct tiers *t;
+
+    fake_redis_start(&slow, FAKE_REDIS_REPLY, "$-1\r\n");
+    t = open_at(slow.url, 1000, 1 << 20);
+    while (slow.n_commands == 0)
+        redis_pause(1); /* the keeper's first look */
+    redis_pause(50);
+    slow.delay_ms = 200;
+    keep(t, tiers_answer(&w, "p", "body"), NULL);
+    while (slow.n_commands == 1)
+        redis_pause(1); /* it goes to Redis first */
+    tiers_clear(t);
+    slow.delay_ms = 0;
+    keep(t, tiers_answer(&w, "q", "body"), NULL);
+    SOON(where(t, "q") == TIER_STORE);
+    cr_expect_eq(where(t, "p"), TIER_NONE);
+    tiers_free(t);
+    fake_redis_stop(&slow);
 }

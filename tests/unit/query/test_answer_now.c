@@ -117,13 +117,19 @@ Test(answer_now, an_answer_stands_while_its_context_does_however_rare_its_words_
     chat_world_close(&c);
 }
 
-static volatile bool has_left;
+static bool left;
 
 static void leave(void *arg, struct str text)
 {
     (void)text;
     ++*(int *)arg;
-    has_left = true;
+    left = true;
+}
+
+static bool has_left(void *arg)
+{
+    (void)arg;
+    return left;
 }
 
 Test(answer_now, whoever_leaves_lets_go_of_the_model_and_nothing_is_kept)
@@ -131,7 +137,7 @@ Test(answer_now, whoever_leaves_lets_go_of_the_model_and_nothing_is_kept)
     struct chat_world c;
     struct answer ans = {.mem = arena_new(0)};
     int n_tokens = 0;
-    struct answer_listener listener = {.token = leave, .arg = &n_tokens, .cancelled = &has_left};
+    struct answer_listener listener = {.token = leave, .arg = &n_tokens, .cancelled = has_left};
     struct query q;
 
     CHAT_WORLD_OPEN(&c, 1);
@@ -183,7 +189,7 @@ static void *ask_behind(void *arg)
     trace_start(&b->ans.trace);
     query_defaults(&q, b->e);
     q.question = STR_LIT("What do frogs eat?");
-    b->rc = query_answer_behind(b->e, &q, &b->ans);
+    b->rc = query_answer_behind(b->e, &q, &b->ans, &(struct answer_listener){0});
     return NULL;
 }
 

@@ -1,5 +1,10 @@
 #include "query/inquiry.h"
 
+#include "cache/alike.h"
+#include "cache/tiers.h"
+#include "support/chat_world.h"
+#include "support/redis_server.h"
+#include "support/remote_world.h"
 #include "unit/query/query_fixture.h"
 
 Test(inquiry_kept, the_same_question_again_comes_from_the_cache_with_the_same_answer)
@@ -175,4 +180,89 @@ Test(inquiry_kept, a_precomputed_answer_says_so_and_is_counted_for_nobody)
         world_forget(&r);
     }
     world_close(&w);
+}
+
+/* An engine that embeds elsewhere, asks a language model and shares its answers. Its one document
+ * is found by words as by vectors: both come to the same prompt. */
+struct shared_house {
+    struct remote_world r;
+    struct chat_world c; /* its world is a copy of r's, while the house is built */
+    struct redis_server redis;
+};
+
+static void house_open(struct shared_house *h)
+{
+    redis_server_start(&h->redis, "");
+    remote_world_open(&h->r, "openai");
+    snprintf(h->r.w.config.redis.url, sizeof h->r.w.config.redis.url, "%s", h->redis.url);
+    h->r.w.config.redis.timeout_ms = 30000;
+    h->c.w = h->r.w;
+    chat_world_configure(&h->c, 1);
+    h->r.w = h->c.w;
+    while (tiers_ticket(h->r.w.engine->tiers) == 0)
+        redis_pause(1);
+    world_put(&h->r.w, "capital.md", "The minimum CET1 ratio is 4.5 percent.", NULL);
+}
+
+static void house_close(struct shared_house *h)
+{
+    remote_world_close(&h->r);
+    fake_chat_stop(&h->c.model);
+    redis_server_stop(&h->redis);
+}
+
+/* What is left of an answer is what the replicas share. */
+static void only_redis_has_it(struct world *w)
+{
+    struct tiers_stats s;
+
+    do {
+        redis_pause(1);
+        tiers_stats_get(w->engine->tiers, &s);
+    } while (s.shared.stored == 0);
+    answers_clear(w->engine->answers);
+    alike_clear(w->engine->alike);
+    w->config.cache.store_bytes = 0;
+    world_reopen(w);
+    while (tiers_ticket(w->engine->tiers) == 0)
+        redis_pause(1);
+}
+
+static int ask_alike(struct world *w, struct answer *ans)
+{
+    struct query q;
+    int rc;
+
+    *ans = (struct answer){.mem = arena_new(0)};
+    trace_start(&ans->trace);
+    query_defaults(&q, w->engine);
+    q.question = STR_LIT("What is the minimum CET1 ratio?");
+    q.semantic = QUERY_SEMANTIC_STRICT;
+    rc = query_answer_now(w->engine, &q, ans, NULL, NULL);
+    answer_done(ans);
+    return rc;
+}
+
+Test(inquiry_kept, a_run_without_the_encoder_takes_no_replicas_answer_and_leaves_no_question)
+{
+    struct shared_house h;
+    struct answer ans;
+    struct alike_stats alike;
+    struct answers_stats answers;
+
+    REDIS_OR_SKIP();
+    house_open(&h);
+    cr_assert_eq(ask_alike(&h.r.w, &ans), ERR_OK, "%s", err_text());
+    arena_free(ans.mem);
+    only_redis_has_it(&h.r.w);
+    fake_embed_fail(&h.r.server, FAKE_500, 0);
+    cr_assert_eq(ask_alike(&h.r.w, &ans), ERR_OK, "%s", err_text());
+    cr_expect_eq(ans.degraded, DEGRADED_EMBED);
+    cr_expect_eq(ans.cache, CACHE_MISS);
+    arena_free(ans.mem);
+    alike_stats_get(h.r.w.engine->alike, &alike);
+    answers_stats_get(h.r.w.engine->answers, &answers);
+    cr_expect_eq(alike.questions, 0);
+    cr_expect_eq(answers.questions.entries, 0);
+    house_close(&h);
 }

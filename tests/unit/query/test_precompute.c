@@ -10,6 +10,7 @@ struct told {
     int n_done;
     char failed[512];
     bool stop;
+    struct chat_world *asked; /* stops when its model is asked; NULL: none */
 };
 
 static void on_progress(void *arg, size_t n_done, size_t n_total)
@@ -32,7 +33,7 @@ static bool stops(void *arg)
 {
     const struct told *t = arg;
 
-    return t->stop;
+    return t->stop || (t->asked && atomic_load(&t->asked->model.http.n_requests) > 0);
 }
 
 /* Questions separated by '|'. */
@@ -250,4 +251,18 @@ Test(precompute, one_that_is_stopped_leaves_what_is_done)
     cr_expect(strstr(err_text(), "0 of 2"), "%s", err_text());
     cr_expect_eq(r.n_made + r.n_kept + r.n_failed, 0);
     world_close(&w);
+}
+
+Test(precompute, one_that_is_stopped_waits_for_no_model)
+{
+    struct chat_world c;
+    struct told t = {.asked = &c};
+    struct precompute_report r;
+
+    CHAT_WORLD_OPEN(&c, 1);
+    c.model.fault = CHAT_FAKE_SILENT;
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    cr_expect_eq(run(&c.w, "What do frogs eat?", DAY_MS, &t, &r), ERR_CANCELLED);
+    cr_expect_eq(r.n_made + r.n_kept + r.n_failed, 0, "%s", t.failed);
+    chat_world_close(&c);
 }

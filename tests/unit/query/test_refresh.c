@@ -4,6 +4,8 @@
 
 #include "support/chat_world.h"
 
+static const struct answer_listener nobody;
+
 #define FROGS "{\"question\":\"What do frogs eat?\"}"
 
 static void ask(struct world *w, const char *request, char status[32], char answer[256])
@@ -35,14 +37,14 @@ Test(refresh, a_popular_question_has_its_new_answer_before_it_is_asked)
     world_put(&w, "frogs", "Frogs eat flies.", NULL);
     ask_often(&w, FROGS);
     ask(&w, "{\"question\":\"Who eats flies?\"}", status, answer);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 0, "nothing has changed");
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 0, "nothing has changed");
     world_put(&w, "frogs", "Frogs eat pasta.", NULL);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 1, "the one that is popular");
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 1, "the one that is popular");
     cr_expect_eq(r.n_made, 1);
     ask(&w, FROGS, status, answer);
     cr_expect_str_eq(status, "precomputed");
     cr_expect(strstr(answer, "pasta"), "%s", answer);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 0, "once an epoch");
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 0, "once an epoch");
     world_close(&w);
 }
 
@@ -57,7 +59,7 @@ Test(refresh, an_answer_that_still_stands_is_found_and_not_made)
     ask_often(&w, "{\"question\":\"What do frogs eat?\"}");
     world_put(&w, "banks", "A bank lends money.", NULL);
     world_remove(&w, "banks");
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 1);
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 1);
     cr_expect_eq(r.n_found, 1);
     ask(&w, FROGS, status, answer);
     cr_expect_str_eq(status, "hit");
@@ -86,12 +88,12 @@ Test(refresh, spends_nothing_on_a_language_model_unless_it_may)
     }
     before = atomic_load(&c.model.http.n_requests);
     world_put(&c.w, "frogs", "Frogs eat pasta.", NULL);
-    cr_expect_eq(refresh_some(c.w.engine, 10, &r), 1);
+    cr_expect_eq(refresh_some(c.w.engine, 10, &nobody, &r), 1);
     cr_expect_eq(r.n_left, 1);
     cr_expect_eq(atomic_load(&c.model.http.n_requests), before);
     strcpy(c.w.engine->config.precompute.refresh, "all");
     world_put(&c.w, "frogs", "Frogs eat pasta and rice.", NULL);
-    cr_expect_eq(refresh_some(c.w.engine, 10, &r), 1);
+    cr_expect_eq(refresh_some(c.w.engine, 10, &nobody, &r), 1);
     cr_expect_eq(r.n_made, 1);
     cr_expect_eq(atomic_load(&c.model.http.n_requests), before + 1);
     chat_world_close(&c);
@@ -109,7 +111,7 @@ Test(refresh, sees_to_the_most_popular_first_and_to_no_more_than_it_may)
     ask_often(&w, FROGS);
     ask(&w, FROGS, status, answer);
     world_put(&w, "frogs", "Frogs eat flies and pasta.", NULL);
-    cr_expect_eq(refresh_some(w.engine, 1, &r), 1);
+    cr_expect_eq(refresh_some(w.engine, 1, &nobody, &r), 1);
     ask(&w, FROGS, status, answer);
     cr_expect_str_eq(status, "precomputed");
     ask(&w, "{\"question\":\"Who eats flies?\"}", status, answer);
@@ -129,9 +131,9 @@ Test(refresh, what_was_kept_is_popular_after_a_restart)
     world_put(&w, "frogs", "Frogs eat flies.", NULL);
     ask_often(&w, FROGS);
     world_reopen(&w);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 0, "not known yet");
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 0, "not known yet");
     refresh_recall(w.engine);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 1);
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 1);
     ask(&w, FROGS, status, answer);
     cr_expect(strcmp(status, "precomputed") == 0 || strcmp(status, "hit") == 0, "%s", status);
     world_close(&w);
@@ -146,6 +148,6 @@ Test(refresh, a_collection_that_is_gone_needs_no_answers)
     world_put(&w, "frogs", "Frogs eat flies.", NULL);
     ask_often(&w, FROGS);
     cr_assert_eq(retriever_drop_collection(w.engine->retriever, "default", "default"), ERR_OK);
-    cr_expect_eq(refresh_some(w.engine, 10, &r), 0);
+    cr_expect_eq(refresh_some(w.engine, 10, &nobody, &r), 0);
     world_close(&w);
 }

@@ -72,3 +72,13 @@ Test(schedule, what_was_done_is_not_done_again_when_the_clock_is_set_back)
     zone("UTC0");
     cr_expect_eq(schedule_due(180, midnight + 3 * HOUR, midnight), midnight + DAY + 3 * HOUR);
 }
+
+/* The clock was wrong then, and nothing is put off until it would be right. */
+Test(schedule, a_last_time_that_is_far_ahead_counts_as_none)
+{
+    zone("UTC0");
+    cr_expect_eq(schedule_due(180, midnight + 10 * DAY, midnight), midnight + 3 * HOUR);
+    cr_expect_eq(schedule_due(180, INT64_MAX, midnight), midnight + 3 * HOUR);
+    cr_expect_eq(schedule_due(180, midnight + 4 * HOUR, midnight), midnight + DAY + 3 * HOUR,
+                 "by less than a day it may be another clock's");
+}

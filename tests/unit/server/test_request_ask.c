@@ -1,6 +1,8 @@
 #include "server/request_ask.h"
 
 #include "embed/adapter.h"
+#include "server/routes.h"
+#include "server/seen.h"
 #include "support/chat_world.h"
 #include "support/live.h"
 
@@ -128,6 +130,33 @@ Test(request_ask, a_request_of_the_same_bytes_gets_the_same_reply_again)
         }
     }
     live_close(&l);
+}
+
+/* Whether a request with this use of the cache is known when it comes again. */
+static bool is_learnt(enum query_cache cache)
+{
+    static const struct route route = {.pattern = "/query"};
+    struct loop loop = {.seen = seen_new()};
+    struct request r = {.loop = &loop, .route = &route};
+    struct ask a = {
+        .query = {.question = STR_LIT("x"), .tenant = "t", .collection = "c", .cache = cache}};
+    struct str parts[3] = {STR_LIT("/query"), {NULL, 0}, STR_LIT(ASK)};
+    bool found;
+
+    buf_add_str(&r.body, ASK);
+    request_ask_learn(&r, &a, STR_LIT(""));
+    found = seen_find(loop.seen, 0, parts, 3) != NULL;
+    buf_done(&r.body);
+    seen_free(loop.seen);
+    return found;
+}
+
+Test(request_ask, a_request_that_is_not_to_be_stored_is_not_or_one_that_never_takes_what_is)
+{
+    cr_expect(is_learnt(QUERY_CACHE_DEFAULT));
+    cr_expect(is_learnt(QUERY_CACHE_ONLY));
+    cr_expect_not(is_learnt(QUERY_CACHE_NO_STORE));
+    cr_expect_not(is_learnt(QUERY_CACHE_REFRESH));
 }
 
 Test(request_ask, what_was_seen_is_answered_as_the_documents_are_now)
