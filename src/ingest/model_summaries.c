@@ -269,6 +269,7 @@ static int find_summary(struct job *j)
 struct settling {
     struct making *m;
     struct spent paid;
+    bool all_found; /* else it is not known which those are */
 };
 
 static int mark_kept(struct store_tx *tx, struct job *j)
@@ -297,7 +298,7 @@ static int settle_in_tx(struct store_tx *tx, void *arg)
 
     if (s->paid.tokens)
         TRY(store_tx_add_spent(tx, summary_money_day(), &s->paid));
-    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++)
+    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE && s->all_found; i++)
         if (is_answered(&s->m->jobs[i]) && s->m->jobs[i].doc.ready->given.n == 0)
             TRY(mark_kept(tx, &s->m->jobs[i]));
 out:
@@ -308,7 +309,8 @@ out:
 static int settle(struct making *m)
 {
     struct settling s = {.m = m};
-    int rc = ERR_OK;
+    char why[ERR_TEXT_MAX] = "";
+    int rc = ERR_OK, found = ERR_OK;
 
     for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++) {
         struct job *j = &m->jobs[i];
@@ -316,12 +318,17 @@ static int settle(struct making *m)
         if (j->state != JOB_OVER)
             continue;
         spent_add(&s.paid, paid_for(j));
-        if (is_answered(j))
-            TRY(find_summary(j));
+        if (is_answered(j) && found == ERR_OK)
+            found = find_summary(j);
     }
+    if (found < 0)
+        snprintf(why, sizeof why, "%s", err_text());
+    s.all_found = found == ERR_OK;
     TRY(store_write(m->e->store, settle_in_tx, NULL, &s));
     m->out->tokens += s.paid.tokens;
     m->out->cost += s.paid.cost;
+    if (found < 0)
+        rc = err_set(found, "%s", why);
 out:
     return rc;
 }

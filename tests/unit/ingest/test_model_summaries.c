@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "ingest/summary_money.h"
+#include "store/store_summaries.h"
 #include "support/remote_world.h"
 #include "support/summaries_world.h"
 
@@ -116,7 +118,7 @@ Test(model_summaries, go_with_the_version_they_are_of)
 
 struct meanwhile {
     struct chat_world *c;
-    bool removes, done;
+    bool removes, drops, done;
 };
 
 static void change_it(void *arg, size_t n_done, size_t n_total)
@@ -128,7 +130,10 @@ static void change_it(void *arg, size_t n_done, size_t n_total)
     if (m->done || n_asked(m->c) == 0)
         return;
     m->done = true;
-    if (m->removes)
+    if (m->drops)
+        cr_assert_eq(retriever_drop_collection(m->c->w.engine->retriever, "default", "default"),
+                     ERR_OK);
+    else if (m->removes)
         world_remove(&m->c->w, "a");
     else
         put_long(&m->c->w, "a", "Another version.");
@@ -171,6 +176,29 @@ Test(model_summaries, of_a_document_that_was_removed_meanwhile_do_not_bring_it_b
         ERR_OK, "%s", err_text());
     cr_expect_eq(s.made + s.owed, 0);
     cr_expect(!library_has(&c.w, "a"));
+    chat_world_close(&c);
+}
+
+Test(model_summaries, of_a_collection_that_was_dropped_meanwhile_are_paid_all_the_same)
+{
+    struct chat_world c;
+    struct model_summaries s;
+    struct meanwhile m = {.c = &c, .drops = true};
+    struct store_reader *reader;
+    struct spent paid;
+
+    SUMMARIES_WORLD_OPEN(&c);
+    c.model.first_token_ms = 1500;
+    put_long(&c.w, "a", "");
+    cr_expect_eq(
+        model_summaries_make(
+            c.w.engine, &(struct model_summaries_options){.progress = change_it, .arg = &m}, &s),
+        ERR_NOT_FOUND);
+    cr_expect_eq(s.tokens, 1500);
+    reader = store_reader_get(c.w.engine->store);
+    cr_expect_eq(store_find_spent(reader, summary_money_day(), &paid), ERR_OK);
+    cr_expect_eq(paid.tokens, 1500);
+    store_reader_put(c.w.engine->store, reader);
     chat_world_close(&c);
 }
 
