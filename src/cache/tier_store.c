@@ -271,7 +271,14 @@ static int clear(struct store_tx *tx, void *arg)
 
 int tier_store_clear(struct tier_store *s)
 {
-    return store_write(s->store, clear, NULL, NULL);
+    int rc = store_write(s->store, clear, NULL, NULL);
+
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&s->mu);
+    s->answers = s->n_bytes = 0; /* whoever asks now need not wait for the next count */
+    pthread_mutex_unlock(&s->mu);
+    return ERR_OK;
 }
 
 void tier_store_stats_get(struct tier_store *s, struct tier_store_stats *out)
