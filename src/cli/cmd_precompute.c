@@ -31,6 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->common;
         state->child_inputs[1] = &o->how;
+        state->child_inputs[2] = &o->how;
         return 0;
     case ARGP_KEY_END:
         if (!o->file && !o->top && !o->common.help) {
@@ -198,6 +199,7 @@ static const struct argp_option options[] = {
 static const struct argp_child children[] = {
     {&common_argp, 0, NULL, 0},
     {&question_argp, 0, NULL, 0},
+    {&answer_argp, 0, NULL, 0},
     {0},
 };
 

@@ -44,6 +44,18 @@ Test(cmd_precompute, options_are_part_of_the_question)
                "");
 }
 
+Test(cmd_precompute, who_answers_is_part_of_the_question_too)
+{
+    char line[1024];
+
+    of_file("q.txt", "What is CET1?\n", line);
+    strcat(line, "|--answer|extractive");
+    expect_run(f.e, line, EXIT_DONE, "1 made", "");
+    of_file("q.txt", "What is CET1?\n", line);
+    strcat(line, "|--llm|fast");
+    expect_run(f.e, line, EXIT_PARTLY, "1 failed", "no language model is configured");
+}
+
 Test(cmd_precompute, a_bad_line_fails_with_its_place_and_the_others_do_not)
 {
     char line[1024];
