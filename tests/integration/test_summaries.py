@@ -133,7 +133,7 @@ def an_ingest_waits_for_them_and_says_what_they_cost(folder, fake):
     again = p.run("ingest", p.docs)
     assert "6 unchanged" in again.stdout and "summaries" not in again.stdout, again.stdout
     p.write("d03.txt", 1)
-    assert "1 summaries made" in p.run("ingest", p.docs).stdout
+    assert "1 summary made" in p.run("ingest", p.docs).stdout
     assert fake.n_asked() == 7
     p.check()
 
