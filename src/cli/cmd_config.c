@@ -38,15 +38,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Whatever `serve` and `query` would refuse to start with, as far as that is known without asking
- * anybody: keys, and files that are named. */
+ * anybody: models, keys, and files that are named. */
 static int check(const struct config *c)
 {
     int rc = ERR_OK;
     struct chat_models *models = NULL;
     struct prompt_template *prompt = NULL;
 
+    TRY(command_needs_model(c));
     TRY(embedding_key_check(c));
     TRY(reranking_key_check(c));
+    TRY(reranking_model_check(c));
     TRY(chatting_open_models(&models, c));
     TRY(chatting_open_prompt(&prompt, c));
     TRY(beforehand_check(c));

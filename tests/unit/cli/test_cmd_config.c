@@ -40,6 +40,7 @@ Test(cmd_config, check_says_what_serve_would_refuse)
     expect_check(LLM("key_env = \"RAGD_TEST_NO_SUCH_KEY\";"), EXIT_FAILED, "",
                  "RAGD_TEST_NO_SUCH_KEY");
     expect_check(LLM("key_file = \"/nonexistent/key\";"), EXIT_FAILED, "", "/nonexistent/key");
+    expect_check("rerank = { model = \"/nonexistent/m\"; };", EXIT_FAILED, "", "/nonexistent/m");
     expect_check("prompt = { file = \"/nonexistent/p\"; };", EXIT_FAILED, "", "/nonexistent/p");
     expect_check("prompt = { file = \"/dev/null\"; };", EXIT_FAILED, "", "/dev/null:1: ");
     expect_check("precompute = { file = \"/nonexistent/q\"; };", EXIT_FAILED, "",
