@@ -282,8 +282,16 @@ uint64_t tier_store_generation(struct tier_store *s)
 /* The generation first: what is put from here on was made after it. */
 int tier_store_clear(struct tier_store *s)
 {
+    int rc;
+
     atomic_fetch_add(&s->generation, 1);
-    return store_write(s->store, clear, NULL, NULL);
+    rc = store_write(s->store, clear, NULL, NULL);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&s->mu);
+    s->answers = s->n_bytes = 0; /* whoever asks now need not wait for the next count */
+    pthread_mutex_unlock(&s->mu);
+    return ERR_OK;
 }
 
 void tier_store_stats_get(struct tier_store *s, struct tier_store_stats *out)

@@ -46,7 +46,7 @@ void tier_store_tidy(struct tier_store *s);
 int tier_store_clear(struct tier_store *s); /* any thread */
 
 struct tier_store_stats {
-    int64_t answers, bytes; /* as of the last load or tidying */
+    int64_t answers, bytes; /* as of the last load, tidying or clearing */
     uint64_t hits, puts;
 };
 void tier_store_stats_get(struct tier_store *s, struct tier_store_stats *out);

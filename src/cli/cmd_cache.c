@@ -1,4 +1,5 @@
-/* cmd_cache.c - the answer cache of the server that owns the folder, and the questions it keeps. */
+/* cmd_cache.c - the answers of the server that owns the folder, those in the folder and in Redis,
+ * and the questions that are kept. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,9 +7,12 @@
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "cache/answers_report.h"
+#include "cache/shared_answers.h"
 #include "cli/command.h"
 #include "cli/table.h"
 #include "engine/engine.h"
+#include "server/cache_report.h"
+#include "store/store_answers.h"
 
 struct cache_options {
     struct common common;
@@ -38,15 +42,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static void stats_json(FILE *out, const struct answers_stats *s)
+/* ---- how a server's are doing ---- */
+
+static void stats_json(FILE *out, struct engine *e)
 {
     struct buf b;
     struct jsonw w = jsonw_to(&b);
 
     buf_init(&b);
-    jsonw_open(&w, '{');
-    answers_report_json(s, &w);
-    jsonw_close(&w, '}');
+    cache_report_json(e, &w);
     fprintf(out, "%s\n", b.p);
     buf_done(&b);
 }
@@ -98,22 +102,55 @@ static void print_saved(FILE *out, const struct savings_stats *s)
         fprintf(out, "money saved   %.4f\n", s->cost);
 }
 
-static void stats_text(FILE *out, const struct answers_stats *s)
+static void print_tiers(FILE *out, const struct engine *e)
 {
-    fprintf(out, "answers      %zu, %.1f of %.1f MB\n", s->answers.entries,
-            (double)s->answers.bytes / 1e6, (double)s->answers.bytes_max / 1e6);
-    fprintf(out, "questions    %zu\n", s->questions.entries);
-    fprintf(out, "dropped      %llu with their document, %llu for room, %llu for age\n\n",
-            (unsigned long long)s->purged, (unsigned long long)s->answers.evictions,
-            (unsigned long long)s->answers.expirations);
-    print_answers(out, s);
-    print_saved(out, &s->saved);
+    struct tiers_stats s;
+
+    tiers_stats_get(e->tiers, &s);
+    fprintf(out, "in the store %lld, %.1f of %.1f MB\n", (long long)s.store_answers,
+            (double)s.store_bytes / 1e6, (double)e->config.cache.store_bytes / 1e6);
+    if (s.has_shared)
+        fprintf(out, "redis        %s, %s: %llu found, %llu put\n", s.redis_shown,
+                s.redis.open ? "away" : "there", (unsigned long long)s.shared.hits,
+                (unsigned long long)s.shared.stored);
 }
 
-/* ---- questions that were kept ---- */
+/* Nothing where no request has asked for reuse by meaning. */
+static void print_semantic(FILE *out, struct alike *a)
+{
+    struct alike_stats s;
 
-/* Without a server they are in the folder all the same. */
-static int forget_in_folder(const struct config *c)
+    alike_stats_get(a, &s);
+    if (s.questions + s.events[ALIKE_SERVED] + s.events[ALIKE_REFUSED] == 0)
+        return;
+    fprintf(out, "\nby meaning    %zu questions; %llu served, %llu refused", (size_t)s.questions,
+            (unsigned long long)s.events[ALIKE_SERVED],
+            (unsigned long long)s.events[ALIKE_REFUSED]);
+    fprintf(out, "; of %llu checked %llu disagreed\n", (unsigned long long)s.events[ALIKE_CHECKED],
+            (unsigned long long)s.events[ALIKE_DISAGREED]);
+}
+
+static void stats_text(FILE *out, const struct engine *e)
+{
+    struct answers_stats s;
+
+    answers_stats_get(e->answers, &s);
+    fprintf(out, "answers      %zu, %.1f of %.1f MB\n", s.answers.entries,
+            (double)s.answers.bytes / 1e6, (double)s.answers.bytes_max / 1e6);
+    print_tiers(out, e);
+    fprintf(out, "questions    %zu\n", s.questions.entries);
+    fprintf(out, "dropped      %llu with their document, %llu for room, %llu for age\n\n",
+            (unsigned long long)s.purged, (unsigned long long)s.answers.evictions,
+            (unsigned long long)s.answers.expirations);
+    print_answers(out, &s);
+    print_saved(out, &s.saved);
+    print_semantic(out, e->alike);
+}
+
+/* ---- without a server ---- */
+
+static int with_folder(const struct config *c,
+                       int (*fn)(struct store *store, const struct config *c, void *arg), void *arg)
 {
     int rc = ERR_OK;
     struct folder_lock *lock = NULL;
@@ -122,54 +159,141 @@ static int forget_in_folder(const struct config *c)
     TRY(command_needs_data(c->data));
     TRY(folder_lock_take(&lock, c->data));
     TRY(store_open(&store, c->data));
-    TRY(kept_questions_forget(store, NULL));
+    TRY(fn(store, c, arg));
 out:
     store_close(store);
     folder_lock_release(lock);
     return rc;
 }
 
+static int clear_rows(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    return store_tx_clear_answers(tx);
+}
+
+static int clear_in_folder(struct store *store, const struct config *c, void *arg)
+{
+    int rc = ERR_OK;
+    struct redis *redis = NULL;
+    struct shared_answers *shared = NULL;
+
+    (void)arg;
+    TRY(store_write(store, clear_rows, NULL, NULL));
+    if (!c->redis.url[0])
+        goto out;
+    TRY(redis_open(&redis, c->redis.url, (int)c->redis.timeout_ms));
+    shared = shared_answers_new(redis, store_uuid(store));
+    TRY(shared_answers_clear(shared));
+out:
+    shared_answers_free(shared);
+    redis_close(redis);
+    return rc;
+}
+
+struct kept_answers {
+    int64_t n, n_bytes;
+};
+
+static int count_row(void *arg, const struct answer_row *row)
+{
+    struct kept_answers *kept = arg;
+
+    kept->n++;
+    kept->n_bytes += row->n_packed;
+    return ERR_OK;
+}
+
+static int count_in_folder(struct store *store, const struct config *c, void *arg)
+{
+    struct store_reader *r = store_reader_get(store);
+    int rc = store_each_answer(r, 0, 0, count_row, arg);
+
+    (void)c;
+    store_reader_put(store, r);
+    return rc;
+}
+
+static int stats_of_folder(const struct command_call *call, const struct cache_options *o)
+{
+    struct kept_answers kept = {0};
+    int rc = with_folder(&o->common.config, count_in_folder, &kept);
+
+    if (rc < 0)
+        return rc;
+    fprintf(call->err,
+            "ragd: no server runs on '%s'; what was asked and saved is known to a running one\n",
+            o->common.config.data);
+    if (o->common.json)
+        fprintf(call->out, "{\"store\":{\"entries\":%lld,\"bytes\":%lld}}\n", (long long)kept.n,
+                (long long)kept.n_bytes);
+    else
+        fprintf(call->out, "in the store %lld, %.1f of %.1f MB\n", (long long)kept.n,
+                (double)kept.n_bytes / 1e6, (double)o->common.config.cache.store_bytes / 1e6);
+    return ERR_OK;
+}
+
+/* ---- questions that were kept ---- */
+
+static int forget_in_folder(struct store *store, const struct config *c, void *arg)
+{
+    (void)c, (void)arg;
+    return kept_questions_forget(store, NULL);
+}
+
 static int forget_questions(struct engine *e, const struct command_call *call,
                             const struct cache_options *o)
 {
-    int rc = e ? kept_questions_forget(e->store, e->asked) : forget_in_folder(&o->common.config);
+    int rc = e ? kept_questions_forget(e->store, e->asked)
+               : with_folder(&o->common.config, forget_in_folder, NULL);
 
-    if (rc < 0)
-        return command_failed(call, rc);
-    fputs(o->common.json ? "{\"forgotten\":true}\n" : "no questions are kept\n", call->out);
-    return EXIT_DONE;
+    if (rc == ERR_OK)
+        fputs(o->common.json ? "{\"forgotten\":true}\n" : "no questions are kept\n", call->out);
+    return rc;
+}
+
+/* ---- the command ---- */
+
+static int clear(struct engine *e, const struct command_call *call, const struct cache_options *o)
+{
+    int rc = e ? engine_forget_answers(e) : with_folder(&o->common.config, clear_in_folder, NULL);
+
+    if (rc == ERR_OK)
+        fputs(o->common.json ? "{\"cleared\":true}\n" : "the cache is empty\n", call->out);
+    return rc;
+}
+
+static int stats(struct engine *e, const struct command_call *call, const struct cache_options *o)
+{
+    if (!e)
+        return stats_of_folder(call, o);
+    if (o->common.json)
+        stats_json(call->out, e);
+    else
+        stats_text(call->out, e);
+    return ERR_OK;
 }
 
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
-    struct cache_options *o = options;
-    struct answers_stats stats = {0};
-    bool clear = strcmp(o->what, "clear") == 0;
+    const struct cache_options *o = options;
+    int rc;
 
     if (strcmp(o->what, "forget-questions") == 0)
-        return forget_questions(e, call, o);
-    if (!e)
-        fprintf(call->err, "ragd: no server runs on '%s'; the answer cache lives in the server\n",
-                o->common.config.data);
-    else if (clear)
-        (void)engine_forget_answers(e);
+        rc = forget_questions(e, call, o);
     else
-        answers_stats_get(e->answers, &stats);
-    if (clear)
-        fputs(o->common.json ? "{\"cleared\":true}\n" : "the cache is empty\n", call->out);
-    else if (o->common.json)
-        stats_json(call->out, &stats);
-    else if (e)
-        stats_text(call->out, &stats);
-    return EXIT_DONE;
+        rc = strcmp(o->what, "clear") == 0 ? clear(e, call, o) : stats(e, call, o);
+    return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }
 
 static const struct argp argp = {
     NULL,
     parse,
     "stats|clear|forget-questions",
-    "Tells how the server's answer cache is doing, empties it, or deletes the questions that "
-    "`cache.keep_questions` has written down, with or without a server.",
+    "Tells how the answer cache is doing, empties it (memory, data folder and Redis), or deletes "
+    "the "
+    "questions that `cache.keep_questions` has written down. Without a server it is about what the "
+    "data folder and Redis keep.",
     common_children,
     NULL,
     NULL,
@@ -177,7 +301,7 @@ static const struct argp argp = {
 
 const struct command cmd_cache = {
     .name = "cache",
-    .brief = "tell about the server's answer cache, or empty it",
+    .brief = "tell about the answer cache, or empty it",
     .place = PLACE_SERVER,
     .argp = &argp,
     .options_size = sizeof(struct cache_options),

@@ -5,8 +5,10 @@
 
 #include "base/err.h"
 #include "cli/command.h"
+#include "engine/chatting.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
+#include "server/beforehand.h"
 
 struct config_options {
     struct common common;
@@ -35,17 +37,39 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Whatever `serve` and `query` would refuse to start with, as far as that is known without asking
+ * anybody: models, keys, and files that are named. */
+static int check(const struct config *c)
+{
+    int rc = ERR_OK;
+    struct chat_models *models = NULL;
+    struct prompt_template *prompt = NULL;
+
+    TRY(command_needs_model(c));
+    TRY(embedding_key_check(c));
+    TRY(reranking_key_check(c));
+    TRY(reranking_model_check(c));
+    TRY(chatting_open_models(&models, c));
+    TRY(chatting_open_prompt(&prompt, c));
+    TRY(beforehand_check(c));
+out:
+    prompt_template_close(prompt);
+    chat_models_free(models);
+    return rc;
+}
+
 /* A configuration that cannot be read never gets here: it has been told and the exit is 2. */
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
     struct config_options *o = options;
     struct buf text;
+    int rc;
 
     (void)e;
     if (strcmp(o->what, "check") == 0) {
-        if (embedding_key_check(&o->common.config) < 0 ||
-            reranking_key_check(&o->common.config) < 0)
-            return command_failed(call, ERR_UNAVAILABLE);
+        rc = check(&o->common.config);
+        if (rc < 0)
+            return command_failed(call, rc);
         fputs(o->common.json ? "{\"ok\":true}\n" : "the configuration is right\n", call->out);
         return EXIT_DONE;
     }
@@ -61,7 +85,8 @@ static const struct argp argp = {
     parse,
     "show|check",
     "Shows every setting in force, in the form of a configuration file, and where each that is "
-    "not a default came from; or checks that all can be read.\v"
+    "not a default came from; or checks that all can be "
+    "read, and that the keys and files they name are there.\v"
     "Settings come from --config FILE, else ./ragd.conf, else /etc/ragd.conf; RAGD_SECTION_NAME "
     "in the environment wins over the file (RAGD_CHUNK_CHARS=500), options win over both.",
     common_children,

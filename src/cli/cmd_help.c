@@ -31,14 +31,14 @@ static void list(FILE *out)
             "usage: ragd COMMAND [OPTION...]\n\n",
             RAGD_VERSION);
     for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->brief);
-    fprintf(out,
-            "\nstart:  ragd ingest examples/finance\n"
-            "        ragd query \"What is CET1?\"\n"
-            "        ragd serve\n\n"
-            "`ragd help COMMAND` tells its options. Settings come from ragd.conf, then the\n"
-            "environment (RAGD_DATA, RAGD_CHUNK_CHARS, ...), then options.\n"
-            "Exit: 0 done, 1 failed, 2 wrong usage, 3 partly done (a document was refused).\n");
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->brief);
+    fprintf(out, "\nstart:  ragd ingest examples/finance\n"
+                 "        ragd query \"What is CET1?\"\n"
+                 "        ragd serve\n\n"
+                 "`ragd help COMMAND` tells its options. Settings come from ragd.conf, then the\n"
+                 "environment (RAGD_DATA, RAGD_CHUNK_CHARS, ...), then options.\n"
+                 "Exit: 0 done, 1 failed, 2 wrong usage, 3 partly done (a document was\n"
+                 "refused, or a question could not be answered beforehand).\n");
 }
 
 static int run(struct engine *e, const struct command_call *call, void *options)

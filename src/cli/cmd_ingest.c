@@ -238,14 +238,18 @@ static void print_json(FILE *out, const struct ingest_report *r, const struct mo
     buf_done(&b);
 }
 
-static void print_summaries(FILE *out, const struct model_summaries *s)
+/* `asked`: somebody wants to hear that there was nothing to do. */
+static void print_summaries(FILE *out, const struct model_summaries *s, bool asked)
 {
+    if (s->made + s->kept + s->owed == 0 && asked)
+        fputs("no summary is owed\n", out);
     if (s->made + s->kept + s->owed == 0)
         return;
-    fprintf(out, "%zu summaries made, %zu kept as they were, %lld tokens, cost %.6g\n", s->made,
-            s->kept, (long long)s->tokens, s->cost);
+    fprintf(out, "%zu %s made, %zu kept as they were, %lld tokens, cost %.6g\n", s->made,
+            s->made == 1 ? "summary" : "summaries", s->kept, (long long)s->tokens, s->cost);
     if (s->owed)
-        fprintf(out, "%zu summaries are owed%s%s\n", s->owed, *s->reason ? ": " : "", s->reason);
+        fprintf(out, "%zu %s owed%s%s\n", s->owed, s->owed == 1 ? "summary is" : "summaries are",
+                *s->reason ? ": " : "", s->reason);
 }
 
 static void print_text(FILE *out, const struct ingest_report *r)
@@ -255,8 +259,9 @@ static void print_text(FILE *out, const struct ingest_report *r)
     for (size_t i = 0; i < r->n_refused; i++)
         fprintf(out, "refused %s: %s\n", r->refused[i].path, r->refused[i].reason);
     fprintf(out,
-            "%zu documents in %zu chunks, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
-            r->documents, r->chunks, r->unchanged, r->removed, r->n_skipped, r->n_refused);
+            "%zu document%s in %zu chunk%s, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
+            r->documents, r->documents == 1 ? "" : "s", r->chunks, r->chunks == 1 ? "" : "s",
+            r->unchanged, r->removed, r->n_skipped, r->n_refused);
     fprintf(out, "%.2f s, %.1f chunks a second\n", r->seconds, rate(r));
 }
 
@@ -384,7 +389,7 @@ out:
     else if (rc == ERR_OK && o->n_paths)
         print_text(call->out, &report);
     if (rc == ERR_OK && !o->common.json)
-        print_summaries(call->out, &summaries);
+        print_summaries(call->out, &summaries, o->summaries_said);
     json_decref(meta);
     ingest_report_done(&report);
     return code;

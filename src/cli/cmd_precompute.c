@@ -1,5 +1,6 @@
 /* cmd_precompute.c - answers questions before they are asked, where the engine is. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->common;
         state->child_inputs[1] = &o->how;
+        state->child_inputs[2] = &o->how;
         return 0;
     case ARGP_KEY_END:
         if (!o->file && !o->top && !o->common.help) {
@@ -95,8 +97,8 @@ static void print_json(const struct job *j)
     json_t *v = json_pack("{s:I,s:I,s:O,s:I,s:I,s:f,s:f}", "made", (json_int_t)r->n_made, "kept",
                           (json_int_t)r->n_kept, "failed", j->failed, "prompt_tokens",
                           (json_int_t)r->tokens_in, "completion_tokens", (json_int_t)r->tokens_out,
-                          "cost", r->cost, "seconds", r->seconds);
-    char *text = json_dumps(v, JSON_COMPACT);
+                          "cost", r->cost, "seconds", round(r->seconds * 1e6) / 1e6);
+    char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(12));
 
     fprintf(j->call->out, "%s\n", text);
     free(text);
@@ -198,6 +200,7 @@ static const struct argp_option options[] = {
 static const struct argp_child children[] = {
     {&common_argp, 0, NULL, 0},
     {&question_argp, 0, NULL, 0},
+    {&answer_argp, 0, NULL, 0},
     {0},
 };
 

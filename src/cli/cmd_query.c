@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/question.h"
 #include "cli/table.h"
+#include "query/question_chat.h"
 
 #define SNIPPET_CHARS 240
 
@@ -28,6 +29,13 @@ struct streamed {
 
 enum { KEY_STREAM = 0x3000, KEY_TIMINGS, KEY_NO_CACHE, KEY_SEMANTIC, KEY_CONTEXT, KEY_TOKENS };
 
+static const struct argp_child answering[] = {
+    {&common_argp, 0, NULL, 0},
+    {&question_argp, 0, NULL, 0},
+    {&answer_argp, 0, NULL, 0},
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct query_options *o = state->input;
@@ -36,6 +44,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->common;
         state->child_inputs[1] = &o->how;
+        if (state->root_argp->children == answering)
+            state->child_inputs[2] = &o->how;
         return 0;
     case ARGP_KEY_ARG:
         if (o->question) {
@@ -223,7 +233,16 @@ static void print_unsupported(FILE *out, const json_t *reply)
     }
 }
 
-static void print_degraded(FILE *out, const json_t *reply)
+/* A deadline ends a model's turn a little before it is over. */
+static bool is_late(const struct query_options *o, const json_t *reply)
+{
+    const json_t *timings = json_object_get(reply, "timings");
+
+    return o->how.deadline_ms > 0 && json_number_value(json_object_get(timings, "total_ms")) >=
+                                         (double)(o->how.deadline_ms - QUESTION_CHAT_LAST_MS);
+}
+
+static void print_degraded(FILE *out, const json_t *reply, bool late)
 {
     const json_t *degraded = json_object_get(reply, "degraded");
     const char *chosen = text_of(json_object_get(reply, "route"), "choice");
@@ -231,7 +250,9 @@ static void print_degraded(FILE *out, const json_t *reply)
     for (size_t i = 0; i < json_array_size(degraded); i++) {
         const char *part = json_string_value(json_array_get(degraded, i));
 
-        if (strcmp(part, "generate") == 0 && *chosen)
+        if (strcmp(part, "generate") == 0 && *chosen && late)
+            fprintf(out, "(no time for the language model '%s': quoted instead)\n", chosen);
+        else if (strcmp(part, "generate") == 0 && *chosen)
             fprintf(out, "(the language model '%s' did not answer: quoted instead)\n", chosen);
         else if (strcmp(part, "model") == 0)
             fprintf(out, "(the language model '%s' did not answer: '%s' did)\n", chosen,
@@ -243,21 +264,32 @@ static void print_degraded(FILE *out, const json_t *reply)
     }
 }
 
-static void print_answer(FILE *out, const json_t *reply, const struct streamed *seen)
+static void print_model(FILE *out, const json_t *reply)
+{
+    const json_t *route = json_object_get(reply, "route");
+    const char *model = text_of(reply, "model");
+
+    if (*model && strcmp(model, text_of(route, "choice")) == 0)
+        fprintf(out, "(answered by the language model '%s': %s)\n", model,
+                text_of(route, "reason"));
+}
+
+static void print_answer(FILE *out, const json_t *reply, const struct streamed *seen, bool late)
 {
     const json_t *sources = json_object_get(reply, "sources");
     const json_t *cache = json_object_get(reply, "cache");
     const char *status = text_of(cache, "status");
 
-    print_paragraph(out, text_of(reply, "answer"), seen);
+    if (json_is_string(json_object_get(reply, "answer")) || seen->text.n)
+        print_paragraph(out, text_of(reply, "answer"), seen);
     fflush(out);
     if (json_array_size(sources)) {
-        fprintf(out, "\n%s:\n",
+        fprintf(out, "%s%s:\n", json_is_null(json_object_get(reply, "answer")) ? "" : "\n",
                 json_is_true(json_object_get(reply, "answered")) ? "Sources" : "Looked at");
         print_passages(out, sources);
     }
     print_unsupported(out, reply);
-    print_degraded(out, reply);
+    print_degraded(out, reply, late);
     if (strcmp(status, "hit") == 0 || strcmp(status, "revalidated") == 0 ||
         strcmp(status, "stored") == 0 || strcmp(status, "semantic") == 0 ||
         strcmp(status, "shared") == 0 || strcmp(status, "precomputed") == 0)
@@ -267,6 +299,7 @@ static void print_answer(FILE *out, const json_t *reply, const struct streamed *
         fputs("Answered question: ", out);
         print_line(out, text_of(cache, "question"), SNIPPET_CHARS);
     }
+    print_model(out, reply);
 }
 
 static int print_reply(const struct query_options *o, const struct command_call *call,
@@ -282,7 +315,7 @@ static int print_reply(const struct query_options *o, const struct command_call 
     else if (search_only)
         print_passages(call->out, json_object_get(reply, "hits"));
     else
-        print_answer(call->out, reply, seen);
+        print_answer(call->out, reply, seen, is_late(o, reply));
     if (o->how.explain)
         print_explain(call->out, reply);
     if (o->timings)
@@ -355,7 +388,7 @@ static const struct argp_option search_options[] = {
     {0},
 };
 
-static const struct argp_child children[] = {
+static const struct argp_child searching[] = {
     {&common_argp, 0, NULL, 0},
     {&question_argp, 0, NULL, 0},
     {0},
@@ -370,7 +403,7 @@ static const struct argp query_argp = {
     "supports an answer it says so.\n\n"
     "  ragd query \"What is CET1?\"\n"
     "  ragd query --filter 'type=policy and year>=2020' \"Who files reports?\"",
-    children,
+    answering,
     NULL,
     NULL,
 };
@@ -378,7 +411,7 @@ static const struct argp query_argp = {
 static const struct argp search_argp = {
     search_options, parse,
     "QUESTION",     "Finds the passages that fit a question best, without answering it.",
-    children,       NULL,
+    searching,      NULL,
     NULL,
 };
 

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "engine/engine.h"
 #include "ingest/summarizer.h"
+#include "server/beforehand.h"
 
 enum { KEY_LISTEN = 0x3000, KEY_WORKERS, KEY_LOOPS, KEY_REMOTE };
 
@@ -109,6 +110,7 @@ static int run(struct engine *e, const struct command_call *call, void *options)
     log_set_level(LOG_INFO);
     signals_block(&signals); /* before the engine starts its threads */
     TRY(command_needs_model(&o->common.config));
+    TRY(beforehand_check(&o->common.config));
     TRY(engine_open_beside(&e, &o->common.config));
     rc = serve(e, o, &signals);
 out:

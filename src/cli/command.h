@@ -42,7 +42,7 @@ enum command_place {
     PLACE_LOCAL,  /* always in this process, without an engine */
     PLACE_ENGINE, /* where the engine is: here, or in the server that owns the folder */
     PLACE_MAKES,  /* the same, and the folder may be new */
-    PLACE_SERVER, /* only a server has what it is about; without one e is NULL */
+    PLACE_SERVER, /* where a server has it in memory; without one e is NULL */
 };
 
 struct command {

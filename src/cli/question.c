@@ -20,7 +20,9 @@ enum {
     KEY_COLLAPSE,
     KEY_WINDOW,
     KEY_EXPLAIN,
-    KEY_DEADLINE
+    KEY_DEADLINE,
+    KEY_ANSWER,
+    KEY_LLM
 };
 
 static const struct argp_option options[] = {
@@ -70,6 +72,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp question_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+static const struct argp_option answer_options[] = {
+    {"answer", KEY_ANSWER, "KIND", 0,
+     "auto (a language model where one is configured), extractive, chat or none (auto)", 1},
+    {"llm", KEY_LLM, "NAME", 0,
+     "the language model that answers: auto, fast, best or its name in the settings (auto)", 1},
+    {0},
+};
+
+static error_t parse_answer(int key, char *arg, struct argp_state *state)
+{
+    struct question_options *o = state->input;
+
+    switch (key) {
+    case KEY_ANSWER: o->answer = arg; return 0;
+    case KEY_LLM: o->llm = arg; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp answer_argp = {answer_options, parse_answer, NULL, NULL, NULL, NULL, NULL};
 
 static void set_text(json_t *request, const char *key, const char *value)
 {
@@ -138,6 +161,7 @@ int question_request(const struct question_options *o, const char *question, con
         set_text(request, "cache", o->cache);
         set_text(request, "semantic", o->semantic);
         set_text(request, "answer", o->answer);
+        set_text(request, "model", o->llm);
         set_number(request, "context_chars", o->context_chars);
         set_number(request, "context_tokens", o->context_tokens);
     }

@@ -21,10 +21,12 @@ struct question_options {
     double recall_target;               /* 0: none */
     double mmr;                         /* counts when has_mmr */
     bool has_mmr, collapse, explain;
-    const char *mode, *fusion, *rerank, *filter, *cache, *semantic, *answer;
+    const char *mode, *fusion, *rerank, *filter, *cache, *semantic;
+    const char *answer, *llm; /* who answers: a kind, a language model */
 };
 
 extern const struct argp question_argp; /* input: struct question_options */
+extern const struct argp answer_argp;   /* the same: who answers, for commands that want answers */
 
 /* The request as an object (json_decref it). ERR_ARGUMENT for a filter that cannot be read. */
 int question_request(const struct question_options *o, const char *question, const char *collection,

@@ -357,6 +357,7 @@ static int set_value(struct config *c, const struct setting *s, const char *text
         break;
     }
     c->origin[s - settings] = (unsigned char)origin;
+    c->line[s - settings] = 0;
 out:
     return rc;
 }
@@ -513,6 +514,7 @@ static bool value_as_text(const config_setting_t *v, enum setting_type type, cha
 static int file_value(struct config *c, const config_setting_t *v, const char *name,
                       const char *where)
 {
+    int rc;
     static const char *const wanted[] = {"a text", "a text",        "a whole number",
                                          "a size", "a real number", "true or false"};
     const struct setting *s = find_setting(name);
@@ -524,7 +526,10 @@ static int file_value(struct config *c, const config_setting_t *v, const char *n
     if (!fits)
         return FAIL(ERR_ARGUMENT, "%s: '%s' must be %s, not %s", where, name, wanted[s->type],
                     libconfig_type_name(v));
-    return set_value(c, s, text, where, CONFIG_FILE);
+    rc = set_value(c, s, text, where, CONFIG_FILE);
+    if (rc == ERR_OK && !config_setting_source_file(v))
+        c->line[s - settings] = config_setting_source_line(v);
+    return rc;
 }
 
 static int file_group(struct config *c, const config_setting_t *group, const char *prefix,
@@ -542,7 +547,7 @@ static int file_group(struct config *c, const config_setting_t *group, const cha
         if (snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "",
                      config_setting_name(v)) >= (int)sizeof name)
             return FAIL(ERR_ARGUMENT, "%s: there is no setting with so long a name", where);
-        if (config_setting_is_list(v) && strcmp(name, "llm") == 0)
+        if (strcmp(name, "llm") == 0)
             TRY(config_llm_read(c, v, path));
         else if (config_setting_is_group(v) && is_section(name))
             TRY(file_group(c, v, name, path));
@@ -563,6 +568,7 @@ static int read_file(struct config *c, const char *path)
 
     buf_init(&text);
     config_init(&parsed);
+    snprintf(c->file, sizeof c->file, "%s", path);
     TRY(file_read(path, CONFIG_FILE_MAX, &text));
     if (text.p && strlen(text.p) != text.n) {
         rc = FAIL(ERR_FORMAT, "%s: a NUL byte; a configuration is text", path);
@@ -670,6 +676,22 @@ static int redis_check(const struct config *c)
     return ERR_OK;
 }
 
+/* The error of a check with the place that the setting came from. */
+static int at_its_place(const struct config *c, int rc, const char *name)
+{
+    const struct setting *s = find_setting(name);
+    char variable[NAME_MAX_BYTES];
+
+    if (rc >= 0)
+        return rc;
+    if (c->line[s - settings])
+        return err_context(rc, "%s:%u", c->file, c->line[s - settings]);
+    if (c->origin[s - settings] != CONFIG_ENVIRONMENT)
+        return rc;
+    variable_name(name, variable);
+    return err_context(rc, "%s", variable);
+}
+
 int config_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -680,9 +702,9 @@ int config_check(const struct config *c)
                     (long long)c->chunk.overlap, (long long)c->chunk.chars);
     TRY(embedding_check(c));
     TRY(reranking_check(c));
-    TRY(config_llm_check(c));
-    TRY(check_precompute(c));
-    TRY(redis_check(c));
+    TRY(at_its_place(c, config_llm_check(c), "ingest.summary_model"));
+    TRY(at_its_place(c, check_precompute(c), "precompute.at"));
+    TRY(at_its_place(c, redis_check(c), "redis.url"));
 out:
     return rc;
 }

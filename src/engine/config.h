@@ -148,6 +148,8 @@ struct config {
     } stream;
 
     unsigned char origin[CONFIG_SETTINGS_MAX]; /* enum config_origin, in the table's order */
+    char file[CONFIG_TEXT_MAX];                /* what was read; "" for none */
+    unsigned line[CONFIG_SETTINGS_MAX];        /* where in it; 0: not there, or in a file within */
 };
 
 /* Every default; model.path is the first place where the default model lies. */

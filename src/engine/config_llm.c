@@ -144,36 +144,65 @@ out:
     return rc;
 }
 
+/* What a request may call it; these mean something else there, as 'model' or as 'answer'. */
+static bool is_name(const char *name)
+{
+    static const char *const taken[] = {"auto", "none", "extractive", "ragd", "ragd-extractive"};
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return false;
+    return n > 0 && name[n] == '\0';
+}
+
+/* The last one. */
+static int check_last(const struct config *c)
+{
+    const struct config_llm *llm = &c->llm[c->n_llm - 1];
+    int rc;
+
+    if (!is_name(llm->name))
+        return FAIL(ERR_ARGUMENT,
+                    "'llm.name' = '%s' must be letters, digits, '-', '_' and '.', and not auto, "
+                    "none, extractive, ragd or ragd-extractive",
+                    llm->name);
+    for (size_t i = 0; i + 1 < c->n_llm; i++)
+        if (strcmp(llm->name, c->llm[i].name) == 0)
+            return FAIL(ERR_ARGUMENT, "two language models are called '%s'", llm->name);
+    rc = url_check(llm->url);
+    return rc < 0 ? err_context(rc, "llm '%s'", llm->name) : ERR_OK;
+}
+
 int config_llm_read(struct config *c, const config_setting_t *list, const char *path)
 {
     int rc = ERR_OK, n = config_setting_length(list);
     char where[CONFIG_TEXT_MAX + 32];
 
     place_of(list, path, where);
+    if (!config_setting_is_list(list))
+        return FAIL(ERR_ARGUMENT,
+                    "%s: 'llm' is a list, in parentheses: llm = ( { name = \"fast\"; ... } );",
+                    where);
     if (n > CONFIG_LLMS_MAX)
         return FAIL(ERR_LIMIT, "%s: %d language models are over the limit of %d", where, n,
                     CONFIG_LLMS_MAX);
     c->n_llm = 0;
     for (int i = 0; i < n; i++) {
-        TRY(read_llm(&c->llm[i], config_setting_get_elem(list, (unsigned)i), path));
+        const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+
+        TRY(read_llm(&c->llm[i], group, path));
         c->n_llm++;
+        place_of(group, path, where);
+        rc = check_last(c);
+        if (rc < 0)
+            return err_context(rc, "%s", where);
     }
 out:
     return rc;
 }
 
-/* ---- checking ---- */
-
-/* What a request may call it; three names mean something else there. */
-static bool is_name(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-    return n > 0 && name[n] == '\0' && strcmp(name, "auto") != 0 && strcmp(name, "ragd") != 0 &&
-           strcmp(name, "ragd-extractive") != 0;
-}
-
-static int check_summary_model(const struct config *c)
+int config_llm_check(const struct config *c)
 {
     const char *name = c->ingest.summary_model;
     const struct config_llm *llm = NULL;
@@ -190,29 +219,6 @@ static int check_summary_model(const struct config *c)
                     "'ingest.summary_tokens' does not",
                     name);
     return ERR_OK;
-}
-
-int config_llm_check(const struct config *c)
-{
-    int rc = ERR_OK;
-
-    for (size_t i = 0; i < c->n_llm; i++) {
-        const struct config_llm *llm = &c->llm[i];
-
-        if (!is_name(llm->name))
-            return FAIL(
-                ERR_ARGUMENT,
-                "'llm.name' = '%s' must be letters, digits, '-', '_' and '.', and not auto, "
-                "ragd or ragd-extractive",
-                llm->name);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(llm->name, c->llm[j].name) == 0)
-                return FAIL(ERR_ARGUMENT, "two language models are called '%s'", llm->name);
-        rc = url_check(llm->url);
-        if (rc < 0)
-            return err_context(rc, "llm '%s'", llm->name);
-    }
-    return check_summary_model(c);
 }
 
 /* ---- showing ---- */

@@ -20,11 +20,10 @@ struct config_setting_t;
 #define CONFIG_LLM_TIMEOUT_MS     60000
 #define CONFIG_LLM_FIRST_TOKEN_MS 10000
 
-/* A list of the file `path`; replaces what was there. */
+/* A list of the file `path`, names that differ and URLs of servers; replaces what was there. */
 int config_llm_read(struct config *c, const struct config_setting_t *list, const char *path);
 
-/* What can be said without asking anybody: names differ, URLs are of servers, and the one that
- * summarises is there, with prices if it has a budget. */
+/* The one that writes summaries is there, with prices if it has a budget. */
 int config_llm_check(const struct config *c);
 
 /* As it could be read again; nothing without models. */

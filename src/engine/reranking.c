@@ -1,7 +1,9 @@
 #include "engine/reranking.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "embed/rerank_remote.h"
@@ -51,6 +53,18 @@ int reranking_key_check(const struct config *c)
         return FAIL(ERR_UNAVAILABLE,
                     "rerank.key_env names the variable '%s', which is not set in the environment",
                     c->rerank.key_env);
+    return ERR_OK;
+}
+
+int reranking_model_check(const struct config *c)
+{
+    char file[CONFIG_TEXT_MAX + 16];
+
+    if (!reranking_is_configured(c) || reranking_is_remote(c))
+        return ERR_OK;
+    snprintf(file, sizeof file, "%s/config.json", c->rerank.model);
+    if (access(file, R_OK) < 0)
+        return FAIL(ERR_UNAVAILABLE, "rerank.model: there is no model in '%s'", c->rerank.model);
     return ERR_OK;
 }
 

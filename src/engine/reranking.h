@@ -18,6 +18,9 @@ int reranking_check(const struct config *c);
 /* Whether the variable that `rerank.key_env` names is set: ERR_UNAVAILABLE, naming it. */
 int reranking_key_check(const struct config *c);
 
+/* ERR_UNAVAILABLE when rerank.model is to be here and is not. */
+int reranking_model_check(const struct config *c);
+
 /* Opens it; *out is NULL when none is configured. A server that is away is no failure (see
  * embed/reranker.h). ERR_UNAVAILABLE when there is no key; else reranker_open's. */
 int reranking_open(struct reranker **out, const struct config *c);

@@ -57,7 +57,7 @@ static void add_request(struct precompute_list *l, const char *where, const char
 
 /* ---- a file ---- */
 
-static int request_of(struct str line, bool jsonl, const char *where, json_t **out)
+static int request_of(struct str line, bool jsonl, json_t **out)
 {
     int rc = ERR_OK;
 
@@ -67,7 +67,7 @@ static int request_of(struct str line, bool jsonl, const char *where, json_t **o
         *out = json_pack("{s:s%}", "question", line.p, line.n);
         return *out ? ERR_OK : FAIL(ERR_FORMAT, "the question has a NUL character");
     }
-    TRY(json_parse(out, line, where));
+    TRY(json_parse(out, line, "request"));
     if (!json_is_object(*out)) {
         json_decref(*out);
         *out = NULL;
@@ -83,7 +83,7 @@ static void add_line(struct precompute_list *l, struct str line, bool jsonl, con
 {
     json_t *request = NULL;
 
-    if (request_of(line, jsonl, where, &request) == ERR_OK)
+    if (request_of(line, jsonl, &request) == ERR_OK)
         add_request(l, where, tenant, request, members);
     else
         append(l, (struct precompute_question){.where = where,

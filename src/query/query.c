@@ -86,7 +86,8 @@ int query_run(struct engine *e, const struct query *q, struct answer *ans)
     if (inquiry_answered_before(&r, &u))
         goto out;
     if (q->cache == QUERY_CACHE_ONLY) {
-        rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and \"cache\":\"only\" asks for no other");
+        rc = FAIL(ERR_TIMEOUT, "no answer in the cache, and the request wants no other "
+                               "(\"cache\":\"only\" or only-if-cached)");
         goto out;
     }
     if (ans->chat && inquiry_joined(&r, &u))

@@ -9,8 +9,6 @@
 #include "generate/follow_up.h"
 #include "generate/routing.h"
 
-/* Of a deadline, for what comes after the last token: checking, writing, sending. */
-#define LAST_PART_NS 40000000u
 /* A model is not asked for less. */
 #define LEAST_NS 50000000u
 
@@ -98,7 +96,7 @@ static uint64_t until_ns(const struct query *q, const struct answer *ans)
 {
     if (q->deadline_ms == 0)
         return 0;
-    return ans->trace.start_ns + (uint64_t)q->deadline_ms * 1000000u - LAST_PART_NS;
+    return ans->trace.start_ns + (uint64_t)(q->deadline_ms - QUESTION_CHAT_LAST_MS) * 1000000u;
 }
 
 /* Everybody else in their order. */

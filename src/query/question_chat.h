@@ -9,6 +9,9 @@
 #include "generate/chat_meter.h"
 #include "query/query.h"
 
+/* Of a deadline, milliseconds for what comes after the last token: checking, writing, sending. */
+#define QUESTION_CHAT_LAST_MS 40
+
 struct question_chat {
     const struct chat_message *messages; /* [n] */
     size_t n;

@@ -85,18 +85,23 @@ static bool is_stopping(void *arg)
     return atomic_load(&b->stopping);
 }
 
-static void collect(struct beforehand *b, struct precompute_list *list)
+/* False: the file was not read, and what it asks for is still to be done. */
+static bool collect(struct beforehand *b, struct precompute_list *list)
 {
     const struct config *c = &b->e->config;
+    bool all = true;
     json_t *members = json_pack("{s:s}", "collection", c->collection);
 
     if (c->precompute.file[0] &&
-        precompute_list_read(list, c->precompute.file, c->tenant, members) < 0)
+        precompute_list_read(list, c->precompute.file, c->tenant, members) < 0) {
         log_event(LOG_WARN, "precompute", LOG_S("reason", err_text()));
+        all = false;
+    }
     if (c->precompute.top > 0 &&
         precompute_list_top(list, b->e, NULL, NULL, (size_t)c->precompute.top, members) < 0)
         log_event(LOG_WARN, "precompute", LOG_S("reason", err_text()));
     json_decref(members);
+    return all;
 }
 
 static void precompute(struct beforehand *b)
@@ -107,17 +112,18 @@ static void precompute(struct beforehand *b)
                                    .failed = log_failed,
                                    .arg = b};
     struct precompute_report r;
+    bool all;
     int rc;
 
     precompute_list_init(&list);
-    collect(b, &list);
+    all = collect(b, &list);
     rc = precompute_run(b->e, &list, &o, &r);
     log_event(LOG_INFO, "precomputed", LOG_I("made", r.n_made), LOG_I("kept", r.n_kept),
               LOG_I("failed", r.n_failed), LOG_I("prompt_tokens", r.tokens_in),
               LOG_I("completion_tokens", r.tokens_out), LOG_F("cost", r.cost),
               LOG_F("seconds", r.seconds));
     precompute_list_done(&list);
-    if (rc == ERR_OK) /* else again at the next start, if it is long ago by then */
+    if (rc == ERR_OK && all) /* else again at the next start, if it is long ago by then */
         note_done(b);
 }
 
@@ -206,6 +212,19 @@ static void *work(void *arg)
             see_to_popular(b);
     }
     return NULL;
+}
+
+int beforehand_check(const struct config *c)
+{
+    int rc = ERR_OK;
+    struct precompute_list list;
+
+    if (!c->precompute.file[0])
+        return ERR_OK;
+    precompute_list_init(&list);
+    rc = precompute_list_read(&list, c->precompute.file, c->tenant, NULL);
+    precompute_list_done(&list);
+    return rc < 0 ? err_context(rc, "precompute.file") : ERR_OK;
 }
 
 struct beforehand *beforehand_start(struct engine *e)

@@ -9,7 +9,8 @@
  * Idle     no work waits or runs in the pool and nobody ingests, for BEFOREHAND_QUIET_MS.
  * Missed   when the server was down at that time, it is done at the next start if the last was more
  *          than a day ago. DATA/precomputed holds the time of the last (seconds since 1970).
- * Threads  start and stop belong to the server's owner.
+ * File     one that cannot be read at the hour is told in the log, and the day is not counted as
+ * done. Threads  start and stop belong to the server's owner.
  */
 #pragma once
 
@@ -18,7 +19,11 @@
 #define BEFOREHAND_LOOK_MS  1000 /* between two looks at what is popular, which copies it */
 
 struct beforehand;
+struct config;
 struct engine;
+
+/* That precompute.file can be read and has a question, where one is named. */
+int beforehand_check(const struct config *c);
 
 /* NULL when the settings ask for nothing of this. */
 struct beforehand *beforehand_start(struct engine *e);

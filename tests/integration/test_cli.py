@@ -100,7 +100,7 @@ def an_empty_folder_says_what_to_do(w):
 
 @case
 def a_folder_goes_in_and_answers_come_out(w):
-    expect(w.run("ingest", "docs"), 0, "1 documents")
+    expect(w.run("ingest", "docs"), 0, "1 document ")
     expect(w.run("query", "What must CET1 be at least?"), 0, "[1] capital.md")
     assert w.json("query", "What must CET1 be at least?")["answered"] is True
 
@@ -127,7 +127,7 @@ def a_running_server_carries_commands_out(w):
     assert w.json("query", "What must CET1 be at least?")["cache"]["status"] == "hit"
     assert w.json("cache", "stats")["hits"] == 1
     w.write("docs/capital.md", "# Capital\n\nCET1 must be at least 7.25 percent of assets.\n")
-    expect(w.run("ingest", "docs"), 0, "1 documents")  # a path of the caller's folder
+    expect(w.run("ingest", "docs"), 0, "1 document ")  # a path of the caller's folder
     assert "7.25" in w.json("query", "What must CET1 be at least?")["answer"]
     expect(w.run("query", "--mode", "best", "x"), 2, "", "hybrid, vector, keyword")
     expect(w.run("check"), 0, "all is right")

@@ -284,7 +284,8 @@ def a_repeated_question_is_a_hit(s):
     assert again["answer"] == first["answer"] and again["id"] != first["id"]
     assert s.query(question, cache="no-store")[0]["cache"]["status"] == "bypass"
     assert s.query(question, cache="refresh")[0]["cache"]["status"] == "miss"
-    assert s.ask("POST", "/query", {"question": "never asked before", "cache": "only"})[0] == 504
+    status, _, refused = s.ask("POST", "/query", {"question": "never asked before", "cache": "only"})
+    assert status == 504 and "only-if-cached" in refused["detail"], refused
     assert s.ask("DELETE", "/cache")[0] == 204
     assert s.ask("GET", "/cache")[2]["entries"] == 0
     assert s.query(question)[0]["cache"]["status"] == "miss"

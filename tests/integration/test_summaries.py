@@ -133,7 +133,7 @@ def an_ingest_waits_for_them_and_says_what_they_cost(folder, fake):
     again = p.run("ingest", p.docs)
     assert "6 unchanged" in again.stdout and "summaries" not in again.stdout, again.stdout
     p.write("d03.txt", 1)
-    assert "1 summaries made" in p.run("ingest", p.docs).stdout
+    assert "1 summary made" in p.run("ingest", p.docs).stdout
     assert fake.n_asked() == 7
     p.check()
 
@@ -146,6 +146,7 @@ def they_may_come_later_and_alone(folder, fake):
     said = p.ingest("--summaries", "later", p.docs)
     assert said["owed"] == 3 and fake.n_asked() == 0, said
     assert p.ingest("--summaries", "now")["made"] == 3
+    assert "no summary is owed" in p.run("ingest", "--summaries", "now").stdout
     assert p.ingest("--summaries", "again")["made"] == 0, "of this very model"
     assert p.run("ingest", "--summaries", "never", p.docs).returncode == 2
     assert p.run("ingest", "--summaries", "later").returncode == 2, "what to ingest?"

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import tap
 from test_chat import MOON, SAYS, SUN, Fake, Stream, at_once, config_of, text_of
-from test_server import MODEL, Server
+from test_server import MODEL, RAGD, Server
 
 REDIS = shutil.which("redis-server")
 TESTS = []
@@ -305,6 +305,28 @@ def clearing_the_cache_clears_every_tier(fake, redis):
         assert one.ask("DELETE", "/cache")[0] == 204
         assert not redis.keys("a") and answers_in_store(one) == 0
         assert status_of(one.query("What is the moon made of?")[0]) == "miss"
+    fake.begin()
+
+
+@with_redis
+def without_a_server_the_command_clears_folder_and_redis(fake, redis):
+    fake.begin()
+    with Pair(fake, redis) as (one, _):
+        def cache(word):
+            return subprocess.run([RAGD, "cache", word, "--config", os.path.join(one.data, "ragd.conf"), "--data", one.data],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+
+        one.query("What is the moon made of?")
+        soon(lambda: redis.keys("a") and answers_in_store(one) == 1)
+        told = cache("stats").stdout
+        assert "redis        " in told and ", there: " in told and "1 put" in told, told
+        one.stop(keep=True)
+        assert "in the store 1, " in cache("stats").stdout
+        assert cache("clear").stdout == "the cache is empty\n"
+        assert not redis.keys("a") and answers_in_store(one) == 0
+        redis.kill()
+        away = cache("clear")
+        assert away.returncode == 1 and "empty" not in away.stdout, away
     fake.begin()
 
 

@@ -151,9 +151,14 @@ Test(tier_store, tidying_forgets_what_is_over_and_what_is_too_much)
 
 Test(tier_store, after_clearing_there_is_none)
 {
+    struct tier_store_stats stats;
+
     put(tiers_answer(&w, "p", "body"));
+    tier_store_load(s);
     cr_expect_eq(tier_store_clear(s), ERR_OK);
     cr_expect_not(is_there("p"));
+    tier_store_stats_get(s, &stats);
+    cr_expect_eq(stats.answers, 0);
 }
 
 Test(tier_store, an_answer_of_a_collection_that_is_not_there_is_none)

@@ -37,9 +37,55 @@ Test(cmd_cache, counts_answers_and_forgets_them)
     expect_run(f.e, "cache|stats", EXIT_DONE, "answers      0", "");
 }
 
-Test(cmd_cache, without_a_server_it_says_where_the_cache_lives)
+Test(cmd_cache, stats_tell_of_every_tier)
 {
-    expect_run(NULL, "cache|stats", EXIT_DONE, "", "lives in the server");
+    json_t *v = run_json(f.e, "cache|stats|--json", EXIT_DONE);
+
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(v, "store"), "entries")), 0);
+    cr_expect(json_is_null(json_object_get(v, "redis")));
+    cr_expect(json_is_object(json_object_get(v, "semantic")));
+    json_decref(v);
+    expect_run(f.e, "cache|stats", EXIT_DONE, "in the store 0, 0.0 of 67.1 MB", "");
+    expect_run(f.e, "query|--semantic|strict|What is CET1?", EXIT_DONE, "", "");
+    expect_run(f.e, "cache|stats", EXIT_DONE, "by meaning    1 questions; 0 served", "");
+}
+
+Test(cmd_cache, without_a_server_it_tells_and_clears_what_the_folder_keeps)
+{
+    struct config config = f.e->config;
+    char line[1024];
+
+    write_file(f.folder, "q.txt", "What is CET1?\n");
+    expect_run(f.e, in_folder(&f, "precompute|--questions", "q.txt", line), EXIT_DONE, "1 made",
+               "");
+    engine_close(f.e);
+    f.e = NULL;
+    in_folder(&f, "cache|stats|--data", "data", line);
+    expect_run(NULL, line, EXIT_DONE, "in the store 1, ", "known to a running one");
+    in_folder(&f, "cache|clear|--data", "data", line);
+    expect_run(NULL, line, EXIT_DONE, "the cache is empty", "");
+    in_folder(&f, "cache|stats|--json|--data", "data", line);
+    expect_run(NULL, line, EXIT_DONE, "{\"store\":{\"entries\":0,\"bytes\":0}}", "no server runs");
+    cr_assert_eq(engine_open(&f.e, &config), ERR_OK);
+    expect_run(f.e, "query|What is CET1?|--json", EXIT_DONE, "\"miss\"", "");
+}
+
+Test(cmd_cache, clearing_says_when_redis_is_away)
+{
+    char line[1024];
+
+    engine_close(f.e);
+    f.e = NULL;
+    setenv("RAGD_REDIS_URL", "redis://127.0.0.1:1", 1);
+    in_folder(&f, "cache|clear|--data", "data", line);
+    expect_run(NULL, line, EXIT_FAILED, "", "127.0.0.1");
+    unsetenv("RAGD_REDIS_URL");
+}
+
+Test(cmd_cache, wants_a_folder_and_a_word_that_it_knows)
+{
+    expect_run(NULL, "cache|stats|--data|/nonexistent", EXIT_FAILED, "", "no documents");
+    expect_run(NULL, "cache|clear|--data|/nonexistent", EXIT_FAILED, "", "no documents");
     expect_run(NULL, "cache|drop", EXIT_USAGE, "", "");
 }
 

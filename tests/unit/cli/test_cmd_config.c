@@ -18,6 +18,35 @@ Test(cmd_config, check_names_what_cannot_be_read)
     expect_run(NULL, "config|check", EXIT_USAGE, "", "RAGD_RETRIEVE_MODE");
 }
 
+static void expect_check(const char *text, int want_code, const char *want_out,
+                         const char *want_err)
+{
+    char path[] = "/tmp/ragd-config-check.XXXXXX", line[128];
+    FILE *f = fdopen(mkstemp(path), "w");
+
+    cr_assert_not_null(f);
+    fputs(text, f);
+    fclose(f);
+    snprintf(line, sizeof line, "config|check|--config|%s", path);
+    expect_run(NULL, line, want_code, want_out, want_err);
+    unlink(path);
+}
+
+#define LLM(key) "llm = ( { name = \"a\"; url = \"http://h/v1\"; model = \"m\"; " key " } );"
+
+Test(cmd_config, check_says_what_serve_would_refuse)
+{
+    expect_check(LLM(""), EXIT_DONE, "is right", "");
+    expect_check(LLM("key_env = \"RAGD_TEST_NO_SUCH_KEY\";"), EXIT_FAILED, "",
+                 "RAGD_TEST_NO_SUCH_KEY");
+    expect_check(LLM("key_file = \"/nonexistent/key\";"), EXIT_FAILED, "", "/nonexistent/key");
+    expect_check("rerank = { model = \"/nonexistent/m\"; };", EXIT_FAILED, "", "/nonexistent/m");
+    expect_check("prompt = { file = \"/nonexistent/p\"; };", EXIT_FAILED, "", "/nonexistent/p");
+    expect_check("prompt = { file = \"/dev/null\"; };", EXIT_FAILED, "", "/dev/null:1: ");
+    expect_check("precompute = { file = \"/nonexistent/q\"; };", EXIT_FAILED, "",
+                 "precompute.file: ");
+}
+
 Test(cmd_config, needs_to_know_what)
 {
     expect_run(NULL, "config", EXIT_USAGE, "", "");

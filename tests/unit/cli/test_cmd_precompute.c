@@ -44,15 +44,31 @@ Test(cmd_precompute, options_are_part_of_the_question)
                "");
 }
 
+Test(cmd_precompute, who_answers_is_part_of_the_question_too)
+{
+    char line[1024];
+
+    of_file("q.txt", "What is CET1?\n", line);
+    strcat(line, "|--answer|extractive");
+    expect_run(f.e, line, EXIT_DONE, "1 made", "");
+    of_file("q.txt", "What is CET1?\n", line);
+    strcat(line, "|--llm|fast");
+    expect_run(f.e, line, EXIT_PARTLY, "1 failed", "no language model is configured");
+}
+
 Test(cmd_precompute, a_bad_line_fails_with_its_place_and_the_others_do_not)
 {
     char line[1024];
+    struct ran r;
     json_t *v, *failed;
 
     of_file("q.jsonl", "{\"question\":\"What is CET1?\"}\n{\"question\":\"x\",\"k\":0}\nnot json\n",
             line);
     expect_run(f.e, line, EXIT_PARTLY, "1 made, 0 kept, 2 failed", "q.jsonl:2: 'k'");
     expect_run(f.e, line, EXIT_PARTLY, "0 made, 1 kept, 2 failed", "q.jsonl:3: ");
+    r = run_words(f.e, line);
+    cr_expect(strstr(r.err, "q.jsonl:3: request: ") && !strstr(r.err, "q.jsonl:3: q"), "%s", r.err);
+    ran_done(&r);
     strcat(line, "|--json");
     v = run_json(f.e, line, EXIT_PARTLY);
     failed = json_object_get(v, "failed");

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "support/chat_world.h"
 #include "unit/cli/cli_fixture.h"
 
 static struct cli_fixture f;
@@ -107,4 +108,38 @@ Test(cmd_query, wrong_values_are_wrong_usage)
     expect_run(f.e, "query|--context-tokens|5|--context-chars|5|x", EXIT_USAGE, "", "one of them");
     expect_run(f.e, "query|one|two", EXIT_USAGE, "", "");
     expect_run(f.e, "query|-c|nowhere|x", EXIT_FAILED, "", "nowhere");
+}
+
+Test(cmd_query, says_which_language_model_answered_and_why_and_lets_one_be_named)
+{
+    struct chat_world c;
+
+    CHAT_WORLD_OPEN(&c, 2);
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    c.model.text = "They eat flies [1].";
+    expect_run(c.w.engine, "query|--llm|best|What do frogs eat?", EXIT_DONE,
+               "(answered by the language model 'best': asked for)", "");
+    expect_run(c.w.engine, "query|--llm|worst|What do frogs eat?", EXIT_USAGE, "", "'worst'");
+    expect_run(c.w.engine, "query|--json|--answer|extractive|What do frogs eat?", EXIT_DONE,
+               "\"model\":\"extractive\"", "");
+    expect_run(c.w.engine, "query|--answer|none|What do frogs eat?", EXIT_DONE, "Looked at:\n[1]",
+               "");
+    expect_run(c.w.engine, "query|--answer|loud|What do frogs eat?", EXIT_USAGE, "", "'answer'");
+    chat_world_close(&c);
+    expect_run(f.e, "search|--llm|best|What is CET1?", EXIT_USAGE, "", "");
+}
+
+Test(cmd_query, a_deadline_is_no_failure_of_the_model)
+{
+    struct chat_world c;
+
+    CHAT_WORLD_OPEN(&c, 1);
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    c.model.fault = CHAT_FAKE_SILENT;
+    expect_run(c.w.engine, "query|--deadline-ms|400|What do frogs eat?", EXIT_DONE,
+               "(no time for the language model 'fast': quoted instead)", "");
+    c.model.fault = CHAT_FAKE_NOT_HTTP;
+    expect_run(c.w.engine, "query|--deadline-ms|60000|What do frogs eat?", EXIT_DONE,
+               "(the language model 'fast' did not answer: quoted instead)", "");
+    chat_world_close(&c);
 }

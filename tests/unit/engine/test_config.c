@@ -268,3 +268,15 @@ Test(config, json_has_every_section)
     json_decref(v);
     buf_done(&shown);
 }
+
+Test(config, what_does_not_fit_together_is_named_with_its_place)
+{
+    struct config c;
+
+    expect_refused("\nprecompute = {\n at = \"25:00\"; };", ERR_ARGUMENT, ":3: 'precompute.at'");
+    expect_refused("redis = { url = \"http://h\"; };", ERR_ARGUMENT, ":1: 'redis.url'");
+    setenv("RAGD_REDIS_URL", "http://h", 1);
+    cr_expect_lt(config_load(&c, "/dev/null"), 0);
+    cr_expect(strstr(err_text(), "RAGD_REDIS_URL: 'redis.url'"), "%s", err_text());
+    unsetenv("RAGD_REDIS_URL");
+}

@@ -71,6 +71,10 @@ Test(config_llm, what_is_wrong_is_named_with_file_and_line)
     expect_refused("llm = ( " FAST ", " FAST " );", ERR_ARGUMENT, "two language models");
     expect_refused("llm = ( { name = \"auto\"; url = \"http://h\"; model = \"m\"; } );",
                    ERR_ARGUMENT, "not auto");
+    expect_refused("llm = ( { name = \"extractive\"; url = \"http://h\"; model = \"m\"; } );",
+                   ERR_ARGUMENT, "extractive");
+    expect_refused("llm = ( { name = \"none\"; url = \"http://h\"; model = \"m\"; } );",
+                   ERR_ARGUMENT, "none");
     expect_refused("llm = ( { name = \"a b\"; url = \"http://h\"; model = \"m\"; } );",
                    ERR_ARGUMENT, "letters");
     expect_refused("llm = ( { name = \"a\"; url = \"ftp://h\"; model = \"m\"; } );", ERR_ARGUMENT,
@@ -78,7 +82,11 @@ Test(config_llm, what_is_wrong_is_named_with_file_and_line)
     expect_refused("llm = ( " FAST ", " FAST ", " FAST ", " FAST ", " FAST ", " FAST ", " FAST
                    ", " FAST ", " FAST " );",
                    ERR_LIMIT, "limit of 8");
-    expect_refused("llm = \"x\";", ERR_ARGUMENT, "llm");
+    expect_refused("\nllm = \"x\";", ERR_ARGUMENT, ":2: 'llm' is a list");
+    expect_refused("\nllm = { name = \"a\"; };", ERR_ARGUMENT, ":2: 'llm' is a list");
+    expect_refused("llm = (\n" FAST ",\n" FAST " );", ERR_ARGUMENT, ":3: two language models");
+    expect_refused("llm = (\n{ name = \"a\"; url = \"ftp://h\"; model = \"m\"; } );", ERR_ARGUMENT,
+                   ":2: llm 'a'");
 }
 
 Test(config_llm, what_is_shown_can_be_read_again)
@@ -112,6 +120,8 @@ Test(config_llm, who_writes_summaries_is_one_of_them_and_has_prices_if_a_budget)
     cr_expect_eq(load(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; "
                           "summary_tokens = 5000; };"),
                  ERR_OK);
+    expect_refused("llm = ( " FAST " );\ningest = { summary_model = \"best\"; };", ERR_ARGUMENT,
+                   ":2: 'ingest.summary_model'");
     expect_refused("llm = ( " FAST " ); ingest = { summary_model = \"best\"; };", ERR_ARGUMENT,
                    "'best' is none of the language models");
     expect_refused("ingest = { summary_model = \"fast\"; };", ERR_ARGUMENT, "summary_model");

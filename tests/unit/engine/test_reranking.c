@@ -88,3 +88,15 @@ Test(reranking, opens_a_model_as_it_is_set)
     reranker_close(r);
     tiny_close(&m);
 }
+
+Test(reranking, a_model_that_is_to_be_here_is_looked_for)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect_eq(reranking_model_check(&c), ERR_OK);
+    strcpy(c.rerank.model, "/nonexistent");
+    cr_expect_eq(reranking_model_check(&c), ERR_UNAVAILABLE);
+    strcpy(c.rerank.kind, "cohere");
+    cr_expect_eq(reranking_model_check(&c), ERR_OK);
+}

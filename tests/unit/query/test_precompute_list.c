@@ -71,7 +71,8 @@ Test(precompute_list, a_record_says_what_is_its_own)
     cr_expect_null(json_object_get(l.v[0].request, "id"));
     cr_expect_str_eq(member(1, "collection"), "default");
     cr_expect(strstr(l.v[2].reason, "object"), "%s", l.v[2].reason);
-    cr_expect(strstr(l.v[3].reason, "q.jsonl:4"), "%s", l.v[3].reason);
+    cr_expect(strstr(l.v[3].where, "q.jsonl:4"), "%s", l.v[3].where);
+    cr_expect(str_starts(str_of(l.v[3].reason), STR_LIT("request: ")), "%s", l.v[3].reason);
 }
 
 Test(precompute_list, the_same_question_is_there_once)

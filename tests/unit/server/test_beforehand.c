@@ -96,6 +96,40 @@ Test(beforehand, a_time_that_was_missed_is_made_up_for_at_the_start, .timeout = 
     live_close(&l);
 }
 
+/* 2 s is long after the questions would have been answered: it has looked eight times. */
+Test(beforehand, a_file_that_cannot_be_read_does_not_count_as_done, .timeout = 60)
+{
+    struct live l;
+    char last[96];
+    struct buf text = {0};
+
+    WORLD_OPEN(&l.world);
+    write_text(&l.world, "data/precomputed", "1000\n", last);
+    strcpy(l.world.config.precompute.file, "/nonexistent/questions");
+    strcpy(l.world.config.precompute.at, "03:00");
+    world_reopen(&l.world);
+    live_start(&l, NULL);
+    for (int i = 0; i < 100; i++)
+        wait_a_little();
+    cr_assert_eq(file_read(last, 64, &text), ERR_OK, "%s", err_text());
+    cr_expect(str_eq(buf_view(&text), STR_LIT("1000\n")));
+    buf_done(&text);
+    live_close(&l);
+}
+
+Test(beforehand, the_file_is_checked_where_one_is_named)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect_eq(beforehand_check(&c), ERR_OK);
+    strcpy(c.precompute.file, "/nonexistent/questions");
+    cr_expect_lt(beforehand_check(&c), 0);
+    cr_expect(strstr(err_text(), "precompute.file: "), "%s", err_text());
+    strcpy(c.precompute.file, "/dev/null");
+    cr_expect_eq(beforehand_check(&c), ERR_NOT_FOUND);
+}
+
 Test(beforehand, nothing_is_started_where_nothing_is_asked_for)
 {
     struct world w;
