@@ -220,6 +220,20 @@ static void go_on(struct chat_run *run, bool again)
 
 static void rearm(struct chat_run *run);
 
+/* Whether what was said so far is taken back, for the next model to say it all. */
+static bool is_taken_back(struct chat_run *run)
+{
+    return run->winner && run->i_chain + 1 < run->call.n_models && run->call.cut &&
+           run->call.cut(run->call.arg);
+}
+
+static void begin_anew(struct chat_run *run)
+{
+    run->winner = NULL;
+    run->result.first_token_ns = 0;
+    next_model(run);
+}
+
 static void on_end(void *arg)
 {
     struct leg *l = arg;
@@ -239,7 +253,9 @@ static void on_end(void *arg)
         run->result.first_token_ns = 0;
     }
     run->result.complete = t->complete;
-    if (run->winner)
+    if (t->rc < 0 && is_taken_back(run))
+        begin_anew(run);
+    else if (run->winner)
         finish(run, t->rc);
     else if (!other->attempt.running)
         go_on(run, t->again);
