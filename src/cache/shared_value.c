@@ -10,12 +10,12 @@
 #define SUM_AT     1
 #define SCOPE_AT   33
 #define NUMBERS_AT 65
-#define HEAD_BYTES 114
+#define HEAD_BYTES 122
 #define ZSTD_LEVEL 3
 
 /* The fixed numbers of the head, as they lie there. */
 struct numbers {
-    int64_t stored_ms, ttl_ms, tokens, made_us;
+    int64_t stored_ms, ttl_ms, tokens_in, tokens_out, made_us;
     double cost;
     uint32_t n_body, n_documents;
     bool precomputed;
@@ -85,7 +85,8 @@ static void add_head(struct buf *b, const struct shared_scope *scope, const stru
     buf_add(b, of.b, DIGEST_BYTES);
     add_i64(b, a->stored_ms);
     add_i64(b, a->ttl_ms);
-    add_i64(b, a->tokens);
+    add_i64(b, a->tokens_in);
+    add_i64(b, a->tokens_out);
     add_i64(b, a->made_us);
     memcpy(&cost, &a->cost, sizeof cost);
     add_i64(b, cost);
@@ -151,12 +152,13 @@ static struct numbers read_numbers(const char *p)
 {
     struct numbers n = {.stored_ms = i64_at(p),
                         .ttl_ms = i64_at(p + 8),
-                        .tokens = i64_at(p + 16),
-                        .made_us = i64_at(p + 24),
-                        .n_body = u32_at(p + 40),
-                        .n_documents = u32_at(p + 44),
-                        .precomputed = p[48] == 1};
-    int64_t cost = i64_at(p + 32);
+                        .tokens_in = i64_at(p + 16),
+                        .tokens_out = i64_at(p + 24),
+                        .made_us = i64_at(p + 32),
+                        .n_body = u32_at(p + 48),
+                        .n_documents = u32_at(p + 52),
+                        .precomputed = p[56] == 1};
+    int64_t cost = i64_at(p + 40);
 
     memcpy(&n.cost, &cost, sizeof n.cost);
     return n;
@@ -181,8 +183,8 @@ static int check_head(struct str bytes, const struct digest *prompt_hash,
         return damaged();
     n = read_numbers(bytes.p + NUMBERS_AT);
     if (n.n_body > SHARED_BODY_MAX || n.n_documents > SHARED_DOCUMENTS_MAX || n.stored_ms < 0 ||
-        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS || n.tokens < 0 || n.made_us < 0 ||
-        !(n.cost >= 0))
+        n.ttl_ms < 1 || n.ttl_ms > SHARED_TTL_MAX_MS || n.tokens_in < 0 || n.tokens_out < 0 ||
+        n.made_us < 0 || !(n.cost >= 0))
         return damaged();
     if (memcmp(bytes.p + SCOPE_AT, of.b, DIGEST_BYTES) != 0)
         return FAIL(ERR_NOT_FOUND, "a shared answer of another scope");
@@ -232,7 +234,8 @@ int shared_value_unpack(struct str bytes, const struct digest *prompt_hash,
     TRY(check_head(bytes, prompt_hash, scope, now_ms, &n));
     a.stored_ms = n.stored_ms;
     a.ttl_ms = n.ttl_ms;
-    a.tokens = n.tokens;
+    a.tokens_in = n.tokens_in;
+    a.tokens_out = n.tokens_out;
     a.made_us = n.made_us;
     a.cost = n.cost;
     a.precomputed = n.precomputed;

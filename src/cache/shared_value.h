@@ -6,13 +6,14 @@
  *       33    32  scope: digest of tenant and collection
  *       65     8  stored_ms, since 1970
  *       73     8  ttl_ms, from then on
- *       81     8  tokens that it took
- *       89     8  microseconds
- *       97     8  money, a double's bits
- *      105     4  bytes of the body
- *      109     4  number of documents
- *      113     1  1: made before anybody asked
- *      114     -  for each document 4 bytes of length, then its key
+ *       81     8  tokens that a language model read for it
+ *       89     8  tokens that it wrote
+ *       97     8  microseconds that it took
+ *      105     8  money, a double's bits
+ *      113     4  bytes of the body
+ *      117     4  number of documents
+ *      121     1  1: made before anybody asked
+ *      122     -  for each document 4 bytes of length, then its key
  *        -     -  the body, zstd
  *
  * Numbers are little-endian. The prompt's hash is in the checksum, so that a value under another's
@@ -42,8 +43,8 @@ struct shared_scope {
 
 struct shared_answer {
     struct str body;
-    int64_t stored_ms, ttl_ms; /* it lives until stored_ms + ttl_ms */
-    int64_t tokens, made_us;   /* what it took */
+    int64_t stored_ms, ttl_ms;              /* it lives until stored_ms + ttl_ms */
+    int64_t tokens_in, tokens_out, made_us; /* what it took */
     double cost;
     bool precomputed;
     const struct str *documents; /* keys of those it shows, all of the scope's collection */

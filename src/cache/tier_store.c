@@ -95,7 +95,8 @@ static struct lru_value *value_of(const struct answer_row *row, const struct ans
     o.n_documents = row->n_documents;
     v = origin_value(row->body, &o, row->ttl_ms);
     v->stored_ms = row->stored_ms;
-    v->tokens_in = (uint32_t)row->tokens;
+    v->tokens_in = (uint32_t)row->tokens_in;
+    v->tokens_out = (uint32_t)row->tokens_out;
     v->made_us = (uint32_t)row->made_us;
     v->cost = (float)row->cost;
     v->precomputed = row->kind == ANSWER_PRECOMPUTED;
@@ -153,7 +154,8 @@ static struct answer_row row_of(const struct tier_put *p, struct arena *mem)
         .stored_ms = v->stored_ms,
         .ttl_ms = v->ttl_ms,
         .hits = p->asked,
-        .tokens = (int64_t)v->tokens_in + v->tokens_out,
+        .tokens_in = v->tokens_in,
+        .tokens_out = v->tokens_out,
         .made_us = v->made_us,
         .cost = (double)v->cost,
         .body = {v->bytes, v->n},

@@ -37,7 +37,8 @@ struct lru_value *tiers_value(const struct shared_answer *a, const struct answer
     v = origin_value(a->body, &o, a->ttl_ms);
     if (a->stored_ms < v->stored_ms) /* else another's clock is ahead of ours */
         v->stored_ms = a->stored_ms;
-    v->tokens_in = (uint32_t)a->tokens;
+    v->tokens_in = (uint32_t)a->tokens_in;
+    v->tokens_out = (uint32_t)a->tokens_out;
     v->made_us = (uint32_t)a->made_us;
     v->cost = (float)a->cost;
     v->precomputed = a->precomputed;
@@ -182,7 +183,8 @@ static void share(struct tiers *t, const struct job *j)
     struct shared_answer a = {.body = {v->bytes, v->n},
                               .stored_ms = v->stored_ms,
                               .ttl_ms = v->ttl_ms,
-                              .tokens = (int64_t)v->tokens_in + v->tokens_out,
+                              .tokens_in = v->tokens_in,
+                              .tokens_out = v->tokens_out,
                               .made_us = v->made_us,
                               .cost = (double)v->cost,
                               .precomputed = v->precomputed};

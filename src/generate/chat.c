@@ -220,6 +220,20 @@ static void go_on(struct chat_run *run, bool again)
 
 static void rearm(struct chat_run *run);
 
+/* Whether what was said so far is taken back, for the next model to say it all. */
+static bool is_taken_back(struct chat_run *run)
+{
+    return run->winner && run->i_chain + 1 < run->call.n_models && run->call.cut &&
+           run->call.cut(run->call.arg);
+}
+
+static void begin_anew(struct chat_run *run)
+{
+    run->winner = NULL;
+    run->result.first_token_ns = 0;
+    next_model(run);
+}
+
 static void on_end(void *arg)
 {
     struct leg *l = arg;
@@ -228,7 +242,7 @@ static void on_end(void *arg)
     const struct leg *other = &run->legs[l == run->legs];
 
     chat_models_leave(run->chat->models, l->i_model, l->pass, t->failed ? CHAT_FAILED : CHAT_WORKED,
-                      t->error);
+                      t->fault);
     note_trouble(run, l);
     if (t->rc < 0)
         chat_models_failed(run->chat->models, l->i_model, t->rc, t->status);
@@ -239,7 +253,9 @@ static void on_end(void *arg)
         run->result.first_token_ns = 0;
     }
     run->result.complete = t->complete;
-    if (run->winner)
+    if (t->rc < 0 && is_taken_back(run))
+        begin_anew(run);
+    else if (run->winner)
         finish(run, t->rc);
     else if (!other->attempt.running)
         go_on(run, t->again);
@@ -344,14 +360,16 @@ static void begins_too_late(struct chat_run *run)
     size_t i = (size_t)run->chain[run->i_chain];
     const struct chat_model *m = model_of(run, i);
 
-    snprintf(run->error, sizeof run->error, "%s: no first token within %lld ms", m->shown,
-             (long long)m->first_token_ms);
+    char fault[64];
+
+    snprintf(fault, sizeof fault, "no first token within %lld ms", (long long)m->first_token_ms);
+    chat_model_blame(m, fault, run->error);
     run->result.rc = ERR_TIMEOUT;
     run->result.status = 0;
     run->result.retry_after_ms = -1;
     run->result.i_model = i;
     chat_models_first_token(run->chat->models, i, m->first_token_ms);
-    stop_late(&run->legs[0], CHAT_FAILED, run->error);
+    stop_late(&run->legs[0], CHAT_FAILED, fault);
     stop_late(&run->legs[1], CHAT_NOTHING, NULL);
     go_on(run, run->i_chain + 1 == run->call.n_models);
 }
@@ -362,14 +380,15 @@ static void time_is_up(struct chat_run *run)
     const struct chat_model *m = model_of(run, run->result.i_model);
     int64_t ms = ms_since(run->start_ns);
     bool fair = false;
+    char fault[64];
 
-    snprintf(run->error, sizeof run->error, "%s: no full answer within %lld ms", m->shown,
-             (long long)ms);
+    snprintf(fault, sizeof fault, "no full answer within %lld ms", (long long)ms);
+    chat_model_blame(m, fault, run->error);
     if (l->attempt.running && !run->winner) {
         ms = ms_since(l->attempt.start_ns);
         fair = ms >= FAIR_MS || ms * 2 >= m->first_token_ms;
     }
-    stop_late(l, fair ? CHAT_FAILED : CHAT_NOTHING, run->error);
+    stop_late(l, fair ? CHAT_FAILED : CHAT_NOTHING, fault);
     stop_late(&run->legs[1], CHAT_NOTHING, NULL);
     finish(run, ERR_TIMEOUT);
 }

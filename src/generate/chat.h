@@ -14,7 +14,8 @@
  *            refusal and any nonsense for its model.
  * First      a model that has not begun after its first_token_ms has failed: the next model, or
  * token      where there is none another try. A first token that was handed out is never taken
- *            back: what goes wrong afterwards ends the answer, with complete = false.
+ *            back: what goes wrong afterwards ends the answer, with complete = false, unless
+ *            `cut` says that nobody has seen it. Then the next model is asked.
  * Hedge      at most one a call, after the model's p95 but not before CHAT_HEDGE_MIN_MS, and not
  *            for the probe of a breaker. The one that loses is cancelled.
  * Deadline   until_ns bounds everything; ERR_TIMEOUT then.
@@ -65,7 +66,10 @@ struct chat_call {
     int max_tokens;     /* 0: the server's own */
     uint64_t until_ns;  /* of clock_ns; 0: none */
     bool hedge;
-    void (*token)(void *arg, struct str text);                 /* at least one byte; borrowed */
+    void (*token)(void *arg, struct str text); /* at least one byte; borrowed */
+    /* An answer that broke off, where another model is left: true takes back all that was said.
+     * NULL: nothing is. Must not cancel. */
+    bool (*cut)(void *arg);
     void (*done)(void *arg, const struct chat_result *result); /* borrowed */
     void *arg;
 };

@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "net/url.h"
 
 /* Of one answer, as far as it is counted: billionths stay within 64 bits. */
@@ -135,6 +137,47 @@ const struct chat_model *chat_models_get(const struct chat_models *m, size_t i)
     return &m->entries[i].settings;
 }
 
+/* The host in the shown URL. */
+static struct str host_of(const char *shown)
+{
+    const char *p = strstr(shown, "://"), *at;
+
+    p = p ? p + 3 : shown;
+    at = p + strcspn(p, "@/");
+    p = *at == '@' ? at + 1 : p;
+    if (*p == '[')
+        return (struct str){p + 1, strcspn(p + 1, "]")};
+    return (struct str){p, strcspn(p, ":/?#")};
+}
+
+/* The reason without URL and host. */
+static void plain_reason(const struct chat_model *m, const char *reason, char out[ERR_TEXT_MAX])
+{
+    struct str host = host_of(m->shown);
+    size_t n_shown = strlen(m->shown), n = 0;
+
+    if (strncmp(reason, m->shown, n_shown) == 0 && strncmp(reason + n_shown, ": ", 2) == 0)
+        reason += n_shown + 2;
+    while (*reason && n < ERR_TEXT_MAX - sizeof "its server") {
+        bool is_host = host.n && strncmp(reason, host.p, host.n) == 0;
+
+        if (is_host)
+            n += (size_t)sprintf(out + n, "its server");
+        else
+            out[n++] = *reason;
+        reason += is_host ? host.n : 1;
+    }
+    out[n] = '\0';
+}
+
+void chat_model_blame(const struct chat_model *m, const char *reason, char *out)
+{
+    char plain[ERR_TEXT_MAX];
+
+    plain_reason(m, reason, plain);
+    snprintf(out, ERR_TEXT_MAX, "language model '%.100s': %.800s", m->name, plain);
+}
+
 int chat_models_find(const struct chat_models *m, const char *name)
 {
     for (size_t i = 0; i < m->n; i++)
@@ -161,7 +204,7 @@ static void explain_refusal(struct entry *e, int64_t wait_ms)
     char reason[ERR_TEXT_MAX];
 
     pthread_mutex_lock(&e->mu);
-    memcpy(reason, e->reason, sizeof reason);
+    plain_reason(&e->settings, e->reason, reason);
     pthread_mutex_unlock(&e->mu);
     if (wait_ms == 0)
         (void)FAIL(ERR_UNAVAILABLE, "language model '%s' is being tried after failures: %.700s",
@@ -171,6 +214,16 @@ static void explain_refusal(struct entry *e, int64_t wait_ms)
                    "language model '%s' failed %d times in a row and is left alone for %lld ms: "
                    "%.700s",
                    e->settings.name, BREAKER_FAILURES, (long long)wait_ms, reason);
+}
+
+/* Once when it goes and once when it comes. */
+static void tell(const struct chat_model *m, enum breaker_change change, const char *why)
+{
+    if (change == BREAKER_OPENED)
+        log_event(LOG_WARN, "language_model_away", LOG_S("name", m->name), LOG_S("url", m->shown),
+                  LOG_S("reason", why));
+    else if (change == BREAKER_CLOSED)
+        log_event(LOG_INFO, "language_model_back", LOG_S("name", m->name));
 }
 
 enum breaker_pass chat_models_enter(struct chat_models *m, size_t i)
@@ -198,7 +251,7 @@ void chat_models_leave(struct chat_models *m, size_t i, enum breaker_pass pass,
         snprintf(e->reason, sizeof e->reason, "%s", why);
         pthread_mutex_unlock(&e->mu);
     }
-    breaker_leave(e->breaker, pass, lesson == CHAT_WORKED, now_ms());
+    tell(&e->settings, breaker_leave(e->breaker, pass, lesson == CHAT_WORKED, now_ms()), why);
 }
 
 bool chat_models_is_open(struct chat_models *m, size_t i)

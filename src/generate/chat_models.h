@@ -50,6 +50,11 @@ void chat_models_free(struct chat_models *m);
 
 size_t chat_models_n(const struct chat_models *m);
 const struct chat_model *chat_models_get(const struct chat_models *m, size_t i);
+
+/* Into `out`, of ERR_TEXT_MAX bytes: "language model 'fast': " and the reason, for those who ask:
+ * it names neither the server nor its URL, which is cut off the reason where it stands. */
+void chat_model_blame(const struct chat_model *m, const char *reason, char *out);
+
 /* Index of the model of that name, or -1. */
 int chat_models_find(const struct chat_models *m, const char *name);
 
@@ -64,7 +69,9 @@ enum chat_lesson {
     CHAT_NOTHING, /* the caller left before anything could be learnt */
 };
 
-/* `why` it failed, borrowed; NULL otherwise. */
+/* `why` it failed, borrowed; NULL otherwise. It is told to those who are refused, and logged with
+ * the URL when the model is left alone from now on: it says neither what was asked nor a server's
+ * own words, which may repeat that. */
 void chat_models_leave(struct chat_models *m, size_t i, enum breaker_pass pass,
                        enum chat_lesson lesson, const char *why);
 bool chat_models_is_open(struct chat_models *m, size_t i);

@@ -38,7 +38,8 @@ static void end_unreached(struct chat_try *t, int rc)
 {
     t->again = rc == ERR_UNAVAILABLE;
     t->failed = rc != ERR_ARGUMENT;
-    snprintf(t->error, sizeof t->error, "%s", err_text());
+    snprintf(t->fault, sizeof t->fault, "%s", err_text());
+    chat_model_blame(t->model, t->fault, t->error);
     end(t, rc);
 }
 
@@ -51,16 +52,19 @@ static bool blames_the_question(int status)
 
 static void end_refused(struct chat_try *t)
 {
-    struct refusal r = {.shown = t->model->shown,
-                        .section = "llm",
-                        .key = t->model->key,
-                        .status = t->status,
-                        .body = buf_view(&t->body)};
+    struct refusal r = {
+        .shown = t->model->shown, .section = "llm", .key = t->model->key, .status = t->status};
+    struct buf words;
 
+    buf_init(&words);
+    chat_refusal_words(buf_view(&t->body), &words);
+    r.body = buf_view(&words);
     (void)refusal_explain(&r);
+    buf_done(&words);
+    chat_model_blame(t->model, err_text(), t->error);
+    snprintf(t->fault, sizeof t->fault, "status %d", t->status);
     t->again = refusal_passes(t->status);
     t->failed = t->status >= 500;
-    snprintf(t->error, sizeof t->error, "%s", err_text());
     end(t, blames_the_question(t->status) ? ERR_ARGUMENT : ERR_UNAVAILABLE);
 }
 
@@ -69,12 +73,14 @@ static void end_refused(struct chat_try *t)
 static void end_wrong(struct chat_try *t, int rc)
 {
     const char *key = t->model->key;
+    bool repeats_key = key && strstr(err_text(), key);
 
     t->again = rc == ERR_UNAVAILABLE;
     t->failed = true;
-    snprintf(t->error, sizeof t->error, "%.200s: %.700s", t->model->shown,
-             key && strstr(err_text(), key) ? "the reply is wrong" : err_text());
+    chat_model_blame(t->model, repeats_key ? "the reply is wrong" : err_text(), t->error);
     refusal_make_plain(t->error);
+    snprintf(t->fault, sizeof t->fault, "%s",
+             rc == ERR_UNAVAILABLE ? "it broke off its reply" : "its reply is not as it should be");
     end(t, rc);
 }
 

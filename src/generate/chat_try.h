@@ -31,13 +31,14 @@ struct chat_try {
     void *arg;
 
     /* How it went: right when `end` is called. */
-    int rc; /* as `error` says */
-    char error[ERR_TEXT_MAX];
-    int status;             /* 0: none came */
-    int64_t retry_after_ms; /* -1: none */
-    bool again;             /* another try may help */
-    bool failed;            /* the server did not do its part: counts for the breaker */
-    bool complete;          /* finished by stop or length, and ended as it should */
+    int rc;                   /* as `error` says */
+    char error[ERR_TEXT_MAX]; /* for whoever asks: the model's name, not its URL */
+    char fault[ERR_TEXT_MAX]; /* without name and without any words of the server's */
+    int status;               /* 0: none came */
+    int64_t retry_after_ms;   /* -1: none */
+    bool again;               /* another try may help */
+    bool failed;              /* the server did not do its part: counts for the breaker */
+    bool complete;            /* finished by stop or length, and ended as it should */
     struct chat_reply reply;
     uint64_t start_ns;
 

@@ -9,7 +9,7 @@
 #include "base/jsonw.h"
 
 #define TOKENS_MAX 1000000000 /* more than any model reads or writes */
-#define REASON_MAX 300        /* bytes of a server's own words in our errors */
+#define REASON_MAX 200        /* bytes of a server's own words in our errors */
 
 /* ---- asking ---- */
 
@@ -70,11 +70,27 @@ void chat_reply_done(struct chat_reply *r)
     buf_done(&r->text);
 }
 
-/* {"error":{"message":"..."}} or {"error":"..."}. */
+/* {"error":{"message":"..."}} or {"error":"..."}; NULL: no words. */
+static const char *words_of(const json_t *error)
+{
+    return json_string_value(json_is_object(error) ? json_object_get(error, "message") : error);
+}
+
+void chat_refusal_words(struct str body, struct buf *out)
+{
+    json_t *root = NULL;
+    const char *words = NULL;
+
+    if (json_parse(&root, body, "the refusal") == ERR_OK)
+        words = words_of(json_object_get(root, "error"));
+    if (words)
+        buf_add_str(out, words);
+    json_decref(root);
+}
+
 static int server_error(const json_t *error)
 {
-    const json_t *message = json_is_object(error) ? json_object_get(error, "message") : error;
-    const char *words = json_string_value(message);
+    const char *words = words_of(error);
 
     return FAIL(ERR_UNAVAILABLE, "the server says in its reply: %.*s", REASON_MAX,
                 words ? words : "error");

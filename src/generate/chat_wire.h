@@ -51,5 +51,8 @@ void chat_reply_done(struct chat_reply *r);
 /* Reads the data of one event of a stream. */
 int chat_reply_chunk(struct chat_reply *r, struct str data);
 
+/* Adds what the body of a refusal says in its error's message, or nothing. */
+void chat_refusal_words(struct str body, struct buf *out);
+
 /* Reads a reply that came in one piece. */
 int chat_reply_whole(struct chat_reply *r, struct str body);

@@ -51,6 +51,7 @@ struct making {
     int64_t after_id;
     size_t n_total, n_in_a_row; /* of failures */
     bool stopped;               /* no more is begun */
+    bool held;                  /* nor until something under way has told what it really takes */
     uint64_t due_ns;            /* nothing is begun before */
     uv_loop_t loop;
     uv_timer_t tick;
@@ -94,13 +95,19 @@ static int check_limits(struct making *m)
 {
     struct spent reserved = {0};
     char why[ERR_TEXT_MAX] = "";
+    size_t n = 0;
     int rc = ERR_OK;
 
-    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++)
-        if (m->jobs[i].state != JOB_IDLE)
-            spent_add(&reserved, spent_guess(m->model, bytes_asked(&m->jobs[i]), -1));
+    for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++) {
+        if (m->jobs[i].state == JOB_IDLE)
+            continue;
+        n++;
+        spent_add(&reserved, spent_guess(m->model, bytes_asked(&m->jobs[i]), -1));
+    }
     TRY(summary_money_left(m->e, &reserved, why, sizeof why));
-    if (*why)
+    if (*why && n > 1)
+        m->held = true;
+    else if (*why)
         stop(m, why);
 out:
     return rc;
@@ -163,9 +170,10 @@ static void start(struct job *j)
 static int fill(struct making *m, struct job *j)
 {
     int rc = ERR_OK;
+    int64_t before_id = m->after_id;
     bool found = false;
 
-    if (m->stopped || clock_ns() < m->due_ns)
+    if (m->stopped || m->held || clock_ns() < m->due_ns)
         return ERR_OK;
     TRY(owed_next(&m->run, &m->spec, &m->after_id, &j->doc, &found));
     if (!found)
@@ -173,8 +181,10 @@ static int fill(struct making *m, struct job *j)
     summarize_messages(j->doc.ready->row.title, j->doc.excerpt, j->doc.ready->mem, j->messages);
     j->state = JOB_WAITS;
     TRY(check_limits(m));
-    if (m->stopped)
+    if (m->stopped || m->held) {
         job_drop(j);
+        m->after_id = before_id;
+    }
 out:
     return rc;
 }
@@ -375,6 +385,7 @@ static int take_finished(struct making *m)
         n_over += m->jobs[i].state == JOB_OVER;
     if (n_over == 0)
         return ERR_OK;
+    m->held = false;
     TRY(settle(m));
     TRY(write_made(m));
     for (size_t i = 0; i < MODEL_SUMMARIES_AT_ONCE; i++) {

@@ -19,5 +19,6 @@ void spent_add(struct spent *sum, struct spent more);
 struct spent spent_guess(const struct chat_model *model, int64_t bytes_asked, int64_t bytes_said);
 
 /* Whether `more` beside what was paid today stays within ingest.summary_tokens and
- * ingest.summary_budget; `why` names the limit that it does not, or stays as it is. */
+ * ingest.summary_budget; `why` names the limit that it does not, with what was spent,
+ * or stays as it is. */
 int summary_money_left(struct engine *e, const struct spent *more, char *why, size_t size);

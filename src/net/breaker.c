@@ -69,10 +69,22 @@ static void close_locked(struct breaker *b)
     b->n_failures = 0;
 }
 
-void breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok, int64_t now_ms)
+static enum breaker_change change_of(bool was_open, bool is_open)
 {
+    if (was_open == is_open)
+        return BREAKER_STAYED;
+    return is_open ? BREAKER_OPENED : BREAKER_CLOSED;
+}
+
+enum breaker_change breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok,
+                                  int64_t now_ms)
+{
+    enum breaker_change change;
+    bool was_open;
+
     CHECK(pass != BREAKER_REFUSED);
     pthread_mutex_lock(&b->mu);
+    was_open = b->open;
     if (pass == BREAKER_PROBE)
         b->probing = false;
     if (ok)
@@ -81,7 +93,9 @@ void breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok, int64_t n
         open_locked(b, b->wait_ms * 2, now_ms);
     else if (!b->open && ++b->n_failures >= BREAKER_FAILURES)
         open_locked(b, BREAKER_WAIT_MS, now_ms);
+    change = change_of(was_open, b->open);
     pthread_mutex_unlock(&b->mu);
+    return change;
 }
 
 void breaker_forgo(struct breaker *b, enum breaker_pass pass)

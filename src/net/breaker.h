@@ -33,9 +33,13 @@ void breaker_free(struct breaker *b);
  * when the next probe may go, 0 when one is under way. */
 enum breaker_pass breaker_enter(struct breaker *b, int64_t now_ms, int64_t *wait_ms);
 
+enum breaker_change { BREAKER_STAYED, BREAKER_OPENED, BREAKER_CLOSED };
+
 /* How the call that was let through ended. `ok`: the server answered sensibly, even if it
- * refused. A failure that began before the breaker opened does not lengthen the wait. */
-void breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok, int64_t now_ms);
+ * refused. A failure that began before the breaker opened does not lengthen the wait. Tells what
+ * became of the breaker, each change to one caller; a probe that fails is none. */
+enum breaker_change breaker_leave(struct breaker *b, enum breaker_pass pass, bool ok,
+                                  int64_t now_ms);
 
 /* Takes back what breaker_enter let through: the call taught nothing (its caller left). The next
  * caller of an open breaker may be the probe. */

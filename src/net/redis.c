@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/breaker.h"
 #include "net/redis_conn.h"
@@ -189,6 +190,15 @@ static int check_size(const struct str *words, size_t n)
     return ERR_OK;
 }
 
+/* Once when it goes and once when it comes; its reason has neither password nor value. */
+static void tell(const struct redis *r, enum breaker_change change)
+{
+    if (change == BREAKER_OPENED)
+        log_event(LOG_WARN, "redis_away", LOG_S("url", r->shown), LOG_S("reason", err_text()));
+    else if (change == BREAKER_CLOSED)
+        log_event(LOG_INFO, "redis_back", LOG_S("url", r->shown));
+}
+
 static int call(struct redis *r, const struct str *words, size_t n, struct wish *w)
 {
     int rc = ERR_OK;
@@ -206,7 +216,7 @@ static int call(struct redis *r, const struct str *words, size_t n, struct wish 
     rc = call_once(r, words, n, w);
     r->n_calls++;
     r->n_failures += rc < 0;
-    breaker_leave(r->breaker, pass, rc == ERR_OK, redis_now_ms());
+    tell(r, breaker_leave(r->breaker, pass, rc == ERR_OK, redis_now_ms()));
 out:
     return rc;
 }

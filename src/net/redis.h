@@ -7,7 +7,8 @@
  *
  * Redis is never the truth here and nobody depends on it. Down, slow, full, lying: all is the same
  * ERR_UNAVAILABLE, within the time-out, and the caller goes on as if there were none. Five
- * failures in a row and nobody waits for it until a command a while later succeeds (net/breaker.h).
+ * failures in a row and nobody waits for it until a command a while later succeeds (net/breaker.h);
+ * the log has a line when that begins and one when it ends.
  * A connection whose reply was late or wrong is closed: what comes on it next might be another's.
  *
  * Errors   ERR_UNAVAILABLE, whose text is for a log; ERR_LIMIT: more than REDIS_VALUE_MAX bytes to

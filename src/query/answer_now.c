@@ -97,6 +97,16 @@ static void take_token(void *arg, struct str text)
         w->listener.token(w->listener.arg, text);
 }
 
+static bool take_back(void *arg)
+{
+    struct waiting *w = arg;
+
+    if (w->listener.token)
+        return false;
+    buf_clear(&w->text);
+    return true;
+}
+
 static void take_result(void *arg, const struct chat_result *result)
 {
     struct waiting *w = arg;
@@ -148,6 +158,7 @@ static void ask_model(struct waiting *w)
                              .until_ns = c->until_ns,
                              .hedge = true,
                              .token = take_token,
+                             .cut = take_back,
                              .done = take_result,
                              .arg = w};
     struct chat *chat;

@@ -187,6 +187,21 @@ static void token(void *arg, struct str text)
     sse_add_token(a->log, text); /* may end the ask: a reader who left was the last */
 }
 
+/* Nobody reads it: those who come later find that it is void. */
+static bool cut(void *arg)
+{
+    struct ask *a = arg;
+    struct buf sources = {0};
+
+    if (event_log_watchers(a->log))
+        return false;
+    buf_clear(&a->text);
+    query_sources(&a->query, &a->answer, &sources);
+    sse_add_reset(a->log, buf_view(&sources));
+    buf_done(&sources);
+    return true;
+}
+
 /* Whether somebody still wants the answer; else there will be none. */
 static void cancel_if_alone(struct ask *a)
 {
@@ -320,6 +335,7 @@ static void ask_model(struct ask *a)
                              .until_ns = chat->until_ns,
                              .hedge = true,
                              .token = token,
+                             .cut = cut,
                              .done = asked,
                              .arg = a};
 

@@ -131,14 +131,19 @@ static struct parts parts_of(struct str reply)
     return p;
 }
 
+void sse_add_reset(struct event_log *l, struct str sources)
+{
+    event_log_add(l, "reset", STR_LIT("{}"));
+    if (sources.n)
+        sse_add_member(l, "sources", "sources", sources);
+}
+
 void sse_add_stand_in(struct event_log *l, struct str reply, bool said)
 {
     struct parts p = parts_of(reply);
 
     if (said)
-        event_log_add(l, "reset", STR_LIT("{}"));
-    if (said && p.sources.n)
-        sse_add_member(l, "sources", "sources", p.sources);
+        sse_add_reset(l, p.sources);
     add_answer(l, p.answer);
 }
 

@@ -30,6 +30,9 @@ void sse_add_member(struct event_log *l, const char *event, const char *key, str
 /* {"text": text} */
 void sse_add_token(struct event_log *l, struct str text);
 
+/* What was said so far is void; sources (JSON, may be empty) begin again. */
+void sse_add_reset(struct event_log *l, struct str sources);
+
 /* The words of the reply's answer, where they are not those that a model has said. `said`: it has
  * said some, which a "reset" voids; sources begin again after it. */
 void sse_add_stand_in(struct event_log *l, struct str reply, bool said);

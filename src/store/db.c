@@ -129,10 +129,18 @@ void db_reset(sqlite3_stmt *st)
     sqlite3_clear_bindings(st); /* the bytes were borrowed */
 }
 
+/* A DELETE with RETURNING has taken its rows before it tells the first. */
+static bool erases(struct db *db, sqlite3_stmt *st, int r)
+{
+    return strncmp(sqlite3_sql(st), "DELETE", 6) == 0 &&
+           (r == SQLITE_ROW || (r == SQLITE_DONE && sqlite3_changes(db->handle) > 0));
+}
+
 int db_step(struct db *db, sqlite3_stmt *st)
 {
     int r = sqlite3_step(st);
 
+    db->erased |= erases(db, st, r);
     if (r == SQLITE_ROW)
         return 1;
     return r == SQLITE_DONE ? 0 : db_error(db, r);

@@ -29,6 +29,7 @@
 struct db {
     sqlite3 *handle;
     char *path;
+    bool erased; /* a DELETE took rows; for the connection's owner, who clears it */
     int n_stmts;
     struct {
         const char *sql;

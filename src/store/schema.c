@@ -150,9 +150,11 @@ static const char version_4[] =
     "  day INTEGER PRIMARY KEY,"
     "  tokens INTEGER NOT NULL,"
     "  cost REAL NOT NULL);"
-    /* what an answer took to make: microseconds, and money */
+    /* What an answer took to make: microseconds, money, and tokens that were written. `tokens`
+     * are those that were read; in older rows all. */
     "ALTER TABLE answers ADD COLUMN made_us INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE answers ADD COLUMN cost REAL NOT NULL DEFAULT 0;";
+    "ALTER TABLE answers ADD COLUMN cost REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE answers ADD COLUMN tokens_out INTEGER NOT NULL DEFAULT 0;";
 
 /* migrations[i] turns version i into i + 1. */
 static const char *const migrations[] = {version_1, version_2, version_3, version_4};

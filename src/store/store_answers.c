@@ -11,8 +11,8 @@
 /* All but what changes while it lives. */
 static uint64_t row_sum_answer(const struct answer_row *a, const void *packed, size_t n)
 {
-    const int64_t fixed[] = {a->collection, a->kind,   a->stored_ms,
-                             a->ttl_ms,     a->tokens, a->made_us};
+    const int64_t fixed[] = {a->collection, a->kind,       a->stored_ms, a->ttl_ms,
+                             a->tokens_in,  a->tokens_out, a->made_us};
     uint64_t sum = row_sum_add(0, a->prompt_hash.b, DIGEST_BYTES);
 
     sum = row_sum_add(row_sum_add(sum, fixed, sizeof fixed), &a->cost, sizeof a->cost);
@@ -106,8 +106,8 @@ static int insert_answer(struct store_tx *tx, const struct answer_row *row, cons
 
     TRY(db_stmt(tx->db,
                 "INSERT INTO answers (prompt_hash, collection, kind, stored_ms, ttl_ms, hits,"
-                " tokens, n_body, n_packed, sum, made_us, cost)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                " tokens, n_body, n_packed, sum, made_us, cost, tokens_out)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                 &st));
     db_bind_digest(st, 1, &row->prompt_hash);
     db_bind_int(st, 2, row->collection);
@@ -115,11 +115,12 @@ static int insert_answer(struct store_tx *tx, const struct answer_row *row, cons
     db_bind_int(st, 4, row->stored_ms);
     db_bind_int(st, 5, row->ttl_ms);
     db_bind_int(st, 6, row->hits);
-    db_bind_int(st, 7, row->tokens);
+    db_bind_int(st, 7, row->tokens_in);
     db_bind_int(st, 8, (int64_t)row->body.n);
     db_bind_int(st, 9, (int64_t)n);
     db_bind_int(st, 10, (int64_t)row_sum_answer(row, packed, n));
     db_bind_int(st, 11, row->made_us);
+    db_bind_int(st, 13, row->tokens_out);
     sqlite3_bind_double(st, 12, row->cost);
     TRY(db_run(tx->db, st));
     *id = sqlite3_last_insert_rowid(tx->db->handle);
@@ -234,8 +235,8 @@ int store_tx_clear_answers(struct store_tx *tx)
 
 #define ANSWER_COLUMNS                                                                             \
     "a.prompt_hash, a.collection, a.kind, a.stored_ms, a.ttl_ms, a.hits, a.tokens, a.n_packed,"    \
-    " a.made_us, a.cost"
-#define N_ANSWER_COLUMNS 10
+    " a.made_us, a.cost, a.tokens_out"
+#define N_ANSWER_COLUMNS 11
 
 static bool read_answer(sqlite3_stmt *st, struct answer_row *out)
 {
@@ -245,10 +246,11 @@ static bool read_answer(sqlite3_stmt *st, struct answer_row *out)
         .stored_ms = sqlite3_column_int64(st, 3),
         .ttl_ms = sqlite3_column_int64(st, 4),
         .hits = sqlite3_column_int64(st, 5),
-        .tokens = sqlite3_column_int64(st, 6),
+        .tokens_in = sqlite3_column_int64(st, 6),
         .n_packed = sqlite3_column_int64(st, 7),
         .made_us = sqlite3_column_int64(st, 8),
         .cost = sqlite3_column_double(st, 9),
+        .tokens_out = sqlite3_column_int64(st, 10),
         .body = STR_LIT(""),
     };
     return db_digest(st, 0, &out->prompt_hash);

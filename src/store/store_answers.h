@@ -29,7 +29,8 @@ struct answer_row {
     enum answer_kind kind;
     int64_t stored_ms, ttl_ms;   /* it lives until stored_ms + ttl_ms */
     int64_t hits;                /* how often it was asked for; told by store_tx_answer_hits */
-    int64_t tokens;              /* what another run would cost */
+    int64_t tokens_in;           /* what another run would read */
+    int64_t tokens_out;          /* and write */
     int64_t made_us;             /* how long it took; 0: not known */
     double cost;                 /* in the money of the prices; likewise */
     int64_t n_packed;            /* bytes on disk; told, never taken */

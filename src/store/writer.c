@@ -14,6 +14,8 @@
 #define WAL_PAGES_BOUND 8192 /* 64 MiB: wait for readers to leave the log */
 #define BOUND_WAIT_MS   500
 #define IDLE_MS         200
+#define ERASED_MS       400 /* deleted text stays in the log so long, however much is written */
+#define ERASED_WAIT_MS  100 /* for readers to leave it */
 
 struct job {
     store_write_fn fn;
@@ -29,7 +31,8 @@ struct job {
 struct writer {
     struct db db;
     struct store_tx tx;
-    int wal_pages; /* writer's thread only; -1: unknown, the log may hold something */
+    int wal_pages;     /* writer's thread only; -1: unknown, the log may hold something */
+    uint64_t empty_ns; /* likewise: when the log should be empty; 0: any time */
     pthread_t thread;
     pthread_mutex_t mu; /* guards the fields below, and every job's rc, reason and done */
     pthread_cond_t wake;
@@ -115,13 +118,34 @@ static void checkpoint(struct writer *w, int mode, int wait_ms)
 
     sqlite3_busy_timeout(w->db.handle, wait_ms);
     if (sqlite3_wal_checkpoint_v2(w->db.handle, "main", mode, &left, NULL) == SQLITE_OK &&
-        mode == SQLITE_CHECKPOINT_TRUNCATE)
+        mode == SQLITE_CHECKPOINT_TRUNCATE) {
         w->wal_pages = 0;
+        w->empty_ns = 0;
+    }
     sqlite3_busy_timeout(w->db.handle, DB_BUSY_MS);
+}
+
+static uint64_t erased_until(void)
+{
+    return clock_ns() + (uint64_t)ERASED_MS * 1000000;
+}
+
+/* Those who write all the time leave no idle moment to empty the log in. */
+static void empty_in_time(struct writer *w)
+{
+    if (w->db.erased && !w->empty_ns)
+        w->empty_ns = erased_until();
+    w->db.erased = false;
+    if (!w->empty_ns || clock_ns() < w->empty_ns)
+        return;
+    checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE, ERASED_WAIT_MS);
+    if (w->empty_ns)
+        w->empty_ns = erased_until();
 }
 
 static void bound_log(struct writer *w)
 {
+    empty_in_time(w);
     if (w->wal_pages > WAL_PAGES_BOUND)
         checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE, BOUND_WAIT_MS);
     else if (w->wal_pages > WAL_PAGES_LONG)

@@ -7,9 +7,11 @@
  *   COMMIT                              one fsync for all; if it fails, all of them fail
  *   published 1, published 3            in order, before anybody is told
  *   callers 1, 2, 3 go on
- *   checkpoint                          when the log is long, or nobody has come for a while
+ *   checkpoint                          when the log is long, nobody has come for a while, or
+ *                                       something was deleted
  *
- * The log (ragd.db-wal) is emptied when idle: deleted text must not live on in it.
+ * Deleted text must not live on in the log (ragd.db-wal): it is emptied within a second of any
+ * DELETE, unless a reader's transaction that is older lasts longer.
  *
  * Threads  locked; fn and published run on the writer's thread.
  */

@@ -330,6 +330,17 @@ def an_answer_whose_stream_is_cut_is_no_answer(s, fake):
 
 
 @test
+def an_answer_that_breaks_off_unseen_is_given_by_the_model_that_stands_in(s, fake):
+    fake.begin(cut_after=3, fail_first=1)
+    reply, _ = s.query("What do other suns consist of?")
+    assert reply["model"] == "best" and reply["answer"] == SAYS and reply["degraded"] == ["model"], reply
+    fake.begin(cut_after=3, fail_first=1)
+    events = events_of(s.ask("POST", "/query/stream", {"question": "What do most suns consist of?"})[2])
+    assert events[-1][2]["degraded"] == ["generate"] and fake.counts()["requests"] == 1, "its reader has seen it"
+    fake.begin()
+
+
+@test
 def a_batch_whose_client_leaves_cancels_its_models(s, fake):
     fake.begin(text="word " * 200, first_token_ms=30, tokens_per_s=50)
     questions = ["Who reads word %d?" % i for i in range(6)]

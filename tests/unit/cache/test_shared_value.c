@@ -41,11 +41,21 @@ Test(shared_value, comes_back_as_it_went)
 {
     struct shared_answer a = made(STR_LIT("{\"answer\":\"4.5 %\"}")), b;
 
+    a.tokens_in = 100;
+    a.tokens_out = 20;
+    a.made_us = 300;
+    a.cost = 0.25;
+    a.precomputed = true;
     cr_assert_eq(shared_value_pack(&prompt, &scope, &a, &packed), ERR_OK);
     cr_assert_eq(unpack_at(1200, &b), ERR_OK, "%s", err_text());
     cr_expect(str_eq(a.body, b.body));
     cr_expect_eq(b.stored_ms, 1000);
     cr_expect_eq(b.ttl_ms, 500);
+    cr_expect_eq(b.tokens_in, 100);
+    cr_expect_eq(b.tokens_out, 20);
+    cr_expect_eq(b.made_us, 300);
+    cr_expect_eq(b.cost, 0.25);
+    cr_expect(b.precomputed);
     cr_assert_eq(b.n_documents, 3);
     for (int i = 0; i < 3; i++)
         cr_expect(str_eq(b.documents[i], documents[i]));

@@ -54,7 +54,8 @@ Test(tier_flights, one_replica_runs_and_the_other_gets_its_answer)
     cr_expect_eq(wait_for_it(waits, UINT64_MAX, &answer), TIERS_ANSWERED);
     cr_assert_not_null(answer);
     cr_expect(str_eq((struct str){answer->bytes, answer->n}, STR_LIT("body")));
-    cr_expect_eq(answer->tokens_in, 120);
+    cr_expect_eq(answer->tokens_in, 100);
+    cr_expect_eq(answer->tokens_out, 20);
     cr_expect_eq(answer->made_us, 300000);
     cr_expect_eq(answer->cost, 0.25f);
     lru_value_unref(answer);

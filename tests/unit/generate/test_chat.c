@@ -102,10 +102,19 @@ static void on_done(void *arg, const struct chat_result *r)
     uv_stop(&t->b->loop);
 }
 
+/* Nobody has seen it. */
+static bool on_cut(void *arg)
+{
+    struct told *t = arg;
+
+    buf_clear(&t->text);
+    return true;
+}
+
 struct wish {
     int first; /* of the chain; -1: both, fast first */
     int within_ms;
-    bool hedge;
+    bool hedge, unseen;
 };
 
 static void start(struct bench *b, struct wish w, struct told *t)
@@ -121,6 +130,7 @@ static void start(struct bench *b, struct wish w, struct told *t)
                              .max_tokens = 100,
                              .hedge = w.hedge,
                              .token = on_token,
+                             .cut = w.unseen ? on_cut : NULL,
                              .done = on_done,
                              .arg = t};
 
@@ -467,7 +477,7 @@ Test(chat, nonsense_before_the_first_token_is_not_asked_for_twice)
         cr_expect_eq(forced.r.rc, endless ? ERR_LIMIT : ERR_FORMAT, "%s", forced.error);
         cr_expect_eq(forced.r.tries, 1);
         cr_expect_eq(forced.n_tokens, 0);
-        cr_expect(strstr(forced.error, "127.0.0.1"), "%s", forced.error);
+        cr_expect(strstr(forced.error, "language model 'fast': "), "%s", forced.error);
         chat_models_leave(b.models, 0, BREAKER_CALL, CHAT_WORKED, NULL);
         ask(&b, (struct wish){.first = -1}, &chain);
         cr_expect_eq(chain.r.tries, 2);
@@ -505,6 +515,51 @@ Test(chat, after_the_first_token_nothing_is_tried_again)
     expect_partial(CHAT_FAKE_GARBAGE, ERR_FORMAT, "all is well");
     expect_partial(CHAT_FAKE_ERROR, ERR_UNAVAILABLE, "all is well");
     expect_partial(CHAT_FAKE_STALLS, ERR_TIMEOUT, "all is well");
+}
+
+Test(chat, an_answer_that_broke_off_unseen_is_the_next_models)
+{
+    static const enum fake_chat_fault faults[] = {CHAT_FAKE_CUT, CHAT_FAKE_GARBAGE,
+                                                  CHAT_FAKE_ERROR};
+    struct bench b;
+
+    bench_open(&b);
+    b.fast.cut_after = 3;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct told chain = {0}, alone = {0};
+
+        fake_chat_fail(&b.fast, faults[i], 0);
+        ask(&b, (struct wish){.first = -1, .unseen = true}, &chain);
+        cr_expect_eq(chain.r.i_model, 1);
+        cr_expect_eq(chain.r.tries, 2);
+        cr_expect(chain.r.complete);
+        expect_text(&chain, "the best answer");
+        ask(&b, (struct wish){.unseen = true}, &alone);
+        cr_expect_lt(alone.r.rc, 0);
+        cr_expect_str_eq(buf_view(&alone.text).p, "all is well", "there is no other");
+        buf_done(&alone.text);
+        chat_models_leave(b.models, 0, BREAKER_CALL, CHAT_WORKED, NULL);
+    }
+    bench_close(&b);
+}
+
+Test(chat, an_answer_that_broke_off_unseen_ends_when_nobody_else_is_there)
+{
+    struct bench b;
+    struct told t = {0};
+
+    bench_open(&b);
+    b.fast.cut_after = 3;
+    fake_chat_fail(&b.fast, CHAT_FAKE_CUT, 0);
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        chat_models_leave(b.models, 1, BREAKER_CALL, CHAT_FAILED, "as told");
+    ask(&b, (struct wish){.first = -1, .unseen = true}, &t);
+    cr_expect_eq(t.r.rc, ERR_UNAVAILABLE);
+    cr_expect_eq(t.text.n, 0);
+    cr_expect_eq(t.n_done, 1);
+    cr_expect_not(t.r.complete);
+    buf_done(&t.text);
+    bench_close(&b);
 }
 
 Test(chat, an_answer_that_never_ends_is_cut_at_the_limit)

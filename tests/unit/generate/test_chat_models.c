@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "support/log_lines.h"
 
 static const struct chat_model_options fine[] = {
     {.name = "fast",
@@ -90,6 +91,42 @@ Test(chat_models, settings_that_cannot_be_used_are_refused_by_name)
     o = fine[1];
     o.name = "fast";
     refuse(o, "two language models are called 'fast'");
+}
+
+Test(chat_models, that_one_is_away_and_back_is_logged_once_each)
+{
+    struct chat_models *m = make();
+    struct log_lines l;
+    const char *text;
+
+    log_lines_begin(&l, LOG_INFO);
+    for (int i = 0; i < 2 * BREAKER_FAILURES; i++) /* the later ones began before it opened */
+        chat_models_leave(m, 1, BREAKER_CALL, CHAT_FAILED, "status 503");
+    chat_models_leave(m, 1, BREAKER_CALL, CHAT_WORKED, NULL);
+    chat_models_leave(m, 1, BREAKER_CALL, CHAT_WORKED, NULL);
+    text = log_lines_end(&l);
+    cr_expect_eq(log_lines_count(text, "\n"), 2, "%s", text);
+    cr_expect(strstr(text, "\"warn\",\"event\":\"language_model_away\",\"name\":\"best\","
+                           "\"url\":\"https://joe.example/v1/chat/completions\","
+                           "\"reason\":\"status 503\"}"),
+              "%s", text);
+    cr_expect(strstr(text, "\"info\",\"event\":\"language_model_back\",\"name\":\"best\"}"), "%s",
+              text);
+    cr_expect_null(strstr(text, "sesame"), "%s", text);
+    chat_models_free(m);
+}
+
+Test(chat_models, one_is_blamed_by_its_name_not_by_where_it_is)
+{
+    struct chat_models *m = make();
+    char text[ERR_TEXT_MAX];
+
+    chat_model_blame(chat_models_get(m, 1), "https://joe.example/v1/chat/completions: status 429",
+                     text);
+    cr_expect_str_eq(text, "language model 'best': status 429");
+    chat_model_blame(chat_models_get(m, 1), "Could not resolve host: joe.example", text);
+    cr_expect_str_eq(text, "language model 'best': Could not resolve host: its server");
+    chat_models_free(m);
 }
 
 Test(chat_models, each_model_has_a_breaker_of_its_own_that_says_why)

@@ -139,16 +139,16 @@ struct case_ {
 Test(chat_try, every_fault_has_its_code_its_reason_and_its_consequence)
 {
     static const struct case_ cases[] = {
-        {CHAT_FAKE_HANGS_UP, 0, ERR_UNAVAILABLE, true, true, "127.0.0.1"},
-        {CHAT_FAKE_CUT_FIRST, 0, ERR_UNAVAILABLE, true, true, "127.0.0.1"},
-        {CHAT_FAKE_CUT, 0, ERR_UNAVAILABLE, true, true, "127.0.0.1"},
-        {CHAT_FAKE_NOT_HTTP, 0, ERR_UNAVAILABLE, true, true, "127.0.0.1"},
+        {CHAT_FAKE_HANGS_UP, 0, ERR_UNAVAILABLE, true, true, "language model '"},
+        {CHAT_FAKE_CUT_FIRST, 0, ERR_UNAVAILABLE, true, true, "language model '"},
+        {CHAT_FAKE_CUT, 0, ERR_UNAVAILABLE, true, true, "language model '"},
+        {CHAT_FAKE_NOT_HTTP, 0, ERR_UNAVAILABLE, true, true, "language model '"},
         {CHAT_FAKE_ERROR, 0, ERR_UNAVAILABLE, true, true, "the fake model broke"},
         {CHAT_FAKE_GARBAGE, 0, ERR_FORMAT, false, true, "not valid JSON"},
         {CHAT_FAKE_WRONG_TYPES, 0, ERR_FORMAT, false, true, "'choices'"},
         {CHAT_FAKE_NOT_JSON, 0, ERR_FORMAT, false, true, "not valid JSON"},
         {CHAT_FAKE_LONG_EVENT, 0, ERR_LIMIT, false, true, "longer than the limit"},
-        {CHAT_FAKE_STATUS, 400, ERR_ARGUMENT, false, false, "status 400: "},
+        {CHAT_FAKE_STATUS, 400, ERR_ARGUMENT, false, false, "status 400: as told"},
         {CHAT_FAKE_STATUS, 422, ERR_ARGUMENT, false, false, "status 422"},
         {CHAT_FAKE_STATUS, 401, ERR_UNAVAILABLE, false, false, "llm.key_env"},
         {CHAT_FAKE_STATUS, 429, ERR_UNAVAILABLE, true, false, "status 429"},
@@ -170,6 +170,11 @@ Test(chat_try, every_fault_has_its_code_its_reason_and_its_consequence)
         cr_expect_eq(b.attempt.again, c->again, "case %zu", i);
         cr_expect_eq(b.attempt.failed, c->failed, "case %zu", i);
         cr_expect(strstr(b.attempt.error, c->reason), "case %zu: %s", i, b.attempt.error);
+        cr_expect_null(strstr(b.attempt.error, "127.0.0.1"), "case %zu: %s", i, b.attempt.error);
+        cr_expect_null(strchr(b.attempt.error, '{'), "case %zu: %s", i, b.attempt.error);
+        cr_expect_null(strstr(b.attempt.fault, "as told"), "case %zu: %s", i, b.attempt.fault);
+        cr_expect_null(strstr(b.attempt.fault, "the fake"), "case %zu: %s", i, b.attempt.fault);
+        cr_expect_neq(*b.attempt.fault, '\0', "case %zu", i);
         cr_expect_eq(b.n_ends, 1);
         cr_expect_not(b.attempt.complete);
     }

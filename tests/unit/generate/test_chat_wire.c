@@ -199,3 +199,23 @@ Test(chat_wire, damaged_replies_are_read_or_refused)
     }
     cr_expect_gt(n_read, 2000);
 }
+
+static void expect_words(struct str body, const char *words)
+{
+    struct buf b;
+
+    buf_init(&b);
+    chat_refusal_words(body, &b);
+    cr_expect(str_eq(buf_view(&b), str_of(words)), "%.*s", STR_ARGS(buf_view(&b)));
+    buf_done(&b);
+}
+
+Test(chat_wire, a_refusals_words_are_its_message_and_nothing_else)
+{
+    expect_words(STR_LIT("{\"error\":{\"message\":\"too many\",\"type\":\"x\"}}"), "too many");
+    expect_words(STR_LIT("{\"error\":\"too many\"}"), "too many");
+    expect_words(STR_LIT("{\"error\":{\"message\":7}}"), "");
+    expect_words(STR_LIT("[1]"), "");
+    expect_words(STR_LIT("<html>busy</html>"), "");
+    expect_words(STR_LIT(""), "");
+}

@@ -268,6 +268,24 @@ Test(model_summaries, stop_at_a_limit_of_tokens_and_the_rest_stays_owed)
     chat_world_close(&c);
 }
 
+/* Two do not fit beside each other, as long as both may take all they are guessed to. */
+Test(model_summaries, wait_for_what_is_under_way_before_they_say_that_a_limit_is_reached)
+{
+    struct chat_world c;
+    struct model_summaries s;
+
+    SUMMARIES_WORLD_OPEN(&c);
+    for (char id[] = "a"; *id < 'e'; ++*id)
+        put_long(&c.w, id, id);
+    c.w.config.ingest.summary_tokens = 3300;
+    world_reopen(&c.w);
+    s = make_summaries(&c.w);
+    cr_expect_eq(s.made, 2, "%zu: %s", s.made, s.reason);
+    cr_expect_eq(s.owed, 2);
+    cr_expect_not_null(strstr(s.reason, "3000 spent today"), "%s", s.reason);
+    chat_world_close(&c);
+}
+
 Test(model_summaries, stop_at_a_limit_of_money)
 {
     struct chat_world c;

@@ -10,6 +10,25 @@ static void fail(struct breaker *b, int n, int64_t now_ms)
     }
 }
 
+Test(breaker, each_change_is_told_once)
+{
+    struct breaker *b = breaker_new();
+    int64_t wait_ms;
+
+    for (int i = 1; i <= BREAKER_FAILURES; i++) {
+        enum breaker_pass pass = breaker_enter(b, 0, &wait_ms);
+
+        cr_expect_eq(breaker_leave(b, pass, false, 0),
+                     i < BREAKER_FAILURES ? BREAKER_STAYED : BREAKER_OPENED);
+    }
+    cr_assert_eq(breaker_enter(b, 1000, NULL), BREAKER_PROBE);
+    cr_expect_eq(breaker_leave(b, BREAKER_PROBE, false, 1000), BREAKER_STAYED, "away as before");
+    cr_assert_eq(breaker_enter(b, 3000, NULL), BREAKER_PROBE);
+    cr_expect_eq(breaker_leave(b, BREAKER_PROBE, true, 3000), BREAKER_CLOSED);
+    cr_expect_eq(breaker_leave(b, breaker_enter(b, 3000, NULL), true, 3000), BREAKER_STAYED);
+    breaker_free(b);
+}
+
 Test(breaker, opens_after_five_failures_in_a_row)
 {
     struct breaker *b = breaker_new();

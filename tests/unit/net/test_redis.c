@@ -4,6 +4,7 @@
 
 #include "net/breaker.h"
 #include "support/fake_redis.h"
+#include "support/log_lines.h"
 #include "support/redis_server.h"
 
 #define A STR_LIT("a")
@@ -207,6 +208,29 @@ static void expect_left_alone(struct redis *r)
     cr_expect(s.open);
 }
 
+Test(redis, that_it_is_away_is_logged_once_without_its_password)
+{
+    struct fake_redis f;
+    struct log_lines l;
+    struct redis *r;
+    char url[128];
+    const char *text;
+
+    fake_redis_start(&f, FAKE_REDIS_REPLY, "-ERR out of order\r\n");
+    snprintf(url, sizeof url, "redis://:" REDIS_TEST_PASSWORD "@%s", f.url + strlen("redis://"));
+    r = opened(url, 5000);
+    log_lines_begin(&l, LOG_INFO);
+    for (int i = 0; i < BREAKER_FAILURES + 3; i++)
+        cr_expect_eq(redis_ping(r), ERR_UNAVAILABLE);
+    text = log_lines_end(&l);
+    cr_expect_eq(log_lines_count(text, "\n"), 1, "%s", text);
+    cr_expect(strstr(text, "\"level\":\"warn\",\"event\":\"redis_away\""), "%s", text);
+    cr_expect(strstr(text, "127.0.0.1") && strstr(text, "\"reason\":"), "%s", text);
+    cr_expect_null(strstr(text, REDIS_TEST_PASSWORD), "%s", text);
+    redis_close(r);
+    fake_redis_stop(&f);
+}
+
 Test(redis, after_five_failures_it_is_left_alone)
 {
     static const struct {
@@ -268,19 +292,24 @@ Test(redis, is_used_again_some_time_after_it_came_back)
 {
     struct fake_redis f;
     struct redis *r;
+    struct log_lines l;
+    const char *text;
     int rc = ERR_UNAVAILABLE;
 
     fake_redis_start(&f, FAKE_REDIS_SILENT, "");
     r = opened(f.url, 20);
     expect_left_alone(r);
+    log_lines_begin(&l, LOG_INFO);
     f.reply = "+PONG\r\n";
     f.fault = FAKE_REDIS_REPLY;
     for (int i = 0; i < 1000 && rc < 0; i++) { /* one wait of the breaker's */
         redis_pause(10);
         rc = redis_ping(r);
     }
+    text = log_lines_end(&l);
     cr_expect_eq(rc, ERR_OK);
     cr_expect(!stats_of(r).open);
+    cr_expect_eq(log_lines_count(text, "\"redis_back\""), 1, "%s", text);
     redis_close(r);
     fake_redis_stop(&f);
 }

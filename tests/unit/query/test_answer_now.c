@@ -57,6 +57,32 @@ Test(answer_now, waits_for_the_model_and_tells_its_tokens)
     chat_world_close(&c);
 }
 
+Test(answer_now, another_model_answers_when_one_breaks_off_and_nobody_has_heard_it)
+{
+    struct chat_world c;
+    struct answer ans;
+    struct buf text = {0};
+
+    CHAT_WORLD_OPEN(&c, 2);
+    c.model.text = SAYS;
+    c.model.cut_after = 2;
+    world_put(&c.w, "frogs", "Frogs eat flies.", NULL);
+    fake_chat_fail(&c.model, CHAT_FAKE_CUT, 1);
+    cr_assert_eq(ask_now(&c, "{\"question\":\"What do frogs eat?\"}", &ans, NULL), ERR_OK, "%s",
+                 err_text());
+    cr_expect(str_eq(ans.generated.text, STR_LIT(SAYS)));
+    cr_expect_eq(ans.degraded, DEGRADED_MODEL);
+    forget(&ans);
+    fake_chat_fail(&c.model, CHAT_FAKE_CUT, 1);
+    cr_assert_eq(
+        ask_now(&c, "{\"question\":\"What do frogs eat?\",\"cache\":\"refresh\"}", &ans, &text),
+        ERR_OK, "%s", err_text());
+    cr_expect(ans.degraded & DEGRADED_QUOTED, "a listener has heard the beginning");
+    forget(&ans);
+    buf_done(&text);
+    chat_world_close(&c);
+}
+
 Test(answer_now, quotes_when_no_model_can_be_reached_and_keeps_no_such_answer)
 {
     struct chat_world c;

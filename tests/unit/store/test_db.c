@@ -112,6 +112,20 @@ Test(db, a_broken_constraint_names_it)
     cr_expect_not_null(strstr(err_text(), "t.k"));
 }
 
+Test(db, a_delete_that_took_rows_is_noted)
+{
+    sqlite3_stmt *st;
+
+    MUST(insert(STR_LIT("k"), "", 0));
+    MUST(db_stmt(&db, "DELETE FROM t WHERE k = 'none'", &st));
+    MUST(db_run(&db, st));
+    cr_expect(!db.erased);
+    MUST(db_stmt(&db, "DELETE FROM t WHERE k = 'k' RETURNING v", &st));
+    cr_assert_eq(db_step(&db, st), 1);
+    db_reset(st);
+    cr_expect(db.erased);
+}
+
 Test(db, a_full_database_is_no_space)
 {
     char *big = calloc(1, 1 << 20);

@@ -76,7 +76,8 @@ static struct answer_row made(const char *prompt, const char *body)
                                .collection = f.collection,
                                .stored_ms = 1000,
                                .ttl_ms = 500,
-                               .tokens = 120,
+                               .tokens_in = 100,
+                               .tokens_out = 20,
                                .body = str_of(body),
                                .documents = both,
                                .n_documents = 1};
@@ -170,7 +171,8 @@ Test(store_answers, come_back_as_they_went_and_after_a_restart)
     cr_expect_eq(out.kind, ANSWER_PRECOMPUTED);
     cr_expect_eq(out.stored_ms, 1000);
     cr_expect_eq(out.ttl_ms, 500);
-    cr_expect_eq(out.tokens, 120);
+    cr_expect_eq(out.tokens_in, 100);
+    cr_expect_eq(out.tokens_out, 20);
     cr_expect_eq(out.hits, 0);
     cr_assert_eq(out.n_documents, 2);
     cr_expect(str_eq(out.documents[0], both[0]));

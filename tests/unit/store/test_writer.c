@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "store/store_parts.h"
+#include "store/store_questions.h"
 #include "unit/store/store_fixture.h"
 
 static struct fixture f;
@@ -250,6 +251,52 @@ Test(writer, deleted_text_is_in_no_file_once_the_log_is_emptied)
         usleep(20000); /* the writer empties the log when nobody has come for a while */
     cr_expect(!fix_on_disk(&f, "seed 424242"));
     cr_expect(fix_on_disk(&f, "seed 171717"), "the search itself works");
+}
+
+static int count_in(struct store_tx *tx, void *arg)
+{
+    const struct str *text = arg;
+
+    return store_tx_count_question(tx, f.collection, *text, 1, 1);
+}
+
+static int ask(const char *text)
+{
+    struct str s = str_of(text);
+
+    return store_write(f.store, count_in, NULL, &s);
+}
+
+static int forget_in(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    return store_tx_forget_questions(tx, 0);
+}
+
+/* Whether it goes while others write all the time, so that the writer is never idle. */
+static bool goes_from_disk(const char *needle)
+{
+    for (int i = 0; i < 200; i++) {
+        MUST(ask(i & 1 ? "how much" : "how many"));
+        if (!fix_on_disk(&f, needle))
+            return true;
+        usleep(20000);
+    }
+    return false;
+}
+
+Test(writer, deleted_text_is_gone_from_the_files_while_others_write)
+{
+    struct fix_document a = fix_document(&f, "a", 1, 424242, 0);
+
+    MUST(fix_put(&f, &a));
+    MUST(ask("who opens sesame"));
+    cr_assert(fix_on_disk(&f, "seed 424242") && fix_on_disk(&f, "opens sesame"));
+    MUST(fix_delete(&f, a.row.id));
+    cr_expect(goes_from_disk("seed 424242"));
+    cr_expect(fix_on_disk(&f, "opens sesame"), "the search itself works");
+    MUST(store_write(f.store, forget_in, NULL, NULL));
+    cr_expect(goes_from_disk("opens sesame"));
 }
 
 static int put_then_fill_disk_in(struct store_tx *tx, void *arg)
