@@ -13,8 +13,9 @@
  * Off unless `ingest.summary_model` names a model: it costs money and sends documents away.
  *
  * Limits   ingest.summary_budget and ingest.summary_tokens, a day (UTC). What is under way counts
- *          with all it may take, and what would only fit beside less waits for it; servers that do not tell their usage are counted by a guess that
- *          is rather too high. What was paid is written before the summary is.
+ *          with all it may take, and a document that fits only beside less waits for it; servers
+ *          that do not tell their usage are counted by a guess that is rather too high. What was
+ *          paid is written before the summary is.
  * Failures a server that says when to come back is asked again then, MODEL_SUMMARIES_TRIES times
  *          and for MODEL_SUMMARIES_PAUSE_MAX_MS at most; whatever else fails stays owed. After
  *          some in a row the run ends.

@@ -46,7 +46,8 @@ int summary_money_left(struct engine *e, const struct spent *more, char *why, si
     if (rc < 0)
         return rc;
     if (c->ingest.summary_tokens && paid.tokens + more->tokens > c->ingest.summary_tokens)
-        snprintf(why, size, "the limit of %lld tokens a day (ingest.summary_tokens), %lld spent today",
+        snprintf(why, size,
+                 "the limit of %lld tokens a day (ingest.summary_tokens), %lld spent today",
                  (long long)c->ingest.summary_tokens, (long long)paid.tokens);
     else if (c->ingest.summary_budget > 0 && paid.cost + more->cost > c->ingest.summary_budget)
         snprintf(why, size, "the budget of %g a day (ingest.summary_budget), %g spent today",
