@@ -89,7 +89,7 @@ enum answers_outcome {
     ANSWERS_OUTCOME_SHARED, /* made by another replica */
     ANSWERS_OUTCOME_PRECOMPUTED,
     ANSWERS_OUTCOME_SEMANTIC, /* of another question that means the same */
-    ANSWERS_OUTCOME_JOINED, /* the run of another who asked the same was under way */
+    ANSWERS_OUTCOME_JOINED,   /* the run of another who asked the same was under way */
     ANSWERS_OUTCOME_MISS,
     N_ANSWERS_OUTCOMES
 };
