@@ -231,11 +231,13 @@ static struct kept *make(const struct alike *a, const struct digest *key, struct
     return k;
 }
 
-static void add_locked(struct alike *a, const struct digest *scope, struct kept *k, size_t dim)
+/* False: the scope's vectors have another length, and this one is not kept. */
+static bool add_locked(struct alike *a, const struct digest *scope, struct kept *k, size_t dim)
 {
     struct scope *s = scope_locked(a, scope, dim);
 
-    DCHECK(s->dim == dim);
+    if (s->dim != dim)
+        return false;
     s->kept = mem_grow(s->kept, &s->cap, s->n + 1, sizeof *s->kept);
     s->forms = mem_grow(s->forms, &s->cap_forms, s->n + 1, sizeof *s->forms);
     s->forms[s->n] = guard_form_key(k->form);
@@ -253,6 +255,7 @@ static void add_locked(struct alike *a, const struct digest *scope, struct kept 
         drop_locked(a, s->use.oldest);
     while (a->bytes > a->bytes_max && a->use.oldest)
         drop_locked(a, a->use.oldest);
+    return true;
 }
 
 /* False when it is not there. */
@@ -271,7 +274,7 @@ void alike_keep(struct alike *a, const struct digest *scope, const struct digest
                 struct str text, const float *vector, size_t dim)
 {
     struct kept *k;
-    bool known;
+    bool known, added = false;
 
     dim = vector ? dim : 0;
     pthread_rwlock_wrlock(&a->lock);
@@ -284,9 +287,9 @@ void alike_keep(struct alike *a, const struct digest *scope, const struct digest
     pthread_rwlock_wrlock(&a->lock);
     known = renew_locked(a, key);
     if (!known)
-        add_locked(a, scope, k, dim);
+        added = add_locked(a, scope, k, dim);
     pthread_rwlock_unlock(&a->lock);
-    if (known)
+    if (!added)
         free_kept(k);
 }
 

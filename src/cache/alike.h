@@ -38,7 +38,7 @@ void alike_free(struct alike *a);
 const struct guard *alike_guard(const struct alike *a);
 
 /* A question that has an answer. One that is there already gets its time again. `vector` NULL:
- * found by its form alone; of one scope all have one or none. */
+ * found by its form alone; of one scope all have one or none, and one that has not is not kept. */
 void alike_keep(struct alike *a, const struct digest *scope, const struct digest *key,
                 struct str text, const float *vector, size_t dim);
 

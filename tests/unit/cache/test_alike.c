@@ -156,6 +156,23 @@ Test(alike, scopes_never_meet)
     alike_free(a);
 }
 
+Test(alike, a_vector_of_another_length_than_its_scopes_is_not_kept)
+{
+    struct alike *a = alike_new(1 << 20, TTL_MS);
+    struct digest s = name("s"), k = name("none"), longer = name("longer");
+    float v[2 * DIM] = {1};
+
+    keep(a, "s", "What is a bank?", 1);
+    alike_keep(a, &s, &k, STR_LIT("What is a fee?"), NULL, 0);
+    alike_keep(a, &s, &longer, STR_LIT("What is a limit?"), v, 2 * DIM);
+    keep(a, "s", "What is a rate?", 0.9f);
+    cr_expect(has(a, "s", "What is a bank?"));
+    cr_expect(has(a, "s", "What is a rate?"));
+    cr_expect_not(has(a, "s", "What is a fee?"));
+    cr_expect_not(has(a, "s", "What is a limit?"));
+    alike_free(a);
+}
+
 Test(alike, the_least_recently_used_goes_first_and_empty_scopes_with_it)
 {
     struct alike *a = alike_new(6000, TTL_MS); /* some ten */
