@@ -20,6 +20,7 @@
 #include "server/loop.h"
 
 struct ask;
+struct caller;
 struct conn;
 struct route;
 
@@ -34,6 +35,7 @@ struct request {
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
     bool from_local; /* came over DIR/ragd.sock */
+    struct caller *caller; /* a reference; there from the moment a handler has it */
 
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);
