@@ -3,9 +3,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 struct job {
@@ -23,8 +26,20 @@ struct pool {
     struct queue *jobs;
     int n_threads;
     atomic_int n_busy;
+    atomic_uint_fast64_t job_ns; /* running mean of what one takes; 0: none has run */
     struct worker *workers;
 };
+
+#define MEAN_OF 16 /* jobs, about */
+
+/* Two workers at once may lose one's part of the mean: it is one. */
+static void took(struct pool *p, uint64_t ns)
+{
+    uint64_t mean = atomic_load_explicit(&p->job_ns, memory_order_relaxed);
+
+    mean = mean ? mean - mean / MEAN_OF + ns / MEAN_OF : ns;
+    atomic_store_explicit(&p->job_ns, mean, memory_order_relaxed);
+}
 
 static void *worker_main(void *arg)
 {
@@ -33,9 +48,11 @@ static void *worker_main(void *arg)
 
     while (queue_pop(w->pool->jobs, &item)) {
         struct job *j = item;
+        uint64_t since_ns = clock_ns();
 
         atomic_fetch_add(&w->pool->n_busy, 1);
         j->fn(j->arg, w->i);
+        took(w->pool, clock_ns() - since_ns);
         atomic_fetch_sub(&w->pool->n_busy, 1);
         mem_free(j);
     }
@@ -76,28 +93,49 @@ void pool_free(struct pool *p)
     mem_free(p);
 }
 
-typedef int (*push_fn)(struct queue *q, enum queue_lane lane, void *item);
+typedef int (*push_fn)(struct queue *q, enum queue_lane lane, uint64_t flow, void *item);
 
-static int submit(struct pool *p, push_fn push, enum queue_lane lane, pool_fn fn, void *arg)
+static int submit(struct pool *p, push_fn push, enum queue_lane lane, uint64_t flow, pool_fn fn,
+                  void *arg)
 {
     struct job *j = mem_alloc(sizeof *j);
     int rc;
 
     *j = (struct job){fn, arg};
-    rc = push(p->jobs, lane, j);
+    rc = push(p->jobs, lane, flow, j);
     if (rc < 0)
         mem_free(j);
     return rc;
 }
 
-int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+uint64_t pool_flow(const char *name)
 {
-    return submit(p, queue_try_push, lane, fn, arg);
+    uint64_t flow = hash64(name, strlen(name));
+
+    return flow == QUEUE_NO_FLOW ? 1 : flow;
 }
 
-int pool_submit_again(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+int pool_submit_for(struct pool *p, enum queue_lane lane, uint64_t flow, pool_fn fn, void *arg)
 {
-    return submit(p, queue_put_back, lane, fn, arg);
+    return submit(p, queue_try_push, lane, flow, fn, arg);
+}
+
+int pool_submit(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg)
+{
+    return submit(p, queue_try_push, lane, QUEUE_NO_FLOW, fn, arg);
+}
+
+int pool_submit_again(struct pool *p, enum queue_lane lane, uint64_t flow, pool_fn fn, void *arg)
+{
+    return submit(p, queue_put_back, lane, flow, fn, arg);
+}
+
+int64_t pool_room_ms(struct pool *p, enum queue_lane lane, uint64_t flow)
+{
+    uint64_t turns = queue_turns(p->jobs, lane, flow);
+    uint64_t ns = atomic_load_explicit(&p->job_ns, memory_order_relaxed);
+
+    return (int64_t)(turns * ns / (uint64_t)p->n_threads / 1000000);
 }
 
 /* Shared by the caller and its helpers; the last one out frees it, because a helper may still be

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "base/token_bucket.h"
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
 #include "engine/embedding.h"
@@ -213,6 +214,18 @@ static const struct setting settings[] = {
          "output of a connection that may wait to be sent"),
     SIZE("limits.reply_bytes", limits.reply_bytes, "16MB", 4096, GIB, "one whole reply"),
     INT("limits.connections", limits.connections, "10000", 1, 1000000, "open connections"),
+    INT("limits.connections_per_address", limits.per_address, "0", 0, 1000000,
+        "open connections of one address; 0: as many as of all"),
+    INT("limits.requests_per_minute", limits.requests_per_minute, "0", 0, TOKEN_BUCKET_MAX,
+        "requests of a key that says nothing, or of all who need none; 0: no limit"),
+    INT("limits.tokens_per_minute", limits.tokens_per_minute, "0", 0, TOKEN_BUCKET_MAX,
+        "tokens of the same; 0: no limit"),
+    INT("limits.tokens_per_day", limits.tokens_per_day, "0", 0, TOKEN_BUCKET_MAX,
+        "tokens of the same a day (UTC); 0: no limit"),
+    INT("limits.concurrency", limits.concurrency, "0", 0, 1000000,
+        "requests of the same at once, in this server; 0: no limit"),
+    BOOL("limits.shared", limits.shared, "false",
+         "count requests and tokens in Redis, with the other servers"),
     SIZE("limits.memory", limits.memory, "0", 0, 1024 * TIB,
          "memory beyond which documents are refused; 0: no such limit"),
 
@@ -234,7 +247,6 @@ static const struct {
 } later_settings[] = {
     {"store.kind", "embedded"},
     {"store", NULL},
-    {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */

@@ -129,6 +129,10 @@ struct config {
         int64_t reply_bytes;     /* 16 MiB */
         int64_t connections;     /* 10000 */
         int64_t memory;          /* 0: no budget */
+        int64_t per_address; /* 0: connections of one address; "limits.connections_per_address" */
+        /* Of a key that says nothing, and of all together who need none; 0: none. */
+        int64_t requests_per_minute, tokens_per_minute, tokens_per_day, concurrency;
+        bool shared; /* false: counted in Redis, with the other servers */
     } limits;
     struct {
         int64_t timeout_s;    /* 10 a file */

@@ -123,9 +123,22 @@ static int open_tiers(struct engine *e)
 
     if (c->redis.url[0])
         TRY(redis_open(&o.redis, c->redis.url, (int)c->redis.timeout_ms));
+    e->redis = o.redis;
     e->tiers = tiers_new(&o);
 out:
     return rc;
+}
+
+static int open_spending(struct engine *e)
+{
+    const struct config *c = &e->config;
+    struct key_limits defaults = {c->limits.requests_per_minute, c->limits.tokens_per_minute,
+                                  c->limits.tokens_per_day, c->limits.concurrency};
+
+    if (c->limits.shared && !e->redis)
+        return FAIL(ERR_ARGUMENT, "limits.shared needs a Redis: set redis.url");
+    e->spending = spending_new(&defaults, c->limits.shared ? e->redis : NULL, store_uuid(e->store));
+    return ERR_OK;
 }
 
 /* Beside the answers' own bytes; nobody fills it who does not ask for reuse by meaning. */
@@ -167,6 +180,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
     TRY(open_tiers(e));
+    TRY(open_spending(e));
     e->flights = flights_new();
     e->alike = alike_new((size_t)config->cache.bytes / ALIKE_SHARE, config->cache.ttl_s * 1000);
     open_questions(e);
@@ -201,6 +215,7 @@ void engine_close(struct engine *e)
     asked_free(e->asked);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
+    spending_free(e->spending);
     tiers_free(e->tiers);
     answers_free(e->answers);
     retriever_close(e->retriever);

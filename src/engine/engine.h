@@ -4,7 +4,7 @@
  * the pool, which goes first because its queued work uses the others.
  *
  *   lock -> store -> keys, embedder, reranker, language models -> pool -> retriever
- *        -> static encoders, adapters -> answers, tiers, flights, questions
+ *        -> static encoders, adapters -> answers, tiers, spending, flights, questions
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -30,6 +30,7 @@
 #include "engine/chatting.h"
 #include "engine/config.h"
 #include "engine/keys.h"
+#include "engine/spending.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
 #include "store/lock.h"
@@ -58,6 +59,8 @@ struct engine {
                                           * known. A running mean, as the machine is just now */
     struct answers *answers;             /* in memory */
     struct tiers *tiers;                 /* in the store, and in a Redis where one is configured */
+    struct redis *redis;                 /* that one, theirs; NULL: none */
+    struct spending *spending;           /* what keys have taken of their limits */
     struct flights *flights;
     struct alike *alike;         /* questions that others may be taken for */
     struct asked *asked;         /* what is asked, where somebody has a use for it */

@@ -28,9 +28,10 @@ struct ask {
     struct loop *loop;
     struct query query;
     struct digest key;
-    uint64_t generation;  /* of the key; see query_keys_generation */
-    struct answer answer; /* mem and trace: the caller's; the rest is filled for done */
-    uint64_t since_ns;    /* what comes after this is the cache stage, the key included */
+    uint64_t generation;   /* of the key; see query_keys_generation */
+    struct limited *payer; /* whose tokens a model takes (server/limits.h); NULL: nobody's */
+    struct answer answer;  /* mem and trace: the caller's; the rest is filled for done */
+    uint64_t since_ns;     /* what comes after this is the cache stage, the key included */
     int rc;
     const char *error; /* when rc < 0; borrowed during done */
     void (*done)(struct ask *a);

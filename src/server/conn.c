@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "server/access.h"
+#include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -23,6 +24,9 @@
 #define LINGER_MS 2000
 /* Uploads and downloads must move at least this fast once receive_s has passed. */
 #define BYTES_PER_MS_MIN 64 /* about 64 KiB/s */
+/* A request over its limits keeps its connection when its body is no longer than this: to close and
+ * open one costs both sides more. */
+#define OVER_BODY_MAX 65536
 /* What may arrive while a request is being answered before we stop reading. */
 #define WAITING_MAX LOOP_READ_BYTES
 
@@ -276,12 +280,19 @@ static void head_refused(struct conn *c)
     refuse(c, c->gate.status, "refused", c->gate.reason);
 }
 
+/* The request is whole. */
 static void dispatch(struct conn *c)
 {
     struct request *r = c->request;
 
     c->state = BUSY;
     c->deadline_ms = 0;
+    if (r->deciding)
+        return; /* decided() goes on */
+    if (r->over) {
+        reply_problem(r, 429, "rate_limited", "%s", r->over);
+        return;
+    }
     r->dispatched = true;
     request_hold(r);
     r->route->handle(r);
@@ -348,6 +359,32 @@ static int admit(struct conn *c, struct request *r)
     return check_body(c, r);
 }
 
+/* It is answered once its body is here, which is not looked at, if that is soon. */
+static void over_limits(struct conn *c, struct request *r)
+{
+    r->over = arena_strdup(r->mem, err_text());
+    if (c->n_body > OVER_BODY_MAX || c->gate.expect_continue)
+        refuse(c, 429, "rate_limited", r->over);
+    else if (c->n_body == 0)
+        dispatch(c);
+}
+
+/* Redis has told. */
+static void decided(struct request *r, int status)
+{
+    struct conn *c = r->conn;
+
+    r->deciding = false;
+    if (!c || r->answered)
+        return;
+    if (status == 0 && c->state == BUSY)
+        dispatch(c);
+    else if (status != 0 && c->state == BUSY)
+        reply_problem(r, 429, "rate_limited", "%s", err_text());
+    else if (status != 0)
+        over_limits(c, r);
+}
+
 static const char *refusal_code(int status)
 {
     switch (status) {
@@ -357,10 +394,21 @@ static const char *refusal_code(int status)
     }
 }
 
+static void go_on_to_body(struct conn *c, const struct request *r)
+{
+    struct buf go_on = {0};
+
+    if (c->n_body == 0) {
+        dispatch(c);
+    } else if (c->gate.expect_continue && r->head.http_minor == 1) {
+        buf_add_str(&go_on, "HTTP/1.1 100 Continue\r\n\r\n");
+        conn_send(c, &go_on);
+    }
+}
+
 static void head_complete(struct conn *c)
 {
     struct request *r = c->request = request_new(c, c->loop, c->local, c->first_ns);
-    struct buf go_on = {0};
     int status;
 
     c->state = BODY;
@@ -370,12 +418,14 @@ static void head_complete(struct conn *c)
     status = admit(c, r);
     if (status != 0) {
         refuse(c, status, refusal_code(status), err_text());
-    } else if (c->n_body == 0) {
-        dispatch(c);
-    } else if (c->gate.expect_continue && r->head.http_minor == 1) {
-        buf_add_str(&go_on, "HTTP/1.1 100 Continue\r\n\r\n");
-        conn_send(c, &go_on);
+        return;
     }
+    status = limits_admit(r, decided); /* last: what the head alone refuses takes nothing */
+    r->deciding = status == LIMITS_LATER;
+    if (status == 429)
+        over_limits(c, r);
+    else
+        go_on_to_body(c, r);
 }
 
 static size_t feed_head(struct conn *c, const char *p, size_t n)

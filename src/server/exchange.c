@@ -11,6 +11,7 @@
 #include "engine/caller.h"
 #include "engine/engine.h"
 #include "server/conn.h"
+#include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -65,6 +66,7 @@ void request_release(struct request *r)
     buf_done(&r->body);
     buf_done(&r->extra);
     buf_done(&r->unsent);
+    limits_leave(r);
     caller_unref(r->caller);
     arena_free(r->mem);
 }
@@ -97,6 +99,7 @@ static void finish(struct request *r)
     log_access(r, ns);
     r->conn = NULL;
     r->on_tick = r->on_drain = r->on_gone = NULL;
+    limits_leave(r); /* before the next one of the connection comes */
     if (c)
         conn_answered(c, !r->close_after);
     request_release(r);
@@ -130,6 +133,8 @@ static void start_head(struct request *r, int status, const char *type, struct b
         buf_add_str(out, "Connection: close\r\n");
     else if (r->head.http_minor == 0)
         buf_add_str(out, "Connection: keep-alive\r\n");
+    if (r->limited)
+        limits_add_lines(r->limited, out);
     buf_add_view(out, buf_view(&r->extra));
 }
 
@@ -253,14 +258,30 @@ void reply_problem(struct request *r, int status, const char *code, const char *
     reply_refusal(r, &(struct refusal){status, code, NULL, str_of(detail)});
 }
 
+static uint64_t flow_of(const struct request *r)
+{
+    return r->caller ? pool_flow(r->caller->tenant) : QUEUE_NO_FLOW;
+}
+
+/* When a full queue has room again for who asked. */
+static void tell_room(struct request *r, struct pool *pool, enum queue_lane lane)
+{
+    int64_t s = (pool_room_ms(pool, lane, flow_of(r)) + 999) / 1000;
+
+    if (!has_line(&r->extra, "Retry-After:"))
+        buf_addf(&r->extra, "Retry-After: %lld\r\n", (long long)(s > 0 ? s : 1));
+}
+
 void reply_error(struct request *r, int rc, const char *text)
 {
     int status = http_status_of(rc);
 
     if (status >= 500 && status != 503)
         log_event(LOG_ERROR, "failed", LOG_S("error", text), LOG_S("request_id", r->id));
-    if (rc == ERR_BUSY)
+    if (rc == ERR_BUSY) {
         metrics_count(r->loop->service->metrics, COUNT_BUSY);
+        tell_room(r, r->loop->service->engine->pool, QUEUE_URGENT);
+    }
     reply_refusal(r, &(struct refusal){status, err_name(rc), NULL, str_of(text)});
 }
 
@@ -370,13 +391,15 @@ void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
 {
     int rc;
 
-    r->work = (struct work){.loop = r->loop, .run = run_request, .done = request_worked};
+    r->work = (struct work){
+        .loop = r->loop, .run = run_request, .done = request_worked, .flow = flow_of(r)};
     r->work_run = run;
     r->work_done = done;
     request_hold(r);
     rc = work_submit(&r->work, pool, lane);
     if (rc < 0) {
         request_release(r);
+        tell_room(r, pool, lane);
         reply_error(r, rc, err_text());
     }
 }

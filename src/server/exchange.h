@@ -22,6 +22,7 @@
 struct ask;
 struct caller;
 struct conn;
+struct limited;
 struct route;
 
 struct request {
@@ -34,8 +35,10 @@ struct request {
     struct str tail;           /* decoded {id} or {name} of the path */
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
-    bool from_local; /* came over DIR/ragd.sock */
+    bool from_local;       /* came over DIR/ragd.sock */
     struct caller *caller; /* a reference; there from the moment a handler has it */
+
+    struct limited *limited; /* server/limits.h; NULL: it has no limits */
 
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);
@@ -51,6 +54,8 @@ struct request {
     bool gone_at_eof;                    /* the client's half-close means it has left */
     bool close_after;                    /* the connection is not used again */
     bool dispatched;                     /* a handler has it */
+    bool deciding;                       /* whether it is within its limits is not known yet */
+    const char *over;                    /* it is not: why, in mem; NULL: it is */
 
     /* kept by exchange.c */
     struct deferred *deferred;

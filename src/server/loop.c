@@ -266,7 +266,8 @@ static void work_on_pool(void *arg, int i_worker)
     loop_post(w);
 }
 
-typedef int (*submit_fn)(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
+typedef int (*submit_fn)(struct pool *p, enum queue_lane lane, uint64_t flow, pool_fn fn,
+                         void *arg);
 
 static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submit_fn to_pool)
 {
@@ -275,7 +276,7 @@ static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submi
     w->error = NULL;
     w->rc = ERR_OK;
     w->submitted_ns = clock_ns();
-    rc = to_pool(pool, lane, work_on_pool, w);
+    rc = to_pool(pool, lane, w->flow, work_on_pool, w);
     if (rc == ERR_OK)
         w->loop->n_away++;
     return rc;
@@ -283,7 +284,7 @@ static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submi
 
 int work_submit(struct work *w, struct pool *pool, enum queue_lane lane)
 {
-    return submit(w, pool, lane, pool_submit);
+    return submit(w, pool, lane, pool_submit_for);
 }
 
 int work_submit_again(struct work *w, struct pool *pool, enum queue_lane lane)

@@ -34,6 +34,7 @@ struct work {
     int rc;
     char *error; /* err_text() of the worker when rc < 0; freed after done */
     uint64_t submitted_ns;
+    uint64_t flow; /* whose it is (base/pool.h); 0: nobody's */
     struct work *next;
 };
 

@@ -67,6 +67,7 @@ static struct ask *new_ask(struct request *r, void (*done)(struct ask *a))
     a->loop = r->loop;
     a->done = done;
     a->arg = r;
+    a->payer = r->limited;
     return a;
 }
 

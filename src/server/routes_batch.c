@@ -156,7 +156,11 @@ static int parse_item(struct batch *b, struct item *it, const json_t *v)
     struct engine *e = b->r->loop->service->engine;
     struct ask *a = &it->ask;
 
-    *a = (struct ask){.loop = b->r->loop, .done = item_done, .began = item_began, .arg = it};
+    *a = (struct ask){.loop = b->r->loop,
+                      .done = item_done,
+                      .began = item_began,
+                      .arg = it,
+                      .payer = b->r->limited};
     a->answer.mem = arena_new(0);
     TRY(access_query(b->r, v, false, a->answer.mem, &a->query));
     a->key = query_key(e, &a->query, a->answer.mem);

@@ -184,6 +184,8 @@ static int run_search(struct request *r)
     int rc;
 
     trace_add(trace, STAGE_QUEUE, r->work.submitted_ns);
+    if (query_is_late(&s->query, r->work.submitted_ns))
+        return FAIL(ERR_TIMEOUT, "the search's turn came after its deadline_ms");
     rc = query_search(engine_of(r), &s->query, &s->answer);
     r->work.submitted_ns = clock_ns(); /* the way back is waiting too */
     return rc;

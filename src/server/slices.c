@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "server/limits.h"
 #include "server/service.h"
 
 /* A body up to this size is read on the loop, tokens included: some 50 microseconds. */
@@ -66,11 +67,21 @@ static void finish(struct request *r, struct slices *s)
     reply_json(r, 200, &s->body);
 }
 
+/* For what has been computed, as far as the items are alike. */
+static void pay(struct request *r, struct slices *s)
+{
+    size_t n = s->n ? (size_t)((double)s->n_tokens * (double)s->n_done / (double)s->n) : 0;
+
+    limits_spend(r->limited, (int64_t)(n - s->n_paid));
+    s->n_paid = n;
+}
+
 static void slice_done(struct request *r, int rc)
 {
     struct slices *s = r->state;
 
     trace_add(&s->trace, STAGE_QUEUE, r->work.submitted_ns);
+    pay(r, s);
     if (rc < 0)
         refuse(r, rc, r->work.error);
     else if (!r->conn)

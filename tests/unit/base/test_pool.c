@@ -46,7 +46,7 @@ Test(pool, a_full_lane_is_busy_and_the_work_does_not_run)
     cr_expect_eq(pool_submit(p, QUEUE_BULK, count, NULL), ERR_OK);
     cr_expect_eq(pool_depth(p), 1);
     cr_expect_eq(pool_submit(p, QUEUE_BULK, count, NULL), ERR_BUSY);
-    cr_expect_eq(pool_submit_again(p, QUEUE_BULK, count, NULL), ERR_OK, "a part of accepted work");
+    cr_expect_eq(pool_submit_again(p, QUEUE_BULK, 0, count, NULL), ERR_OK, "a part of accepted work");
     sem_post(&gate);
     pool_free(p);
     cr_expect_eq(n_run, 2);
