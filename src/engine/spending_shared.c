@@ -6,8 +6,10 @@
  *     r, t  what is owed of requests and tokens (base/token_bucket.h)
  *     day   since 1970     used  tokens of that day
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -42,7 +44,23 @@ static const char script[] =
     "redis.call('HSET', KEYS[1], 'at', text(math.max(at, now)), 'r', text(r), 't', text(k), "
     "           'day', text(day), 'used', text(used)) "
     "redis.call('PEXPIRE', KEYS[1], 2 * day_ms) "
-    "return {granted, r, k, day, used}";
+    "return string.format('%.0f %.0f %.0f %.0f %.0f', granted, r, k, day, used)";
+
+/* Five numbers and nothing else, none below zero but the first. */
+static int read_told(const char *text, int64_t told[N_TOLD])
+{
+    for (int i = 0; i < N_TOLD; i++) {
+        char *end;
+
+        errno = 0;
+        told[i] = strtoll(text, &end, 10);
+        if (errno || end == text || *end != (i < N_TOLD - 1 ? ' ' : '\0') ||
+            (i != GRANTED && told[i] < 0) || told[i] > INT64_MAX / 2)
+            return FAIL(ERR_UNAVAILABLE, "Redis does not say what was taken");
+        text = end + 1;
+    }
+    return ERR_OK;
+}
 
 struct question {
     struct spender who;
@@ -57,6 +75,8 @@ static int ask(struct spending *s, const struct question *q, int64_t told[N_TOLD
     enum { N = sizeof numbers / sizeof *numbers };
     char key[96], rooms[N][24];
     struct str words[N], name;
+    struct buf reply = {0};
+    int rc;
 
     for (int i = 0; i < N; i++)
         words[i] = (struct str){
@@ -64,7 +84,11 @@ static int ask(struct spending *s, const struct question *q, int64_t told[N_TOLD
     name.p = key;
     name.n = (size_t)snprintf(key, sizeof key, "ragd:{%s:l:%" PRId64 ":%016" PRIx64 "}", s->uuid,
                               q->who.id, q->who.mark);
-    return redis_run(s->redis, script, &name, 1, words, N, told, N_TOLD);
+    rc = redis_run(s->redis, script, &name, 1, words, N, &reply);
+    if (rc == ERR_OK)
+        rc = read_told(buf_view(&reply).p, told);
+    buf_done(&reply);
+    return rc;
 }
 
 /* ---- what is told ---- */

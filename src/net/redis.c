@@ -126,10 +126,8 @@ struct wish {
     int64_t number;     /* out */
     struct buf *text;   /* out */
     bool none;          /* out: nil */
-    int64_t *numbers;   /* out, of a list */
-    size_t n_numbers;
-    bool no_script; /* out: it is to be sent whole; where by_sha1 */
-    bool by_sha1;
+    bool by_sha1;       /* a script is: it may have to be sent whole */
+    bool no_script;     /* out: so it has */
 };
 
 /* The server's own words on one line; nothing when they might repeat the password. */
@@ -146,18 +144,6 @@ static int told_error(const struct redis *r, const redisReply *reply)
     if (r->url.password && memmem(reply->str, reply->len, r->url.password, strlen(r->url.password)))
         words[0] = '\0';
     return FAIL(ERR_UNAVAILABLE, "%s: error: %s", r->shown, words);
-}
-
-static int read_numbers(const struct redis *r, const redisReply *reply, struct wish *w)
-{
-    if (reply->elements != w->n_numbers)
-        return FAIL(ERR_UNAVAILABLE, "%s: a list of %zu", r->shown, (size_t)reply->elements);
-    for (size_t i = 0; i < w->n_numbers; i++)
-        if (reply->element[i]->type != REDIS_REPLY_INTEGER)
-            return FAIL(ERR_UNAVAILABLE, "%s: a list of other than numbers", r->shown);
-    for (size_t i = 0; i < w->n_numbers; i++)
-        w->numbers[i] = reply->element[i]->integer;
-    return ERR_OK;
 }
 
 static bool lacks_script(const redisReply *reply, const struct wish *w)
@@ -188,7 +174,6 @@ static int read_reply(const struct redis *r, const redisReply *reply, struct wis
         buf_add(w->text, reply->str, (size_t)reply->len);
         break;
     case REDIS_REPLY_NIL: w->none = true; break;
-    case REDIS_REPLY_ARRAY: return read_numbers(r, reply, w);
     default: w->number = reply->integer;
     }
     return ERR_OK;
@@ -256,7 +241,6 @@ out:
 #define STRING (1u << REDIS_REPLY_STRING)
 #define NUMBER (1u << REDIS_REPLY_INTEGER)
 #define NONE   (1u << REDIS_REPLY_NIL)
-#define LIST   (1u << REDIS_REPLY_ARRAY)
 
 #define COUNT(words) (sizeof(words) / sizeof *(words))
 
@@ -364,11 +348,11 @@ static void sha1_hex(const char *text, char out[2 * SHA1_BYTES + 1])
 }
 
 int redis_run(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
-              const struct str *words, size_t n_words, int64_t *out, size_t n_out)
+              const struct str *words, size_t n_words, struct buf *out)
 {
     int rc = ERR_OK;
     char sha1[2 * SHA1_BYTES + 1];
-    struct wish w = {.types = LIST, .numbers = out, .n_numbers = n_out, .by_sha1 = true};
+    struct wish w = {.types = STRING, .text = out, .by_sha1 = true};
 
     sha1_hex(script, sha1);
     TRY(eval(r, "EVALSHA", sha1, keys, n_keys, words, n_words, &w));
