@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* A connection that asks nothing more is kept this long. */
 #define IDLE_MS 75000
@@ -335,6 +336,7 @@ static int admit(struct conn *c, struct request *r)
     http_request_id(&c->loop->ids, http_field(&r->head, "x-request-id"), r->id);
     r->close_after = !r->head.keep_alive;
     rc = route_find(r);
+    tracing_begin(r);
     if (rc != 0)
         return rc;
     if (is_foreign(c, r))

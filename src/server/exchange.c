@@ -9,14 +9,16 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "server/access_log.h"
 #include "server/conn.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* Bodies up to this size go out in one write with their head. */
 #define ONE_WRITE_MAX 65536
 /* What a head has at most beside the lines that handlers add. */
-#define HEAD_BYTES 320
+#define HEAD_BYTES 400
 
 /* ---- a request's life ---- */
 
@@ -58,6 +60,7 @@ void request_release(struct request *r)
     CHECK(r->n_holds > 0);
     if (--r->n_holds > 0)
         return;
+    tracing_send(r);
     for (struct deferred *d = r->deferred; d; d = d->next)
         d->fn(d->arg);
     buf_done(&r->head_bytes);
@@ -65,21 +68,6 @@ void request_release(struct request *r)
     buf_done(&r->extra);
     buf_done(&r->unsent);
     arena_free(r->mem);
-}
-
-static void log_access(const struct request *r, uint64_t ns)
-{
-    const struct log_field fields[] = {
-        LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
-        LOG_S("route", r->route ? r->route->pattern : "-"),
-        LOG_I("status", r->status),
-        LOG_MS("ms", ns),
-        LOG_I("bytes_in", r->body.n),
-        LOG_I("bytes_out", r->n_sent),
-        LOG_S("request_id", r->id),
-    };
-
-    log_add(&r->loop->log, LOG_INFO, "request", fields, sizeof fields / sizeof *fields);
 }
 
 /* The reply is with the socket, or with nobody. */
@@ -92,7 +80,10 @@ static void finish(struct request *r)
     if (!c)
         r->status = 499; /* the client had left */
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
-    log_access(r, ns);
+    metrics_bytes(s->metrics, r->body.n, r->n_sent);
+    if (s->engine->config.server.access_log)
+        access_log_add(r, ns, &r->loop->log);
+    tracing_over(r);
     r->conn = NULL;
     r->on_tick = r->on_drain = r->on_gone = NULL;
     if (c)
@@ -128,6 +119,7 @@ static void start_head(struct request *r, int status, const char *type, struct b
         buf_add_str(out, "Connection: close\r\n");
     else if (r->head.http_minor == 0)
         buf_add_str(out, "Connection: keep-alive\r\n");
+    tracing_write_head(r, out);
     buf_add_view(out, buf_view(&r->extra));
 }
 
@@ -255,8 +247,11 @@ void reply_error(struct request *r, int rc, const char *text)
 {
     int status = http_status_of(rc);
 
-    if (status >= 500 && status != 503)
+    if (status >= 500 && status != 503) {
+        trace_context_bind(tracing_context(r));
         log_event(LOG_ERROR, "failed", LOG_S("error", text), LOG_S("request_id", r->id));
+        trace_context_bind(NULL);
+    }
     if (rc == ERR_BUSY)
         metrics_count(r->loop->service->metrics, COUNT_BUSY);
     reply_refusal(r, &(struct refusal){status, err_name(rc), NULL, str_of(text)});
@@ -351,8 +346,12 @@ void stream_end(struct request *r)
 static int run_request(struct work *w)
 {
     struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
+    int rc;
 
-    return r->work_run(r);
+    trace_context_bind(tracing_context(r));
+    rc = r->work_run(r);
+    trace_context_bind(NULL);
+    return rc;
 }
 
 static void request_worked(struct work *w)

@@ -22,6 +22,7 @@
 struct ask;
 struct conn;
 struct route;
+struct tracing;
 
 struct request {
     struct conn *conn; /* NULL: gone */
@@ -33,7 +34,9 @@ struct request {
     struct str tail;           /* decoded {id} or {name} of the path */
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
-    bool from_local; /* came over DIR/ragd.sock */
+    bool from_local;         /* came over DIR/ragd.sock */
+    struct tracing *tracing; /* NULL: of no trace (server/tracing.h) */
+    const char *cache;       /* for the log: what the cache did for a question; NULL: it is none */
 
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);

@@ -13,6 +13,7 @@
 #include "server/ask.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 #define BATCH_MAX             256
 #define BATCH_CONCURRENCY_MAX 64
@@ -30,6 +31,7 @@ struct batch {
     struct request *r;
     struct item *items;
     size_t n, next, n_away, n_concurrent;
+    struct trace trace; /* stages of all questions together; the total is the request's */
     bool starting;
 };
 
@@ -92,6 +94,8 @@ static void item_done(struct ask *a)
     } else {
         ask_reply(a, &it->reply);
         it->total_ms = (double)trace_total_ns(&a->answer.trace) / 1e6;
+        for (int i = 0; i < N_STAGES; i++)
+            it->batch->trace.ns[i] += a->answer.trace.ns[i];
     }
     it->batch->n_away--;
     go_on(it->batch);
@@ -143,6 +147,7 @@ static void go_on(struct batch *b)
         return;
     b->r->on_gone = NULL;
     write_results(b, &body);
+    reply_timing(b->r, &b->trace);
     reply_json(b->r, 200, &body);
     request_release(b->r);
 }
@@ -157,6 +162,7 @@ static int parse_item(struct batch *b, struct item *it, const json_t *v)
 
     *a = (struct ask){.loop = b->r->loop, .done = item_done, .began = item_began, .arg = it};
     a->answer.mem = arena_new(0);
+    a->trace = tracing_context(b->r);
     query_defaults(&a->query, e);
     if (json_is_string(v)) {
         a->query.question = (struct str){json_string_value(v), json_string_length(v)};
@@ -226,6 +232,7 @@ static int read_batch(struct request *r, struct batch *b)
         return FAIL(ERR_ARGUMENT, "'questions' has %zu entries; it must have 1 to %d",
                     json_array_size(questions), BATCH_MAX);
     b->r = r;
+    b->trace.start_ns = r->start_ns;
     r->state = b;
     b->n = json_array_size(questions);
     b->n_concurrent = (size_t)concurrency;

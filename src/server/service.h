@@ -11,6 +11,7 @@
 #include "server/server.h"
 
 struct engine;
+struct exporter;
 struct loop;
 struct pool;
 
@@ -19,7 +20,8 @@ struct service {
     struct server_options options;
     struct gate_limits gate_tcp, gate_local;
     struct metrics *metrics;
-    struct pool *io; /* what waits for the writer or reads the database */
+    struct exporter *exporter; /* of traces; NULL: none are sent */
+    struct pool *io;           /* what waits for the writer or reads the database */
     struct loop *loops;
     int n_loops;
     atomic_bool stopping;
