@@ -10,6 +10,7 @@ import json
 import operator
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import threading
