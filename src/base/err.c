@@ -36,9 +36,9 @@ const char *err_text(void)
 const char *err_name(int code)
 {
     static const char *const names[] = {
-        "ok",     "io",          "format",   "argument",  "limit",    "not-found",
-        "exists", "busy",        "timeout",  "cancelled", "database", "unavailable",
-        "gone",   "unsupported", "no-space", "system",
+        "ok",     "io",          "format",   "argument",  "limit",     "not-found",
+        "exists", "busy",        "timeout",  "cancelled", "database",  "unavailable",
+        "gone",   "unsupported", "no-space", "system",    "forbidden",
     };
     int i = -code;
 

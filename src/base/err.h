@@ -28,6 +28,7 @@ enum {
     ERR_UNSUPPORTED = -13, /* known, but not in this version */
     ERR_NO_SPACE = -14,    /* disk or memory budget is used up */
     ERR_SYSTEM = -15,      /* a bug of ours that was caught */
+    ERR_FORBIDDEN = -16,   /* there, or not, but not for whoever asks */
 };
 
 #define ERR_TEXT_MAX 1024

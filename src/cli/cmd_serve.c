@@ -123,7 +123,8 @@ static const struct argp_option options[] = {
     {"workers", KEY_WORKERS, "N", 0, "compute threads (one a processor)", 1},
     {"loops", KEY_LOOPS, "N", 0, "event loops (1)", 1},
     {"allow-remote", KEY_REMOTE, NULL, 0,
-     "listen where other machines reach us; anyone who does may read and write all documents", 1},
+     "listen where other machines reach us without API keys; anyone may read and write everything",
+     1},
     {0},
 };
 

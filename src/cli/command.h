@@ -60,7 +60,7 @@ struct command {
 
 extern const struct command cmd_ingest, cmd_query, cmd_search, cmd_serve, cmd_bench, cmd_eval,
     cmd_tune, cmd_docs, cmd_cache, cmd_check, cmd_backup, cmd_restore, cmd_model, cmd_reembed,
-    cmd_config, cmd_precompute, cmd_help;
+    cmd_config, cmd_precompute, cmd_key, cmd_help;
 
 /* All of them in the order in which help lists them, ended by NULL. */
 extern const struct command *const commands[];

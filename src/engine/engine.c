@@ -155,6 +155,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(cpu_chosen_level(&level));
     TRY(folder_lock_take(&e->lock, e->config.data));
     TRY(store_open(&e->store, e->config.data));
+    TRY(keys_open(&e->keys, e->store, e->config.tenant));
     TRY(open_embedder(e));
     TRY(open_reranker(e));
     TRY(chatting_open_models(&e->chat_models, &e->config));
@@ -207,6 +208,7 @@ void engine_close(struct engine *e)
     chat_models_free(e->chat_models);
     reranker_close(e->reranker);
     embedder_close(e->embedder);
+    keys_close(e->keys);
     store_close(e->store);
     folder_lock_release(e->lock);
     pthread_mutex_destroy(&e->model_mu);

@@ -3,7 +3,7 @@
  * No globals: state hangs off struct engine. Opened in the order below, closed in reverse, but for
  * the pool, which goes first because its queued work uses the others.
  *
- *   lock -> store -> embedder, reranker, language models -> pool -> retriever
+ *   lock -> store -> keys, embedder, reranker, language models -> pool -> retriever
  *        -> static encoders, adapters -> answers, tiers, flights, questions
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
@@ -29,6 +29,7 @@
 #include "engine/adapters.h"
 #include "engine/chatting.h"
 #include "engine/config.h"
+#include "engine/keys.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
 #include "store/lock.h"
@@ -38,6 +39,7 @@ struct engine {
     struct config config;
     struct folder_lock *lock;
     struct store *store;
+    struct keys *keys;               /* who may ask */
     pthread_mutex_t model_mu;        /* guards the fields below once the engine is open */
     struct embedder *embedder;       /* in force; see engine_embedder */
     atomic_uint_fast64_t n_models;   /* grows after each change of the model in force */

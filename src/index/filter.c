@@ -52,6 +52,21 @@ out:
     return rc;
 }
 
+const struct filter *filter_both(const struct filter *a, const struct filter *b, struct arena *mem)
+{
+    struct filter *both;
+
+    if (!a || !b)
+        return a ? a : b;
+    both = ARENA_NEW(mem, struct filter);
+    both->op = FILTER_AND;
+    both->children = ARENA_ARRAY(mem, struct filter *, 2);
+    both->children[0] = (struct filter *)(uintptr_t)a;
+    both->children[1] = (struct filter *)(uintptr_t)b;
+    both->n_children = 2;
+    return both;
+}
+
 int filter_join(struct filter_parse *p, enum filter_op op, struct filter **children, size_t n,
                 struct filter **out)
 {

@@ -74,6 +74,9 @@ struct filter {
 int filter_from_json(struct filter **out, const json_t *v, struct arena *mem);
 int filter_from_text(struct filter **out, struct str text, struct arena *mem);
 
+/* Both must pass, whatever they are; NULL for two NULLs. They are borrowed by the result. */
+const struct filter *filter_both(const struct filter *a, const struct filter *b, struct arena *mem);
+
 /* Canonical JSON, equal for equal filters; "" for NULL. Part of the question key. */
 const char *filter_canonical(const struct filter *f, struct arena *mem);
 

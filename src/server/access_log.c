@@ -3,17 +3,22 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/caller.h"
 #include "server/exchange.h"
 #include "server/routes.h"
-#include "server/service.h"
 #include "server/tracing.h"
 
 #define LINE_BYTES 511 /* most lines; longer ones grow the buffer */
 
-static const char *tenant_of(const struct request *r)
+/* Who asked: nobody knows until the key was looked at. */
+static void add_caller(struct buf *out, const struct caller *c)
 {
-    return r->loop->service->engine->config.tenant;
+    buf_add_str(out, "\",\"tenant\":");
+    jsonw_string(out, str_of(c ? c->tenant : "-"));
+    if (!c || !*c->name)
+        return;
+    buf_add_str(out, ",\"key\":");
+    jsonw_string(out, str_of(c->name));
 }
 
 static void add_number(struct buf *out, const char *key, uint64_t v)
@@ -56,8 +61,7 @@ void access_log_add(const struct request *r, uint64_t ns, struct buf *out)
     buf_add_str(out, r->id);
     if (trace)
         add_trace(out, trace);
-    buf_add_str(out, "\",\"tenant\":");
-    jsonw_string(out, str_of(tenant_of(r)));
+    add_caller(out, r->caller);
     if (r->cache) {
         buf_add_str(out, ",\"cache\":\"");
         buf_add_str(out, r->cache);

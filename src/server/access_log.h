@@ -2,9 +2,10 @@
  *
  *   {"time":"...","level":"info","event":"request","method":"POST","route":"/query","status":200,
  *    "ms":0.123,"bytes_in":41,"bytes_out":1530,"request_id":"...","trace_id":"...",
- *    "tenant":"default","cache":"hit"}
+ *    "tenant":"default","key":"web","cache":"hit"}
  *
- * trace_id where the request is of a trace, cache where it is a question. The same form as
+ * trace_id where the request is of a trace, key (its name) where one was shown, cache where it is a
+ * question. The same form as
  * base/log.h, written by hand: it is the one line that every cached reply pays for.
  *
  * Threads  confined to the loop.

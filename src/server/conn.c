@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "server/access.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/tracing.h"
@@ -41,6 +42,7 @@ struct conn {
     enum conn_state state;
     bool local, reading, feeding, eof;
     struct gate gate;
+    struct access_memo memo; /* who asked last */
     struct request *request; /* in BODY and BUSY */
     size_t n_body;           /* Content-Length */
     struct buf waiting;      /* came while BUSY: the next requests */
@@ -68,6 +70,7 @@ static void on_closed(uv_handle_t *h)
     struct conn *c = h->data;
 
     gate_done(&c->gate);
+    access_forget(&c->memo);
     buf_done(&c->waiting);
     mem_free(c);
 }
@@ -339,9 +342,21 @@ static int admit(struct conn *c, struct request *r)
     tracing_begin(r);
     if (rc != 0)
         return rc;
+    rc = access_admit(r, &c->memo);
+    if (rc != 0)
+        return rc;
     if (is_foreign(c, r))
         return FAIL(403, "a request from a page of another site (Origin)");
     return check_body(c, r);
+}
+
+static const char *refusal_code(int status)
+{
+    switch (status) {
+    case 401: return "invalid_api_key";
+    case 403: return "forbidden";
+    default: return "refused";
+    }
 }
 
 static void head_complete(struct conn *c)
@@ -356,7 +371,7 @@ static void head_complete(struct conn *c)
     c->n_body = (size_t)c->gate.content_length;
     status = admit(c, r);
     if (status != 0) {
-        refuse(c, status, "refused", err_text());
+        refuse(c, status, refusal_code(status), err_text());
     } else if (c->n_body == 0) {
         dispatch(c);
     } else if (c->gate.expect_continue && r->head.http_minor == 1) {

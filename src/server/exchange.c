@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "engine/caller.h"
 #include "engine/engine.h"
 #include "server/access_log.h"
 #include "server/conn.h"
@@ -67,6 +68,7 @@ void request_release(struct request *r)
     buf_done(&r->body);
     buf_done(&r->extra);
     buf_done(&r->unsent);
+    caller_unref(r->caller);
     arena_free(r->mem);
 }
 

@@ -20,6 +20,7 @@
 #include "server/loop.h"
 
 struct ask;
+struct caller;
 struct conn;
 struct route;
 struct tracing;
@@ -37,6 +38,7 @@ struct request {
     bool from_local;         /* came over DIR/ragd.sock */
     struct tracing *tracing; /* NULL: of no trace (server/tracing.h) */
     const char *cache;       /* for the log: what the cache did for a question; NULL: it is none */
+    struct caller *caller; /* a reference; there from the moment a handler has it */
 
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);

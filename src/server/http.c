@@ -274,6 +274,7 @@ int http_status_of(int rc)
     case ERR_FORMAT:
     case ERR_ARGUMENT:
     case ERR_UNSUPPORTED: return 400;
+    case ERR_FORBIDDEN: return 403;
     case ERR_NOT_FOUND: return 404;
     case ERR_EXISTS: return 409;
     case ERR_LIMIT: return 413;

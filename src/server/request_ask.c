@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "server/access.h"
 #include "server/cache_control.h"
 #include "server/routes.h"
 #include "server/seen.h"
@@ -84,9 +85,11 @@ static void belongs_to(struct ask *a, struct request *r)
 
 /* ---- requests that were asked before ---- */
 
-/* What a request's question is made of: the body, and the head's Cache-Control. Several of those
- * lines are rare, and not worth a key. */
-static bool seen_parts(const struct request *r, struct str parts[3])
+#define SEEN_PARTS 4
+
+/* What a request's question is made of: who asks, the body, and the head's Cache-Control. Several
+ * of those lines are rare, and not worth a key. */
+static bool seen_parts(const struct request *r, struct str parts[SEEN_PARTS])
 {
     bool one = true;
     struct str control = {NULL, 0};
@@ -100,18 +103,19 @@ static bool seen_parts(const struct request *r, struct str parts[3])
     parts[0] = str_of(r->route->pattern);
     parts[1] = control;
     parts[2] = buf_view(&r->body);
+    parts[3] = (struct str){(const char *)&r->caller->id, sizeof r->caller->id};
     return one;
 }
 
 bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*done)(struct ask *a))
 {
-    struct str parts[3];
+    struct str parts[SEEN_PARTS];
     const struct seen_question *seen;
     struct ask *a;
 
     if (!seen_parts(r, parts))
         return false;
-    seen = seen_find(r->loop->seen, query_keys_generation(engine_of(r)), parts, 3);
+    seen = seen_find(r->loop->seen, query_keys_generation(engine_of(r)), parts, SEEN_PARTS);
     if (!seen)
         return false;
     a = new_ask(r, done);
@@ -133,12 +137,12 @@ bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*don
 /* Of those that take nothing from memory, nothing is worth keeping, and of some nothing may be. */
 void request_ask_learn(struct request *r, const struct ask *a, struct str more)
 {
-    struct str parts[3];
+    struct str parts[SEEN_PARTS];
     struct seen_question q = {.key = a->key, .query = a->query, .more = more};
     bool looks_up = q.query.cache == QUERY_CACHE_DEFAULT || q.query.cache == QUERY_CACHE_ONLY;
 
     if (looks_up && seen_parts(r, parts))
-        seen_add(r->loop->seen, a->generation, parts, 3, &q);
+        seen_add(r->loop->seen, a->generation, parts, SEEN_PARTS, &q);
 }
 
 /* ---- requests that are read ---- */
@@ -151,8 +155,7 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
     struct ask *a = new_ask(r, done);
     struct cache_control control;
 
-    query_defaults(&a->query, e);
-    TRY(query_from_json(&a->query, tree, false, r->mem));
+    TRY(access_query(r, tree, false, r->mem, &a->query));
     if (!json_object_get(tree, "cache")) {
         control = cache_control_of(&r->head);
         cache_control_apply(&control, &a->query);

@@ -5,6 +5,7 @@
 #pragma once
 #include <stddef.h>
 
+#include "engine/caller.h"
 #include "server/exchange.h"
 
 enum body_kind {
@@ -18,6 +19,7 @@ struct route {
     const char *method;
     const char *pattern; /* a "{...}" at the end takes the rest of the path, slashes included */
     enum body_kind body;
+    enum role role; /* the least that may */
     void (*handle)(struct request *r);
     bool local_only; /* on DIR/ragd.sock alone */
 };

@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "base/map.h"
 #include "engine/engine.h"
+#include "server/access.h"
 #include "server/ask.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -163,13 +164,7 @@ static int parse_item(struct batch *b, struct item *it, const json_t *v)
     *a = (struct ask){.loop = b->r->loop, .done = item_done, .began = item_began, .arg = it};
     a->answer.mem = arena_new(0);
     a->trace = tracing_context(b->r);
-    query_defaults(&a->query, e);
-    if (json_is_string(v)) {
-        a->query.question = (struct str){json_string_value(v), json_string_length(v)};
-        TRY(query_prepare(&a->query, a->answer.mem));
-    } else {
-        TRY(query_from_json(&a->query, v, false, a->answer.mem));
-    }
+    TRY(access_query(b->r, v, false, a->answer.mem, &a->query));
     a->key = query_key(e, &a->query, a->answer.mem);
 out:
     return rc;

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "engine/engine.h"
+#include "server/access.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -11,14 +12,14 @@ static struct engine *engine_of(const struct request *r)
 
 struct listing {
     struct jsonw w;
-    const char *tenant;
+    const struct caller *caller;
 };
 
 static int list_one(void *arg, const struct collection_row *c)
 {
     struct listing *l = arg;
 
-    if (strcmp(c->tenant, l->tenant) != 0)
+    if (strcmp(c->tenant, l->caller->tenant) != 0 || !caller_sees(l->caller, c->name))
         return ERR_OK;
     jsonw_open(&l->w, '{');
     jsonw_key(&l->w, "name"), jsonw_cstr(&l->w, c->name);
@@ -33,7 +34,7 @@ static int list_one(void *arg, const struct collection_row *c)
 
 static int make_list(struct request *r, int *status, struct buf *body)
 {
-    struct listing l = {jsonw_to(body), engine_of(r)->config.tenant};
+    struct listing l = {jsonw_to(body), r->caller};
     struct store_reader *reader = store_reader_get(engine_of(r)->store);
     int rc;
 
@@ -58,14 +59,14 @@ static int put_collection(struct request *r, int *status)
 {
     struct engine *e = engine_of(r);
     struct str settings = buf_view(&r->body);
-    int rc = retriever_create_collection(e->retriever, e->config.tenant, r->tail.p, settings);
+    int rc = retriever_create_collection(e->retriever, r->caller->tenant, r->tail.p, settings);
 
     *status = rc == ERR_EXISTS ? 200 : 201; /* the same PUT again is fine */
     if (rc != ERR_EXISTS)
         return rc;
     if (settings.n == 0)
         return ERR_OK;
-    return retriever_set_settings(e->retriever, e->config.tenant, r->tail.p, settings);
+    return retriever_set_settings(e->retriever, r->caller->tenant, r->tail.p, settings);
 }
 
 static int make_collection(struct request *r, int *status, struct buf *body)
@@ -76,10 +77,12 @@ static int make_collection(struct request *r, int *status, struct buf *body)
     struct store_reader *reader = NULL;
     struct arena *mem = arena_new(0);
     struct collection_row row;
+    const char *name;
 
+    TRY(access_collection(r, r->tail, &name));
     TRY(put_collection(r, status));
     reader = store_reader_get(e->store);
-    TRY(store_find_collection(reader, e->config.tenant, r->tail.p, mem, &row));
+    TRY(store_find_collection(reader, r->caller->tenant, r->tail.p, mem, &row));
     jsonw_open(&w, '{');
     jsonw_key(&w, "name"), jsonw_str(&w, r->tail);
     jsonw_key(&w, "settings"), jsonw_raw(&w, str_of(row.settings));
@@ -99,15 +102,18 @@ void handle_collection_put(struct request *r)
 static int make_drop(struct request *r, int *status, struct buf *body)
 {
     struct engine *e = engine_of(r);
-    int rc = retriever_drop_collection(e->retriever, e->config.tenant, r->tail.p);
+    const char *name;
+    int rc = access_collection(r, r->tail, &name);
 
     (void)status, (void)body;
     if (rc == ERR_OK)
-        asked_forget(e->asked, e->config.tenant, r->tail.p);
+        rc = retriever_drop_collection(e->retriever, r->caller->tenant, r->tail.p);
     if (rc == ERR_OK)
-        static_encoders_dropped(e->static_encoders, e->config.tenant, r->tail.p);
+        asked_forget(e->asked, r->caller->tenant, r->tail.p);
     if (rc == ERR_OK)
-        rc = adapters_remove(e->adapters, e->config.tenant, r->tail.p, NULL);
+        static_encoders_dropped(e->static_encoders, r->caller->tenant, r->tail.p);
+    if (rc == ERR_OK)
+        rc = adapters_remove(e->adapters, r->caller->tenant, r->tail.p, NULL);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "ingest/ingest.h"
+#include "server/access.h"
 #include "server/multipart.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -27,9 +28,7 @@ static int collection_param(struct request *r, const char **out)
     struct str s = {NULL, 0};
     int rc = http_query_param(r->head.query, "collection", r->mem, &s);
 
-    if (rc == ERR_OK)
-        *out = s.p ? arena_strndup(r->mem, s.p, s.n) : engine_of(r)->config.collection;
-    return rc;
+    return rc < 0 ? rc : access_collection(r, s, out);
 }
 
 static int int_param(struct request *r, const char *name, int64_t min, int64_t max, int64_t *out)
@@ -71,8 +70,8 @@ static void write_document(struct jsonw *w, const struct document_row *d)
 }
 
 struct listing {
+    struct request *r;
     struct jsonw w;
-    struct arena *mem;
     struct str last;
     int64_t n, limit;
     bool more;
@@ -82,14 +81,16 @@ static int list_one(void *arg, const struct document_row *d)
 {
     struct listing *l = arg;
 
+    if (!access_sees_document(l->r, d))
+        return ERR_OK;
     if (l->n++ == l->limit) { /* one more than was asked for: there is a next page */
         l->more = true;
-        return ERR_OK;
+        return ERR_CANCELLED;
     }
     jsonw_open(&l->w, '{');
     write_document(&l->w, d);
     jsonw_close(&l->w, '}');
-    l->last = (struct str){arena_strndup(l->mem, d->key.p, d->key.n), d->key.n};
+    l->last = (struct str){arena_strndup(l->r->mem, d->key.p, d->key.n), d->key.n};
     return ERR_OK;
 }
 
@@ -98,7 +99,7 @@ static int list_with(struct request *r, struct store_reader *reader, struct buf 
 {
     static const char *const known[] = {"collection", "limit", "cursor", NULL};
     int rc = ERR_OK;
-    struct listing l = {.w = jsonw_to(body), .mem = r->mem, .limit = LIST_LIMIT};
+    struct listing l = {.r = r, .w = jsonw_to(body), .limit = LIST_LIMIT};
     struct collection_row row;
     struct str cursor = {"", 0};
     const char *collection;
@@ -107,11 +108,14 @@ static int list_with(struct request *r, struct store_reader *reader, struct buf 
     TRY(collection_param(r, &collection));
     TRY(int_param(r, "limit", 1, LIST_LIMIT_MAX, &l.limit));
     TRY(http_query_param(r->head.query, "cursor", r->mem, &cursor));
-    TRY(store_find_collection(reader, engine_of(r)->config.tenant, collection, r->mem, &row));
+    TRY(store_find_collection(reader, r->caller->tenant, collection, r->mem, &row));
     jsonw_open(&l.w, '{');
     jsonw_key(&l.w, "documents");
     jsonw_open(&l.w, '[');
-    TRY(store_each_document(reader, row.id, cursor, (size_t)l.limit + 1, list_one, &l));
+    rc = store_each_document(reader, row.id, cursor, 0, list_one, &l);
+    if (rc < 0 && !l.more)
+        goto out;
+    rc = ERR_OK;
     jsonw_close(&l.w, ']');
     jsonw_key(&l.w, "next");
     if (l.more)
@@ -138,8 +142,12 @@ static int get_with(struct request *r, struct store_reader *reader, struct buf *
     TRY(collection_param(r, &collection));
     TRY(http_query_param(r->head.query, "text", r->mem, &text));
     with_text = str_eq(text, STR_LIT("true")) || str_eq(text, STR_LIT("1"));
-    TRY(store_find_collection(reader, engine_of(r)->config.tenant, collection, r->mem, &row));
+    TRY(store_find_collection(reader, r->caller->tenant, collection, r->mem, &row));
     TRY(store_find_document(reader, row.id, r->tail, with_text, r->mem, &d));
+    if (!access_sees_document(r, &d)) {
+        rc = FAIL(ERR_NOT_FOUND, "there is no document '%.*s'", STR_ARGS(r->tail));
+        goto out;
+    }
     jsonw_open(&w, '{');
     write_document(&w, &d);
     if (with_text)
@@ -194,7 +202,7 @@ static int make_deletion(struct request *r, int *status, struct buf *body)
     (void)status, (void)body;
     TRY(http_query_only(r->head.query, known));
     TRY(collection_param(r, &collection));
-    TRY(retriever_remove(e->retriever, e->config.tenant, collection, &r->tail, 1, &n));
+    TRY(retriever_remove(e->retriever, r->caller->tenant, collection, &r->tail, 1, &n));
     if (n == 0)
         rc = FAIL(ERR_NOT_FOUND, "collection '%s' has no document '%s'", collection, r->tail.p);
 out:
@@ -319,7 +327,7 @@ static int add_json(struct request *r, struct ingest_options *o, struct buf *bod
     TRY(json_only(tree, known, "the request"));
     TRY(json_get_str(tree, "collection", &collection));
     if (collection.p)
-        o->collection = arena_strndup(r->mem, collection.p, collection.n);
+        TRY(access_collection(r, collection, &o->collection));
     TRY(add_list(r, json_object_get(tree, "documents"), o, body));
 out:
     json_decref(tree);
@@ -370,7 +378,7 @@ static int read_field(struct request *r, const struct part *p, struct ingest_opt
     int rc = ERR_OK;
 
     if (str_eq(p->name, STR_LIT("collection"))) {
-        o->collection = arena_strndup(r->mem, p->bytes.p, p->bytes.n);
+        TRY(access_collection(r, p->bytes, &o->collection));
     } else if (str_eq(p->name, STR_LIT("metadata"))) {
         json_decref(*metadata);
         *metadata = NULL;
@@ -418,8 +426,7 @@ static int make_addition(struct request *r, int *status, struct buf *body)
 {
     static const char *const known[] = {"collection", NULL};
     int rc = ERR_OK;
-    struct ingest_options o = {
-        .tenant = engine_of(r)->config.tenant, .chunk_chars = -1, .chunk_overlap = -1};
+    struct ingest_options o = {.tenant = r->caller->tenant, .chunk_chars = -1, .chunk_overlap = -1};
 
     (void)status;
     TRY(http_query_only(r->head.query, known));

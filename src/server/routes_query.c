@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "query/query.h"
+#include "server/access.h"
 #include "server/request_ask.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -216,9 +217,8 @@ void handle_search(struct request *r)
     r->state = s;
     s->answer.mem = r->mem;
     request_defer(r, free_answer, &s->answer);
-    query_defaults(&s->query, engine_of(r));
     TRY(parse_body(r, &tree));
-    TRY(query_from_json(&s->query, tree, true, r->mem));
+    TRY(access_query(r, tree, true, r->mem, &s->query));
     request_log_question(r, &s->query);
     tracing_stages(r, &s->answer.trace);
     tracing_question(r, &s->query);

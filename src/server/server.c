@@ -177,10 +177,10 @@ int server_new(struct server **out, struct engine *e, const struct server_option
     s->service.engine = e;
     s->service.options = *o;
     TRY(parse_listen(o->listen, &a));
-    if (!a.loopback && !o->allow_remote) {
+    if (!a.loopback && !o->allow_remote && !keys_needed(e->keys)) {
         rc = FAIL(ERR_ARGUMENT,
-                  "'%s' can be reached from other machines, and this version has no API keys: "
-                  "listen on 127.0.0.1 and put a proxy that asks for a password in front",
+                  "'%s' can be reached from other machines, and there are no API keys: make one "
+                  "with `ragd key add`, or listen on 127.0.0.1",
                   o->listen);
         goto out;
     }
@@ -189,7 +189,8 @@ int server_new(struct server **out, struct engine *e, const struct server_option
                   LOOPS_MAX);
         goto out;
     }
-    s->service.gate_tcp = (struct gate_limits){(size_t)e->config.limits.header_bytes, a.loopback};
+    s->service.gate_tcp = (struct gate_limits){(size_t)e->config.limits.header_bytes,
+                                               a.loopback && !keys_needed(e->keys)};
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
     TRY(open_exporter(&s->service));

@@ -15,7 +15,7 @@
  *               document_texts (zstd)                          sentence_vectors
  *
  *   documents - summaries (marks)                  summary_costs
- *   documents >-< answers - answer_bodies (zstd)       collections -< questions
+ *   documents >-< answers - answer_bodies (zstd)       collections -< questions       keys
  *
  * What is read together stands together: a scan of all vectors (at start) skips the three times
  * larger sentence vectors, a fetch of a chunk never touches the document's text.
@@ -156,8 +156,25 @@ static const char version_4[] =
     "ALTER TABLE answers ADD COLUMN cost REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE answers ADD COLUMN tokens_out INTEGER NOT NULL DEFAULT 0;";
 
+/* API keys, by the SHA-256 of each (store_keys.h). */
+static const char version_5[] = "CREATE TABLE keys ("
+                                "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                "  hash BLOB NOT NULL UNIQUE,"
+                                "  name TEXT NOT NULL,"
+                                "  tenant TEXT NOT NULL,"
+                                "  role TEXT NOT NULL,"
+                                "  collections TEXT NOT NULL," /* "a,b"; "": all */
+                                "  filter TEXT NOT NULL,"
+                                "  requests_per_minute INTEGER NOT NULL,"
+                                "  tokens_per_minute INTEGER NOT NULL,"
+                                "  tokens_per_day INTEGER NOT NULL,"
+                                "  concurrency INTEGER NOT NULL,"
+                                "  created_ms INTEGER NOT NULL,"
+                                "  expires_ms INTEGER NOT NULL,"
+                                "  revoked_ms INTEGER NOT NULL);";
+
 /* migrations[i] turns version i into i + 1. */
-static const char *const migrations[] = {version_1, version_2, version_3, version_4};
+static const char *const migrations[] = {version_1, version_2, version_3, version_4, version_5};
 
 _Static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
                "one migration per version");

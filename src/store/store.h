@@ -15,7 +15,7 @@
  * is written in the same transaction as the change, and forgotten when newer files stand.
  *
  * Answers and questions that are kept: store_answers.h, store_questions.h; summaries by a language
- * model: store_summaries.h.
+ * model: store_summaries.h; API keys: store_keys.h.
  *
  * Threads  store_write and the reader functions: locked. A struct store_tx only inside fn.
  * Errors   ERR_DATABASE, ERR_NO_SPACE (disk full: reads go on), ERR_NOT_FOUND, ERR_EXISTS.
@@ -33,7 +33,7 @@ struct store;
 struct store_tx;     /* the writer's transaction */
 struct store_reader; /* a read-only connection, one thread at a time */
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 
 /* Beyond these ERR_LIMIT, which names the limit. */
 #define STORE_KEY_MAX       4096         /* bytes of a key, root or uri */

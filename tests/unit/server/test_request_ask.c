@@ -137,17 +137,20 @@ static bool is_learnt(enum query_cache cache)
 {
     static const struct route route = {.pattern = "/query"};
     struct loop loop = {.seen = seen_new()};
-    struct request r = {.loop = &loop, .route = &route};
+    struct caller *caller = caller_operator("t");
+    struct request r = {.loop = &loop, .route = &route, .caller = caller};
     struct ask a = {
         .query = {.question = STR_LIT("x"), .tenant = "t", .collection = "c", .cache = cache}};
-    struct str parts[3] = {STR_LIT("/query"), {NULL, 0}, STR_LIT(ASK)};
+    struct str parts[4] = {
+        STR_LIT("/query"), {NULL, 0}, STR_LIT(ASK), {(const char *)&caller->id, sizeof caller->id}};
     bool found;
 
     buf_add_str(&r.body, ASK);
     request_ask_learn(&r, &a, STR_LIT(""));
-    found = seen_find(loop.seen, 0, parts, 3) != NULL;
+    found = seen_find(loop.seen, 0, parts, 4) != NULL;
     buf_done(&r.body);
     seen_free(loop.seen);
+    caller_unref(caller);
     return found;
 }
 

@@ -110,7 +110,7 @@ Test(schema, an_older_file_is_brought_up_to_date)
 {
     struct fix_document d;
 
-    run("DROP TABLE summaries; DROP TABLE summary_costs;"
+    run("DROP TABLE keys; DROP TABLE summaries; DROP TABLE summary_costs;"
         "DROP TABLE answer_documents; DROP TABLE answer_bodies; DROP TABLE answers;"
         "DROP TABLE questions; ALTER TABLE documents DROP COLUMN epoch;"
         "DROP TABLE changes; DROP TABLE indexes; PRAGMA user_version = 1");
@@ -131,7 +131,7 @@ Test(schema, documents_from_before_are_there_and_can_be_answered_from)
     MUST(fix_put(&f, &d));
     store_close(f.store);
     f.store = NULL;
-    run("DROP TABLE summaries; DROP TABLE summary_costs;"
+    run("DROP TABLE keys; DROP TABLE summaries; DROP TABLE summary_costs;"
         "DROP TABLE answer_documents; DROP TABLE answer_bodies; DROP TABLE answers;"
         "DROP TABLE questions; ALTER TABLE documents DROP COLUMN epoch; PRAGMA user_version = 2");
     fix_open(&f);
