@@ -86,6 +86,8 @@ static void finish(struct request *r)
     if (s->engine->config.server.access_log)
         access_log_add(r, ns, &r->loop->log);
     tracing_over(r);
+    if (r->dispatched)
+        atomic_fetch_sub_explicit(&s->n_requests, 1, memory_order_relaxed);
     r->conn = NULL;
     r->on_tick = r->on_drain = r->on_gone = NULL;
     if (c)
@@ -295,6 +297,7 @@ void stream_begin(struct request *r, const char *content_type)
         buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     buf_add_str(out, "\r\n");
     r->streaming = true;
+    atomic_fetch_add_explicit(&r->loop->service->n_streams, 1, memory_order_relaxed);
     r->gone_at_eof = true;
     r->written_ms = r->loop->now_ms;
 }
@@ -340,6 +343,7 @@ void stream_end(struct request *r)
         buf_add_str(&r->unsent, "0\r\n\r\n");
     send_counted(r, &r->unsent);
     r->streaming = false;
+    atomic_fetch_sub_explicit(&r->loop->service->n_streams, 1, memory_order_relaxed);
     finish(r);
 }
 
