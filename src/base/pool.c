@@ -222,6 +222,11 @@ size_t pool_depth(struct pool *p)
     return queue_depth(p->jobs);
 }
 
+int pool_busy(struct pool *p)
+{
+    return atomic_load(&p->n_busy);
+}
+
 int pool_idle(struct pool *p)
 {
     int n_idle = p->n_threads - atomic_load(&p->n_busy) - (int)queue_depth(p->jobs);

@@ -44,6 +44,7 @@ void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg);
 
 int pool_threads(const struct pool *p);
 size_t pool_depth(struct pool *p);
+int pool_busy(struct pool *p); /* threads that work */
 
 /* Workers that neither work nor will, by what waits; a guess, as others submit meanwhile. */
 int pool_idle(struct pool *p);

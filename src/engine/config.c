@@ -19,6 +19,7 @@
 #include "engine/embedding.h"
 #include "engine/reranking.h"
 #include "net/redis_url.h"
+#include "net/url.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -201,6 +202,17 @@ static const struct setting settings[] = {
     INT("server.drain_s", server.drain_s, "30", 0, 3600,
         "seconds that running requests have when the server stops"),
     BOOL("server.log_questions", server.log_questions, "false", "write questions to the log"),
+    BOOL("server.access_log", server.access_log, "true", "write a line to the log for each request"),
+
+    TEXT("trace.url", trace.url, "",
+         "where traces go, OTLP over HTTP in JSON: \"http://127.0.0.1:4318/v1/traces\"; \"\": nowhere"),
+    REAL("trace.sample", trace.sample, "0.01", 0, 1,
+         "share of the traces that begin here; a caller's own are recorded as it says"),
+    TEXT("trace.service", trace.service, "ragd", "name of this service in them"),
+    TEXT("trace.headers_env", trace.headers_env, "",
+         "variable with headers for the collector, \"name=value,name=value\"; \"\": none"),
+    INT("trace.timeout_ms", trace.timeout_ms, "3000", 1, 60000,
+        "milliseconds that a request to the collector may take"),
 
     INT("limits.queue", server.queue, "256", 1, 1000000, "requests that may wait"),
     SIZE("limits.body_bytes", limits.body_bytes, "1MB", 1024, GIB, "body of a request"),
@@ -704,6 +716,13 @@ static int at_its_place(const struct config *c, int rc, const char *name)
     return err_context(rc, "%s", variable);
 }
 
+static int trace_check(const struct config *c)
+{
+    int rc = c->trace.url[0] ? url_check(c->trace.url) : ERR_OK;
+
+    return rc < 0 ? err_context(rc, "'trace.url'") : ERR_OK;
+}
+
 int config_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -717,6 +736,7 @@ int config_check(const struct config *c)
     TRY(at_its_place(c, config_llm_check(c), "ingest.summary_model"));
     TRY(at_its_place(c, check_precompute(c), "precompute.at"));
     TRY(at_its_place(c, redis_check(c), "redis.url"));
+    TRY(at_its_place(c, trace_check(c), "trace.url"));
 out:
     return rc;
 }

@@ -118,7 +118,15 @@ struct config {
         int64_t queue;      /* 256 waiting jobs; "limits.queue" */
         int64_t drain_s;    /* 30 */
         bool log_questions; /* false */
+        bool access_log;    /* true */
     } server;
+    struct {
+        char url[CONFIG_TEXT_MAX]; /* "": no traces; where a collector takes OTLP over HTTP */
+        double sample;             /* 0.01: share of the traces that begin here */
+        char service[129];         /* "ragd" */
+        char headers_env[128];     /* name of the variable that holds headers, "a=b,c=d" */
+        int64_t timeout_ms;        /* 3000 */
+    } trace;
     struct {
         int64_t body_bytes;      /* 1 MiB */
         int64_t documents_bytes; /* 64 MiB */

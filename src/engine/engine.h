@@ -66,6 +66,9 @@ struct engine {
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
+    struct {
+        atomic_uint_fast64_t documents, chunks, refused; /* documents that were not written */
+    } ingested; /* since the engine was opened */
     int64_t started_ms;
 };
 

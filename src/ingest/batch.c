@@ -223,9 +223,12 @@ static void settle(struct run *run, struct ready *d, const char *reason)
 
     if (reason) {
         report_refuse(run->report, d->shown, reason);
+        run->e->ingested.refused++;
     } else {
         run->report->documents++;
         run->report->chunks += d->n_chunks;
+        run->e->ingested.documents++;
+        run->e->ingested.chunks += d->n_chunks;
     }
     if (result) {
         result->status = reason ? INGEST_REFUSED : INGEST_INGESTED;

@@ -352,7 +352,7 @@ struct http_async_run *http_async_start(struct http_async *h, const struct http_
         fail_later(run, CURLE_URL_MALFORMAT);
         return run;
     }
-    run->headers = http_handle_headers(call->key, call->accept, true);
+    run->headers = http_handle_headers(call->key, call->accept, true, call->trace);
     run->curl = handle_for(run, call);
     if (!run->curl || curl_multi_add_handle(h->multi, run->curl) != CURLM_OK)
         fail_later(run, CURLE_FAILED_INIT);

@@ -152,6 +152,8 @@ struct answer {
     struct lru_value *shared; /* a reference, given back by answer_done */
 };
 
+const char *query_mode_name(enum search_mode m); /* "hybrid" */
+
 void query_defaults(struct query *q, const struct engine *e);
 
 /* Checks the question and brings it to the one form that is embedded, searched and cached: NFC,

@@ -158,9 +158,12 @@ static void generated(struct work *w)
 static int take_result(struct work *w)
 {
     struct ask *a = ask_of(w);
-    int rc = query_finish(a->loop->service->engine, &a->query, &a->answer, &a->result,
-                          buf_view(&a->text));
+    int rc;
 
+    trace_context_bind(a->trace);
+    rc = query_finish(a->loop->service->engine, &a->query, &a->answer, &a->result,
+                      buf_view(&a->text));
+    trace_context_bind(NULL);
     land(a, rc, err_text());
     return rc;
 }
@@ -187,11 +190,27 @@ static void pay(const struct ask *a, const struct chat_result *result)
         limits_spend(a->payer, guess_asked(a) + (int64_t)tokens_count(NULL, buf_view(&a->text)));
 }
 
+/* Of a call that is over, or about to be cancelled. */
+static void keep_tries(struct ask *a)
+{
+    size_t n;
+    const struct chat_tried *tries = chat_tries(a->asking, &n);
+    uint64_t now = trace_add(&a->answer.trace, STAGE_GENERATE, a->asking_since_ns);
+
+    a->n_tries = n;
+    a->tries = ARENA_ARRAY(a->answer.mem, struct chat_tried, n);
+    for (size_t i = 0; i < n; i++) {
+        a->tries[i] = tries[i];
+        a->tries[i].cancelled |= tries[i].end_ns == 0;
+        a->tries[i].end_ns = tries[i].end_ns ? tries[i].end_ns : now;
+    }
+}
+
 static void asked(void *arg, const struct chat_result *result)
 {
     struct ask *a = arg;
 
-    trace_add(&a->answer.trace, STAGE_GENERATE, a->asking_since_ns);
+    keep_tries(a);
     a->asking = NULL;
     a->result = *result;
     a->result.error = arena_strdup(a->answer.mem, result->error);
@@ -239,6 +258,7 @@ static void cancel_if_alone(struct ask *a)
     if (a->leads && !flights_abandon(e->flights, &a->flight))
         return;
     a->leads = false;
+    keep_tries(a);
     chat_cancel(a->asking);
     pay(a, NULL);
     a->asking = NULL;
@@ -361,6 +381,8 @@ static void ask_model(struct ask *a)
                              .max_tokens = a->query.max_tokens,
                              .until_ns = chat->until_ns,
                              .hedge = true,
+                             .trace = a->trace,
+                             .record = a->recorded,
                              .token = token,
                              .cut = cut,
                              .done = asked,
@@ -438,10 +460,12 @@ static int run(struct work *w)
     int rc;
 
     trace_add(trace, STAGE_QUEUE, w->submitted_ns);
+    trace_context_bind(a->trace);
     if (query_is_late(&a->query, w->submitted_ns))
         rc = FAIL(ERR_TIMEOUT, "the question's turn came after its deadline_ms");
     else
         rc = query_run(a->loop->service->engine, &a->query, &a->answer);
+    trace_context_bind(NULL);
     since = clock_ns();
     if (rc < 0 || !a->answer.unfinished)
         land(a, rc, err_text());

@@ -13,6 +13,7 @@
 #include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* A connection that asks nothing more is kept this long. */
 #define IDLE_MS 75000
@@ -294,6 +295,7 @@ static void dispatch(struct conn *c)
         return;
     }
     r->dispatched = true;
+    atomic_fetch_add_explicit(&c->loop->service->n_requests, 1, memory_order_relaxed);
     request_hold(r);
     r->route->handle(r);
     request_release(r);
@@ -349,6 +351,7 @@ static int admit(struct conn *c, struct request *r)
     http_request_id(&c->loop->ids, http_field(&r->head, "x-request-id"), r->id);
     r->close_after = !r->head.keep_alive;
     rc = route_find(r);
+    tracing_begin(r);
     if (rc != 0)
         return rc;
     rc = access_admit(r, &c->memo);

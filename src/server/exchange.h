@@ -24,6 +24,7 @@ struct caller;
 struct conn;
 struct limited;
 struct route;
+struct tracing;
 
 struct request {
     struct conn *conn; /* NULL: gone */
@@ -35,8 +36,10 @@ struct request {
     struct str tail;           /* decoded {id} or {name} of the path */
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
-    bool from_local;       /* came over DIR/ragd.sock */
-    struct caller *caller; /* a reference; there from the moment a handler has it */
+    bool from_local;         /* came over DIR/ragd.sock */
+    struct tracing *tracing; /* NULL: of no trace (server/tracing.h) */
+    const char *cache;       /* for the log: what the cache did for a question; NULL: it is none */
+    struct caller *caller;   /* a reference; there from the moment a handler has it */
 
     struct limited *limited; /* server/limits.h; NULL: it has no limits */
 

@@ -84,6 +84,7 @@ static void close_own(struct loop *l)
     uv_close((uv_handle_t *)&l->tick, NULL);
     uv_close((uv_handle_t *)&l->grace, NULL);
     uv_close((uv_handle_t *)&l->before_wait, NULL);
+    uv_close((uv_handle_t *)&l->log_due, NULL);
 }
 
 /* Nobody is waited for any more, nor do those who asked wait for other replicas. */
@@ -144,12 +145,22 @@ static void on_tick(uv_timer_t *t)
         drain(l);
 }
 
-/* One write for all the lines of a turn. */
+static void on_log_due(uv_timer_t *t)
+{
+    struct loop *l = t->data;
+
+    log_flush(&l->log);
+}
+
+/* A write for each line would be a tenth of what a cached reply takes. */
 static void on_before_wait(uv_prepare_t *p)
 {
     struct loop *l = p->data;
 
-    log_flush(&l->log);
+    if (l->log.n >= LOOP_LOG_BYTES)
+        log_flush(&l->log);
+    else if (l->log.n && !uv_is_active((uv_handle_t *)&l->log_due))
+        uv_timer_start(&l->log_due, on_log_due, LOOP_LOG_MS, 0);
 }
 
 static int listen_tcp(struct loop *l, int fd)
@@ -195,10 +206,11 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
     CHECK(uv_timer_init(&l->uv, &l->grace) == 0);
+    CHECK(uv_timer_init(&l->uv, &l->log_due) == 0);
     if (s->engine && s->engine->chat_models)
         l->chat = chat_new(&l->uv, s->engine->chat_models);
     CHECK(uv_prepare_init(&l->uv, &l->before_wait) == 0);
-    l->wake.data = l->tick.data = l->before_wait.data = l->grace.data = l;
+    l->wake.data = l->tick.data = l->before_wait.data = l->grace.data = l->log_due.data = l;
     uv_prepare_start(&l->before_wait, on_before_wait);
     l->now_ms = (int64_t)uv_now(&l->uv);
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);

@@ -25,6 +25,8 @@ struct seen;
 
 #define LOOP_READ_BYTES 65536
 #define LOOP_TICK_MS    250 /* deadlines are looked at this often */
+#define LOOP_LOG_MS     100
+#define LOOP_LOG_BYTES  65536
 
 /* A piece of work away from the loop. Embedded in whatever it serves. */
 struct work {
@@ -45,6 +47,7 @@ struct loop {
     uv_async_t wake;
     uv_timer_t tick;
     uv_prepare_t before_wait;
+    uv_timer_t log_due; /* active while lines wait in `log` */
     uv_tcp_t tcp;
     uv_pipe_t local; /* DIR/ragd.sock; on loop 0 only */
     bool has_tcp, has_local;
@@ -56,7 +59,7 @@ struct loop {
     uv_timer_t grace;     /* until the first of them is given up */
     struct chat *chat;    /* asks the language models; NULL: none is configured */
     struct id_source ids;
-    struct buf log;          /* lines of this turn; written before the loop waits */
+    struct buf log; /* the access log's lines; written after LOOP_LOG_MS or LOOP_LOG_BYTES */
     struct buf head, around; /* of the reply that is being written; kept for their memory */
     char *read_buffer;       /* LOOP_READ_BYTES; a read is consumed before the next one */
     int n_away;              /* works submitted and not yet done */

@@ -18,6 +18,7 @@
 #include "base/pool.h"
 #include "engine/engine.h"
 #include "server/beforehand.h"
+#include "server/exporter.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
 #include "server/routes.h"
@@ -122,6 +123,24 @@ static struct metrics *new_metrics(void)
     return m;
 }
 
+/* The variable's name may be told, what it holds may not. */
+static int open_exporter(struct service *s)
+{
+    const struct config *c = &s->engine->config;
+    const char *headers = c->trace.headers_env[0] ? getenv(c->trace.headers_env) : NULL;
+    struct exporter_options o = {.url = c->trace.url,
+                                 .service = c->trace.service,
+                                 .headers = headers,
+                                 .timeout_ms = c->trace.timeout_ms};
+
+    if (!c->trace.url[0])
+        return ERR_OK;
+    if (c->trace.headers_env[0] && !headers)
+        return FAIL(ERR_ARGUMENT, "trace.headers_env names the variable '%s', which is not set",
+                    c->trace.headers_env);
+    return exporter_new(&s->exporter, &o);
+}
+
 static int open_loops(struct server *s, struct address *a)
 {
     int n_loops = (int)s->service.engine->config.server.loops;
@@ -174,6 +193,7 @@ int server_new(struct server **out, struct engine *e, const struct server_option
                                                a.loopback && !keys_needed(e->keys)};
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
+    TRY(open_exporter(&s->service));
     s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
     TRY(open_loops(s, &a));
     *out = s;
@@ -192,6 +212,7 @@ void server_free(struct server *s)
         loop_done(&s->service.loops[i]);
     if (s->service.n_loops > 0)
         local_socket_remove(s->service.engine->config.data);
+    exporter_free(s->service.exporter); /* after the loops: their last spans are in it */
     metrics_free(s->service.metrics);
     mem_free(s->service.loops);
     mem_free(s->threads);

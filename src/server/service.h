@@ -11,6 +11,7 @@
 #include "server/server.h"
 
 struct engine;
+struct exporter;
 struct loop;
 struct pool;
 
@@ -19,10 +20,11 @@ struct service {
     struct server_options options;
     struct gate_limits gate_tcp, gate_local;
     struct metrics *metrics;
-    struct pool *io; /* what waits for the writer or reads the database */
+    struct exporter *exporter; /* of traces; NULL: none are sent */
+    struct pool *io;           /* what waits for the writer or reads the database */
     struct loop *loops;
     int n_loops;
     atomic_bool stopping;
-    atomic_int n_connections;
+    atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
     atomic_int n_commands; /* running for other processes */
 };

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "server/limits.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* A body up to this size is read on the loop, tokens included: some 50 microseconds. */
 #define SMALL_BODY 2048
@@ -101,6 +102,7 @@ void slices_start(struct request *r, const struct slices_work *work, void *state
     *s = (struct slices){.work = work, .state = state, .ignored = ""};
     r->state = s;
     request_defer(r, free_body, &s->body);
+    tracing_stages(r, &s->trace);
     s->trace.start_ns = r->start_ns;
     if (small)
         TRY(read_body(r, s));

@@ -288,3 +288,14 @@ void writer_free(struct writer *w)
     pthread_cond_destroy(&w->wake);
     mem_free(w);
 }
+
+size_t writer_waiting(struct writer *w)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&w->mu);
+    for (const struct job *j = w->first; j; j = j->next)
+        n++;
+    pthread_mutex_unlock(&w->mu);
+    return n;
+}
