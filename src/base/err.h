@@ -28,6 +28,7 @@ enum {
     ERR_UNSUPPORTED = -13, /* known, but not in this version */
     ERR_NO_SPACE = -14,    /* disk or memory budget is used up */
     ERR_SYSTEM = -15,      /* a bug of ours that was caught */
+    ERR_MISMATCH = -16,    /* the name was given to something else before */
 };
 
 #define ERR_TEXT_MAX 1024

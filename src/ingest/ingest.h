@@ -29,9 +29,9 @@ struct engine;
 
 struct ingest_report;
 struct ingest_progress {
-    size_t n_files, n_files_done; /* or documents; n_files grows while folders are walked */
-    size_t n_chunks;              /* embedded and stored so far */
-    const char *current;          /* path; borrowed */
+    size_t n_files, n_files_done;       /* or documents; n_files grows while folders are walked */
+    size_t n_chunks;                    /* embedded and stored so far */
+    const char *current;                /* path; borrowed */
     const struct ingest_report *report; /* what is settled so far; borrowed */
 };
 

@@ -34,6 +34,11 @@ struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t
     return r;
 }
 
+struct str request_scope(const struct request *r)
+{
+    return str_of(r->loop->service->engine->config.tenant);
+}
+
 struct deferred {
     void (*fn)(void *arg);
     void *arg;

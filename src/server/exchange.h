@@ -4,7 +4,7 @@
  * connection breaks while a handler is away, the request stays until the handler is back, has no
  * `conn` any more, and takes its reply into nothing.
  *
- * Threads  confined to the loop's thread; a handler's worker may use mem, head and body
+ * Threads  confined to the loop's thread; a handler's worker may use mem, head, body and extra
  *          while the loop waits for it.
  */
 #pragma once
@@ -105,6 +105,9 @@ void request_work_again(struct request *r, struct pool *pool, enum queue_lane la
  * goes to *status; no body: 204. */
 typedef int (*request_make_fn)(struct request *r, int *status, struct buf *body);
 void request_answer_on(struct request *r, struct pool *pool, request_make_fn make);
+
+/* Who asks, as jobs and kept replies of others are not there: the tenant. */
+struct str request_scope(const struct request *r);
 
 /* Calls fn(arg) when the request is over; for what is not in mem. Last deferred, first called. */
 void request_defer(struct request *r, void (*fn)(void *arg), void *arg);

@@ -11,6 +11,8 @@
 #include "server/server.h"
 
 struct engine;
+struct idempotency;
+struct jobs;
 struct loop;
 struct pool;
 
@@ -20,6 +22,8 @@ struct service {
     struct gate_limits gate_tcp, gate_local;
     struct metrics *metrics;
     struct pool *io; /* what waits for the writer or reads the database */
+    struct jobs *jobs;
+    struct idempotency *idempotency;
     struct loop *loops;
     int n_loops;
     atomic_bool stopping;
