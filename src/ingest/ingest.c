@@ -82,11 +82,6 @@ static bool met_before(struct run *run, const struct walk *walk, const struct wa
     return !added;
 }
 
-static bool holds_records(const struct walk_file *f)
-{
-    return f->kind == KIND_JSON || f->kind == KIND_JSONL || f->kind == KIND_CSV;
-}
-
 static int take_file(struct run *run, struct batch *batch, const struct fed_file *fed, bool *unsure)
 {
     const struct walk_file *f = fed->file;
@@ -100,6 +95,11 @@ static int take_file(struct run *run, struct batch *batch, const struct fed_file
 
     if (met_before(run, fed->walk, f))
         return ERR_OK;
+    if (fed->unwanted) {
+        if (f->fate != WALK_SKIP)
+            keep_document(run, f->key);
+        return ERR_OK;
+    }
     if (f->fate == WALK_SKIP) {
         report_skip(run->report, f->shown, f->reason);
         return ERR_OK;
@@ -110,7 +110,7 @@ static int take_file(struct run *run, struct batch *batch, const struct fed_file
     if (f->fate == WALK_REFUSE || fed->rc < 0) {
         report_refuse(run->report, f->shown, fed->rc < 0 ? fed->reason : f->reason);
         keep_document(run, f->key);
-        *unsure |= holds_records(f);
+        *unsure |= walk_holds_records(f);
         return ERR_OK;
     }
     if (fed->unchanged) {

@@ -42,6 +42,11 @@ struct ingest_options {
     const json_t *metadata;  /* object merged into every document's; NULL: none */
     const char *meta_file;   /* jsonl: {"path": relative path, ...metadata}; NULL: none */
     bool prune, prune_force; /* of the folders named, after all went in; see ingest/prune.h */
+    /* Files for which it is false are taken for unchanged without a look, and not counted; a link
+     * is always looked at, and of other threads too. `path`: the real root, '/', the key. NULL: all
+     * are wanted. */
+    bool (*wanted)(void *arg, const char *path);
+    void *wanted_arg;
     void (*progress)(void *arg, const struct ingest_progress *p);
     void *progress_arg;
     const atomic_bool *cancel; /* NULL: cannot be cancelled */

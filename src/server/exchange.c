@@ -99,7 +99,7 @@ static void finish(struct request *r)
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
     log_access(r, ns);
     r->conn = NULL;
-    r->on_tick = r->on_drain = r->on_gone = NULL;
+    r->on_tick = r->on_drain = r->on_gone = r->on_eof = NULL;
     if (c)
         conn_answered(c, !r->close_after);
     request_release(r);

@@ -46,6 +46,7 @@ struct request {
     void (*on_drain)(struct request *r); /* streaming: there is room again */
     void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
     void (*on_gone)(struct request *r);  /* the connection broke before the end */
+    void (*on_eof)(struct request *r);   /* the client has sent all it will; instead of the next */
     bool gone_at_eof;                    /* the client's half-close means it has left */
     bool close_after;                    /* the connection is not used again */
     bool dispatched;                     /* a handler has it */
