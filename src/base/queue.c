@@ -140,6 +140,16 @@ void queue_close(struct queue *q)
     pthread_mutex_unlock(&q->mu);
 }
 
+size_t queue_waiting(struct queue *q, enum queue_lane lane)
+{
+    size_t n;
+
+    pthread_mutex_lock(&q->mu);
+    n = q->lanes[lane].n;
+    pthread_mutex_unlock(&q->mu);
+    return n;
+}
+
 size_t queue_depth(struct queue *q)
 {
     size_t n = 0;

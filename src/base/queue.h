@@ -33,3 +33,4 @@ bool queue_try_pop(struct queue *q, void **item);
 void queue_close(struct queue *q);
 
 size_t queue_depth(struct queue *q);
+size_t queue_waiting(struct queue *q, enum queue_lane lane); /* in one lane */

@@ -422,12 +422,11 @@ static int summarize_again(void *arg)
 
 static void say_watching(const struct ingesting *run, const struct watch *w)
 {
-    if (run->o->common.json)
-        return;
-    print_text(run->call->out, &run->report);
-    fprintf(run->call->out, "watching %zu folder%s; Ctrl-C ends it\n", watch_count(w),
-            watch_count(w) == 1 ? "" : "s");
+    if (!run->o->common.json)
+        print_text(run->call->out, &run->report);
     fflush(run->call->out);
+    fprintf(run->call->err, "watching %zu folder%s; Ctrl-C ends it\n", watch_count(w),
+            watch_count(w) == 1 ? "" : "s");
 }
 
 /* Ctrl-C is how it ends, so being cancelled is no failure. */

@@ -153,6 +153,7 @@ int command_main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "help";
 
     signal(SIGPIPE, SIG_IGN); /* told by write's result instead */
+    signal(SIGXFSZ, SIG_IGN); /* likewise: a limit on file sizes is as a full disk */
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         printf("ragd %s\n", RAGD_VERSION);
         return flushed(EXIT_DONE);

@@ -27,6 +27,7 @@
 
 #define IO_THREADS 4
 #define IO_QUEUE   64
+#define IO_NICE    5 /* they ingest: questions first, where processors are few */
 #define LOOPS_MAX  64
 
 struct server {
@@ -175,7 +176,7 @@ int server_new(struct server **out, struct engine *e, const struct server_option
     s->service.gate_tcp = (struct gate_limits){(size_t)e->config.limits.header_bytes, a.loopback};
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
-    s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
+    s->service.io = pool_new_nice("io", IO_THREADS, IO_QUEUE, IO_NICE);
     s->service.jobs = jobs_new();
     s->service.idempotency = idempotency_new(IDEMPOTENCY_ENTRIES, IDEMPOTENCY_BYTES);
     TRY(open_loops(s, &a));
