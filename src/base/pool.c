@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -24,7 +26,7 @@ struct worker {
 
 struct pool {
     struct queue *jobs;
-    int n_threads;
+    int n_threads, niceness;
     atomic_int n_busy;
     atomic_uint_fast64_t job_ns; /* running mean of what one takes; 0: none has run */
     struct worker *workers;
@@ -46,6 +48,8 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     void *item;
 
+    if (w->pool->niceness) /* of this thread alone, on Linux */
+        setpriority(PRIO_PROCESS, (id_t)gettid(), w->pool->niceness);
     while (queue_pop(w->pool->jobs, &item)) {
         struct job *j = item;
         uint64_t since_ns = clock_ns();
@@ -61,11 +65,17 @@ static void *worker_main(void *arg)
 
 struct pool *pool_new(const char *name, int n_threads, size_t cap)
 {
+    return pool_new_nice(name, n_threads, cap, 0);
+}
+
+struct pool *pool_new_nice(const char *name, int n_threads, size_t cap, int niceness)
+{
     struct pool *p = mem_calloc(1, sizeof *p);
 
     CHECK(n_threads > 0);
     p->jobs = queue_new(cap);
     p->n_threads = n_threads;
+    p->niceness = niceness;
     p->workers = mem_calloc((size_t)n_threads, sizeof *p->workers);
     for (int i = 0; i < n_threads; i++) {
         struct worker *w = &p->workers[i];
@@ -141,6 +151,7 @@ int64_t pool_room_ms(struct pool *p, enum queue_lane lane, uint64_t flow)
 /* Shared by the caller and its helpers; the last one out frees it, because a helper may still be
  * in the queue when the caller has done all the work itself. */
 struct each {
+    struct pool *pool;
     pool_each_fn fn;
     void *arg;
     size_t n;
@@ -160,29 +171,37 @@ static void each_unref(struct each *e)
     mem_free(e);
 }
 
-static void each_run(struct each *e)
+/* True when there is more to do, but a question waits (only where `gives_way`). */
+static bool each_run(struct each *e, bool gives_way)
 {
     size_t i, n_mine = 0;
+    bool stopped = false;
 
-    while ((i = atomic_fetch_add(&e->next, 1)) < e->n) {
+    while (!stopped && (i = atomic_fetch_add(&e->next, 1)) < e->n) {
         e->fn(e->arg, i);
         n_mine++;
+        stopped = gives_way && queue_waiting(e->pool->jobs, QUEUE_URGENT) > 0;
     }
     if (n_mine == 0)
-        return;
+        return false;
     pthread_mutex_lock(&e->mu);
     e->n_done += n_mine;
     if (e->n_done == e->n)
         pthread_cond_signal(&e->all_done);
     pthread_mutex_unlock(&e->mu);
+    return stopped;
 }
 
+/* With several ingests every worker may be a helper. A question waits for one step of one of them,
+ * not for the batch: the helper goes to the end of the lane and comes back for the rest. */
 static void each_help(void *arg, int i_worker)
 {
     struct each *e = arg;
 
     (void)i_worker;
-    each_run(e);
+    while (each_run(e, true))
+        if (pool_submit_again(e->pool, QUEUE_BULK, QUEUE_NO_FLOW, each_help, e) == ERR_OK)
+            return;
     each_unref(e);
 }
 
@@ -193,6 +212,7 @@ void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg)
     if (n == 0)
         return;
     e = mem_calloc(1, sizeof *e);
+    e->pool = p;
     e->fn = fn;
     e->arg = arg;
     e->n = n;
@@ -204,7 +224,7 @@ void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg)
         if (pool_submit(p, QUEUE_BULK, each_help, e) < 0)
             atomic_fetch_sub(&e->refs, 1); /* too busy to help: the caller does it */
     }
-    each_run(e);
+    (void)each_run(e, false);
     pthread_mutex_lock(&e->mu);
     while (e->n_done < e->n)
         pthread_cond_wait(&e->all_done, &e->mu);

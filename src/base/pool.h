@@ -18,6 +18,9 @@ typedef void (*pool_fn)(void *arg, int i_worker);
 /* n_threads threads named `name`, each lane holding at most `cap` waiting jobs. */
 struct pool *pool_new(const char *name, int n_threads, size_t cap);
 
+/* The same of threads that others go before, where processors are few: the nicer, the later. */
+struct pool *pool_new_nice(const char *name, int n_threads, size_t cap, int niceness);
+
 /* Runs what was accepted, then joins the threads. */
 void pool_free(struct pool *p);
 
@@ -38,7 +41,7 @@ int64_t pool_room_ms(struct pool *p, enum queue_lane lane, uint64_t flow);
 
 /* fn(arg, i) for i in 0..n-1, spread over the caller and all workers but one, so that no more
  * threads compute than the pool has (a third one on two processors cost 5 % of an ingest); returns
- * when all are done. Workers take part in the bulk lane, between questions. */
+ * when all are done. Workers take part in the bulk lane: a question waits for one fn at most. */
 typedef void (*pool_each_fn)(void *arg, size_t i);
 void pool_each(struct pool *p, size_t n, pool_each_fn fn, void *arg);
 

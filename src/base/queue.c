@@ -117,6 +117,16 @@ void queue_close(struct queue *q)
     pthread_mutex_unlock(&q->mu);
 }
 
+size_t queue_waiting(struct queue *q, enum queue_lane lane)
+{
+    size_t n;
+
+    pthread_mutex_lock(&q->mu);
+    n = fair_queue_depth(q->lanes[lane]);
+    pthread_mutex_unlock(&q->mu);
+    return n;
+}
+
 size_t queue_depth(struct queue *q)
 {
     size_t n = 0;

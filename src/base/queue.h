@@ -42,3 +42,4 @@ size_t queue_depth(struct queue *q);
 
 /* How many items leave before the flow has room for one more: 0, there is. */
 size_t queue_turns(struct queue *q, enum queue_lane lane, uint64_t flow);
+size_t queue_waiting(struct queue *q, enum queue_lane lane); /* in one lane */

@@ -231,6 +231,7 @@ static void settle(struct run *run, struct ready *d, const char *reason)
         run->e->ingested.chunks += d->n_chunks;
     }
     if (result) {
+        run->progress.n_files_done++;
         result->status = reason ? INGEST_REFUSED : INGEST_INGESTED;
         result->chunks = reason ? 0 : d->n_chunks;
         result->reason = reason ? mem_strdup(reason) : NULL;

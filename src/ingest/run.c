@@ -132,6 +132,7 @@ int run_check(const struct run *r)
 void run_progress(struct run *r, const char *current)
 {
     r->progress.current = current;
+    r->progress.report = r->report;
     if (r->o->progress)
         r->o->progress(r->o->progress_arg, &r->progress);
 }

@@ -514,7 +514,9 @@ static void on_eof(struct conn *c)
 {
     set_reading(c, false);
     c->eof = true;
-    if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
+    if (c->state == BUSY && c->request->on_eof)
+        c->request->on_eof(c->request);
+    else if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
         conn_abort(c);
     else if (c->state == BUSY || c->waiting.n)
         return;

@@ -91,7 +91,7 @@ static void finish(struct request *r)
     if (r->dispatched)
         atomic_fetch_sub_explicit(&s->n_requests, 1, memory_order_relaxed);
     r->conn = NULL;
-    r->on_tick = r->on_drain = r->on_gone = NULL;
+    r->on_tick = r->on_drain = r->on_gone = r->on_eof = NULL;
     limits_leave(r); /* before the next one of the connection comes */
     if (c)
         conn_answered(c, !r->close_after);

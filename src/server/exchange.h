@@ -4,7 +4,7 @@
  * connection breaks while a handler is away, the request stays until the handler is back, has no
  * `conn` any more, and takes its reply into nothing.
  *
- * Threads  confined to the loop's thread; a handler's worker may use mem, head and body
+ * Threads  confined to the loop's thread; a handler's worker may use mem, head, body and extra
  *          while the loop waits for it.
  */
 #pragma once
@@ -54,6 +54,7 @@ struct request {
     void (*on_drain)(struct request *r); /* streaming: there is room again */
     void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
     void (*on_gone)(struct request *r);  /* the connection broke before the end */
+    void (*on_eof)(struct request *r);   /* the client has sent all it will; instead of the next */
     bool gone_at_eof;                    /* the client's half-close means it has left */
     bool close_after;                    /* the connection is not used again */
     bool dispatched;                     /* a handler has it */

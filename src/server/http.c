@@ -278,6 +278,7 @@ int http_status_of(int rc)
     case ERR_NOT_FOUND: return 404;
     case ERR_EXISTS: return 409;
     case ERR_LIMIT: return 413;
+    case ERR_MISMATCH: return 422;
     case ERR_BUSY:
     case ERR_CANCELLED:
     case ERR_UNAVAILABLE:

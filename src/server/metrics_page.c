@@ -118,8 +118,7 @@ static void write_exporter(struct exporter *x, struct buf *out)
     metrics_sample(out, name, "outcome=\"sent\"", (double)s.sent);
     metrics_sample(out, name, "outcome=\"dropped\"", (double)s.dropped);
     metrics_sample(out, name, "outcome=\"failed\"", (double)s.failed);
-    metrics_gauge(out, "ragd_trace_spans_waiting", "Spans that are to be sent.",
-                  (double)s.waiting);
+    metrics_gauge(out, "ragd_trace_spans_waiting", "Spans that are to be sent.", (double)s.waiting);
 }
 
 void metrics_page_write(struct service *s, struct buf *out)

@@ -19,6 +19,8 @@
 #include "engine/engine.h"
 #include "server/beforehand.h"
 #include "server/exporter.h"
+#include "server/idempotency.h"
+#include "server/jobs.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
 #include "server/routes.h"
@@ -26,6 +28,7 @@
 
 #define IO_THREADS 4
 #define IO_QUEUE   64
+#define IO_NICE    5 /* they ingest: questions first, where processors are few */
 #define LOOPS_MAX  64
 
 struct server {
@@ -194,7 +197,9 @@ int server_new(struct server **out, struct engine *e, const struct server_option
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
     TRY(open_exporter(&s->service));
-    s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
+    s->service.io = pool_new_nice("io", IO_THREADS, IO_QUEUE, IO_NICE);
+    s->service.jobs = jobs_new();
+    s->service.idempotency = idempotency_new(IDEMPOTENCY_ENTRIES, IDEMPOTENCY_BYTES);
     TRY(open_loops(s, &a));
     *out = s;
     s = NULL;
@@ -208,6 +213,8 @@ void server_free(struct server *s)
     if (!s)
         return;
     pool_free(s->service.io);
+    jobs_free(s->service.jobs);
+    idempotency_free(s->service.idempotency);
     for (int i = 0; i < s->service.n_loops; i++)
         loop_done(&s->service.loops[i]);
     if (s->service.n_loops > 0)
@@ -280,6 +287,7 @@ int server_run(struct server *s)
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
+    jobs_stop(s->service.jobs);
     beforehand_stop(beforehand);
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);

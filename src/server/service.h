@@ -12,6 +12,8 @@
 
 struct engine;
 struct exporter;
+struct idempotency;
+struct jobs;
 struct loop;
 struct pool;
 
@@ -22,9 +24,11 @@ struct service {
     struct metrics *metrics;
     struct exporter *exporter; /* of traces; NULL: none are sent */
     struct pool *io;           /* what waits for the writer or reads the database */
+    struct jobs *jobs;
+    struct idempotency *idempotency;
     struct loop *loops;
     int n_loops;
     atomic_bool stopping;
     atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
-    atomic_int n_commands; /* running for other processes */
+    atomic_int n_commands;                           /* running for other processes */
 };

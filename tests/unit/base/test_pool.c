@@ -1,8 +1,11 @@
 #include "base/pool.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -87,6 +90,65 @@ Test(pool, each_finishes_although_all_workers_are_busy)
         cr_expect_eq(marks[i], 1);
     sem_post(&gate);
     pool_free(p);
+}
+
+/* ---- questions between the steps of a batch ---- */
+
+static struct pool *busy;
+static atomic_int n_steps, n_steps_before_question;
+static pthread_t caller;
+static sem_t answered;
+
+static void question(void *arg, int i_worker)
+{
+    (void)arg, (void)i_worker;
+    n_steps_before_question = n_steps;
+    sem_post(&answered);
+}
+
+/* The caller's first step holds until the question is answered; the helper's first one asks it. */
+static void step(void *arg, size_t i)
+{
+    (void)arg, (void)i;
+    if (pthread_equal(pthread_self(), caller)) {
+        sem_wait(&answered);
+        sem_post(&answered);
+    } else if (n_steps++ == 0) {
+        pool_submit(busy, QUEUE_URGENT, question, NULL);
+    }
+}
+
+Test(pool, a_question_goes_between_the_steps_of_a_helper)
+{
+    busy = pool_new("test", 2, 4);
+    caller = pthread_self();
+    sem_init(&started, 0, 0);
+    sem_init(&gate, 0, 0);
+    sem_init(&answered, 0, 0);
+    cr_assert_eq(pool_submit(busy, QUEUE_BULK, wait_at_gate, NULL),
+                 ERR_OK); /* one worker is away */
+    sem_wait(&started);
+    pool_each(busy, 1000, step, NULL);
+    cr_expect_eq(n_steps_before_question, 1, "%d", n_steps_before_question);
+    sem_post(&gate);
+    pool_free(busy);
+}
+
+static void priority(void *arg, int i_worker)
+{
+    (void)i_worker;
+    *(int *)arg = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+Test(pool, a_nice_one_lets_others_go_first)
+{
+    int mine = getpriority(PRIO_PROCESS, 0), its = 0;
+    struct pool *p = pool_new_nice("test", 1, 4, 5);
+
+    cr_assert_eq(pool_submit(p, QUEUE_BULK, priority, &its), ERR_OK);
+    pool_free(p);
+    cr_expect_eq(its, 5);
+    cr_expect_eq(getpriority(PRIO_PROCESS, 0), mine, "nobody else's");
 }
 
 Test(pool, freeing_none_is_fine)
