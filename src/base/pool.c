@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct job {
     pool_fn fn;
@@ -56,10 +57,8 @@ struct pool *pool_new(const char *name, int n_threads, size_t cap)
 
         w->pool = p;
         w->i = i;
-        CHECK(pthread_create(&w->thread, NULL, worker_main, w) == 0);
         snprintf(label, sizeof label, "%.10s-%d", name, i);
-        label[15] = '\0'; /* the kernel takes no more */
-        pthread_setname_np(w->thread, label);
+        thread_start(&w->thread, label, worker_main, w);
     }
     return p;
 }

@@ -2,6 +2,7 @@
 
 #include <linux/filter.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -182,17 +183,36 @@ static int listen_local(struct loop *l, int fd)
     return ERR_OK;
 }
 
+/* What the system may refuse: descriptors of the loop's own. */
+static int init_uv(struct loop *l)
+{
+    int e = uv_loop_init(&l->uv);
+
+    if (e < 0)
+        return FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
+    e = uv_async_init(&l->uv, &l->wake, on_wake);
+    if (e == 0)
+        return ERR_OK;
+    CHECK(uv_loop_close(&l->uv) == 0);
+    return FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
+}
+
 int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd)
 {
     int rc = ERR_OK;
 
     *l = (struct loop){.service = s, .i = i};
+    rc = init_uv(l);
+    if (rc < 0) {
+        l->never_was = true;
+        close(tcp_fd);
+        close(local_fd);
+        return rc;
+    }
     pthread_mutex_init(&l->mu, NULL);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
     l->replay = replay_new();
     l->seen = seen_new();
-    CHECK(uv_loop_init(&l->uv) == 0);
-    CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
     CHECK(uv_timer_init(&l->uv, &l->grace) == 0);
     if (s->engine && s->engine->chat_models)
@@ -217,6 +237,8 @@ void loop_run(struct loop *l)
 
 void loop_done(struct loop *l)
 {
+    if (l->never_was)
+        return;
     if (!l->closed) { /* never ran: nothing but our own handles is open */
         close_listeners(l);
         close_own(l);

@@ -62,6 +62,7 @@ struct loop {
     int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
     bool draining, closed;
+    bool never_was; /* loop_init failed before there was anything to close */
 
     pthread_mutex_t mu; /* guards the field below */
     struct work *arrived_first, *arrived_last;
