@@ -6,7 +6,7 @@
  * Strings are escaped, so nothing a client sends can forge a line or move a terminal's cursor.
  * Question text is never passed here unless the user asked for it.
  *
- * Threads  locked: a line is written with one write(2).
+ * Threads  locked: a line is written with one write(2), unless a signal cuts that short.
  */
 #pragma once
 #include <stddef.h>
