@@ -142,6 +142,15 @@ static void open_questions(struct engine *e)
         e->kept = kept_questions_new(e->store, e->asked);
 }
 
+/* What can be made again. A reply that is being sent lives until it is. */
+static void give_back(void *arg)
+{
+    struct engine *e = arg;
+
+    answers_shrink(e->answers);
+    alike_clear(e->alike);
+}
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -151,6 +160,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
 
     pthread_mutex_init(&e->model_mu, NULL);
     e->config = *config;
+    e->room = room_new((size_t)config->limits.memory, give_back, e);
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
     TRY(folder_lock_take(&e->lock, e->config.data));
@@ -209,6 +219,7 @@ void engine_close(struct engine *e)
     embedder_close(e->embedder);
     store_close(e->store);
     folder_lock_release(e->lock);
+    room_free(e->room);
     pthread_mutex_destroy(&e->model_mu);
     mem_free(e);
 }

@@ -29,6 +29,7 @@
 #include "engine/adapters.h"
 #include "engine/chatting.h"
 #include "engine/config.h"
+#include "engine/room.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
 #include "store/lock.h"
@@ -60,6 +61,7 @@ struct engine {
     struct alike *alike;         /* questions that others may be taken for */
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
+    struct room *room;           /* the memory budget */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     int64_t started_ms;
 };
