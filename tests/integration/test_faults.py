@@ -34,23 +34,17 @@ for folder in ("../quality", "../support"):
     sys.path.insert(0, os.path.join(HERE, folder))
 os.environ.setdefault("RAGD_BUILD", os.path.join(HERE, "../../build/debug"))
 import faults
+import served
 import service
 import shelf
-import test_kill
 import tiny_model
 
 N_FAULTS = int(os.environ.get("RAGD_FAULTS") or 200)
 SEED = int(os.environ.get("RAGD_FAULTS_SEED") or time.time_ns() % 1000000)
 N_TOGETHER = 20
-N_DOCUMENTS = 12
-OUT_OF_MEMORY = 70  # the exit code of base/mem.c
+STOPS = 70          # the exit code of base/mem.c and base/thread.c
 QUIET_S = 1.3       # after the last change the segments are written, a second later
 END_S = 30
-BROKEN = (OSError, ValueError, service.http.client.HTTPException)
-
-
-class Ended(Exception):
-    """The server is gone."""
 
 
 class Fault:
@@ -61,163 +55,19 @@ class Fault:
         return "%s: %s %d fails with %s" % (self.phase, self.kind, self.before + 1, faults.name_of(self.error))
 
 
-class World(test_kill.Cycle):
-    """The documents and what each may be are test_kill's."""
-
+class World(served.Served):
     def __init__(self, folder, chance):
         super().__init__(folder, chance)
-        self.folder, self.server, self.details = folder, None, {}
         self.page = faults.Page(os.path.join(folder, "page"), service.RAGD)
         self.env = {**os.environ, **self.page.env}
-        self.n_degraded = self.n_errors = self.n_broken = self.n_right = 0
-        with service.Server(self.data) as server:
-            http = service.Client(server.port)
-            self.shelf = shelf.Shelf(http)
-            self.add(http)
-            http.close()
-        self.model_files()
-
-    def model_files(self):
-        """What a command that has the folder to itself works on, and answers."""
-        self.alone = os.path.join(self.folder, "alone")
+        self.when = self.page.last
+        self.alone = os.path.join(folder, "alone")  # for a command that has a folder to itself
         shutil.copytree(self.data, self.alone)
-        self.more = os.path.join(self.folder, "more")
+        self.more = os.path.join(folder, "more")
         os.makedirs(self.more)
         for name, text in (("a.txt", "Plain words."), ("b.md", "# Marked\n\nwords"), ("c.html", "<p>Tagged words")):
             with open(os.path.join(self.more, name), "w", encoding="ascii") as f:
                 f.write(text)
-
-    # ---- a server ----
-
-    def start(self):
-        self.server = service.Server(self.data, env=self.env)
-        self.open(self.server.port)
-
-    def open(self, port):
-        self.port, self.http = port, service.Client(port, END_S)
-
-    def stop(self):
-        """Ends it in good order; everything that is wrong."""
-        self.http.close()
-        code = self.server.stop()
-        self.server = None
-        return [] if code == 0 else ["the server stopped with %d" % code]
-
-    def is_gone(self):
-        if self.server.process.poll() is None:
-            try:
-                self.server.process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                return False
-        return True
-
-    def reconnect(self):
-        self.http.close()
-        self.open(self.port)
-
-    # ---- one request ----
-
-    def ask(self, method, path, body=None):
-        """Status and reply; status 0: the connection broke, or the reply."""
-        try:
-            status, reply = self.http.ask(method, path, body)
-        except BROKEN:
-            self.n_broken += 1
-            self.reconnect()
-            return 0, None
-        if status >= 400 and status != 404:
-            self.n_errors += 1
-            self.details.setdefault((status, (reply or {}).get("detail", "")), self.page.last())
-        return status, reply
-
-    @staticmethod
-    def told(status, reply):
-        """Whether this is an error that says something."""
-        return status == 0 or (status >= 400 and isinstance(reply, dict) and len(reply.get("detail") or "") > 8)
-
-    def question(self, i, **more):
-        status, reply = self.ask("POST", "/query", {**self.shelf.questions[i], **more})
-        if status != 200:
-            return [] if self.told(status, reply) else ["a question got %d %s" % (status, reply)]
-        self.n_right += 1
-        self.n_degraded += bool(reply["degraded"])
-        wrong = self.shelf.wrong(reply, i)
-        return [wrong] if wrong else []
-
-    def stream(self, i):
-        body = json.dumps(self.shelf.questions[i]).encode()
-        try:
-            self.http.http.request("POST", "/query/stream", body, {"Content-Type": "application/json"})
-            reply = self.http.http.getresponse()
-            status, text = reply.status, reply.read().decode()
-        except BROKEN:
-            self.n_broken += 1
-            self.reconnect()
-            return []
-        if status != 200:
-            return [] if self.told(status, json.loads(text)) else ["a stream got %d %s" % (status, text)]
-        blocks = [dict(line.split(": ", 1) for line in b.split("\n") if ": " in line) for b in text.split("\n\n")]
-        last = next((b for b in reversed(blocks) if "event" in b), {})
-        if last.get("event") == "error":
-            return [] if len(last["data"]) > 8 else ["a stream's error says nothing"]
-        if last.get("event") != "done":
-            return []  # cut: whoever reads sees that it is not over
-        done, tokens = json.loads(last["data"]), ""
-        for b in blocks:
-            tokens += json.loads(b["data"])["text"] if b.get("event") == "token" else ""
-        right = json.loads(self.shelf.truth[i])[0]
-        if done["degraded"] or (done["answer"] == right and tokens == right):
-            return []
-        return ["a stream says %r, not %r" % (tokens, right)]
-
-    def add(self, http=None):
-        """Two documents; what is acknowledged is known."""
-        keys = self.chance.sample(["p%03d" % i for i in range(N_DOCUMENTS)], 2)
-        some = {k: self.next_version() for k in keys}
-        for k, v in some.items():
-            self.known.under_way(k, v)
-        body = {"documents": [{"id": k, "text": self.text(k, v)} for k, v in some.items()]}
-        status, reply = http.ask("POST", "/documents", body) if http else self.ask("POST", "/documents", body)
-        for d in reply["documents"] if status == 200 else []:
-            if d["status"] == "ingested":
-                self.known.acknowledged(d["id"], some[d["id"]])
-                self.n_replies += 1
-            elif not d["reason"]:
-                return ["%s was refused without a reason" % d["id"]]
-        if status != 200 and not self.told(status, reply):
-            return ["documents got %d %s" % (status, reply)]
-        return []
-
-    @staticmethod
-    def text(key, version):
-        return test_kill.text_of(key, version)
-
-    def remove(self):
-        key = "p%03d" % self.chance.randrange(N_DOCUMENTS)
-        self.known.under_way(key, test_kill.GONE)
-        status, reply = self.ask("DELETE", "/documents/" + key)
-        if status in (200, 204, 404):
-            self.known.acknowledged(key, test_kill.GONE)
-        elif not self.told(status, reply):
-            return ["a deletion got %d %s" % (status, reply)]
-        return []
-
-    def command(self, *words, data=None, env=None, ok=(0, 1, 2, 3)):
-        """Exit code, what it printed, and what is wrong with that."""
-        run = subprocess.run([service.RAGD, words[0], "--data", data or self.data, *words[1:]], check=False,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, timeout=END_S)
-        if run.returncode in ok and (run.returncode == 0 or len((run.stderr + run.stdout).strip()) > 8):
-            return run.returncode, run.stdout, []
-        return run.returncode, run.stdout, [
-            "ragd %s: exit %d: %s%s" % (words[0], run.returncode, run.stderr[-1500:], run.stdout[-300:])]
-
-    def look_round(self):
-        wrong = []
-        for path in ("/documents?limit=3", "/stats", "/cache", "/readyz"):
-            status, reply = self.ask("GET", path)
-            if status != 200 and not self.told(status, reply):
-                wrong.append("%s got %d %s" % (path, status, reply))
-        return wrong
 
     def round(self, i):
         """Work of every kind; everything that is wrong with what came back."""
@@ -231,21 +81,6 @@ class World(test_kill.Cycle):
         wrong += self.question((i + 1) % len(self.shelf.questions))
         with open(os.path.join(self.more, "a.txt"), "w", encoding="ascii") as f:
             f.write("Plain words, %d of them." % self.next_version())
-        return wrong
-
-    def works_again(self, i):
-        """Without the fault nothing may fail."""
-        before = self.n_errors, self.n_broken
-        self.reconnect()
-        wrong = self.question(i, cache="no-store") + self.question(i) + self.add()
-        key = self.chance.choice(["p%03d" % k for k in range(N_DOCUMENTS)])
-        may = self.known.may.get(key, {test_kill.GONE})
-        there = self.version_there(self.http, key)
-        if there not in may:
-            wrong.append("%s: version %d is there, %s would be right" % (key, there, sorted(may)))
-        self.known.acknowledged(key, there)
-        if (self.n_errors, self.n_broken) != before:
-            wrong.append("an error although nothing fails any more: %s" % list(self.details)[-1:])
         return wrong
 
 
@@ -304,7 +139,7 @@ def alone(world, words):
     filled = {"MORE": [world.more], "QUESTION": ["--collection", shelf.COLLECTION, question["question"]], "COPY": [copy]}
     words = [w for word in words for w in filled.get(word, [word])]
     code, out, wrong = world.command(*words, data=data, env=world.env, ok=(0, 1, 2, 3, 4))
-    if code == OUT_OF_MEMORY:
+    if code == STOPS:
         wrong = []
     world.page.disarm()
     if words[0] == "query" and code == 0:
@@ -320,9 +155,10 @@ def alone(world, words):
 
 
 def may_end(fault, code):
-    """Out of memory it stops by itself; libuv stops the process when it cannot watch a descriptor."""
-    return (fault.kind in ("own-malloc", "malloc") and code == OUT_OF_MEMORY) or \
-        (fault.kind == "epoll" and code == -signal.SIGABRT)
+    """Without memory or a thread it stops by itself. libuv stops the process when it can make no pipe for
+    its signals or watch no descriptor."""
+    return (fault.kind in ("own-malloc", "malloc", "thread") and code == STOPS) or \
+        (fault.kind in ("epoll", "pipe") and code == -signal.SIGABRT)
 
 
 def with_server(world, fault, i):
@@ -457,7 +293,7 @@ def main():
     print("# %d of %d faults came; %d replies were right (%d of them degraded), %d errors, %d broken connections, "
           "%d clean stops" % (n_came, len(chosen), world.n_right, world.n_degraded, world.n_errors, world.n_broken,
                               n_ends))
-    for (status, detail), last in sorted(world.details.items()):
+    for (status, detail), last in sorted(world.said.items()):
         print("# said: %d %s (%s)" % (status, detail.replace(folder, "")[:160], last.replace(folder, "")))
     print("# R2 | %d calls failed one at a time (%d kinds; a server at work, starting, commands) | %d crashes, leaks, "
           "wrong answers or silent errors" % (n_came, len(faults.KINDS) - 2 * (not world.page.has_memory_kinds),

@@ -17,8 +17,8 @@
  * `own-malloc` is an allocation of the program itself, `malloc` one of a library it uses. What the
  * C library does inside itself (stacks of threads, opendir) is not seen.
  *
- * Descriptors of the kernel's own (eventfd, epoll) never fail to be read or written: no system
- * does that.
+ * Pipes and descriptors of the kernel's own (eventfd, epoll) never fail to be read or written: no
+ * system does that, and libuv, which has some for itself, stops the process then.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -172,7 +172,7 @@ static int fate(enum kind kind, int fd, const char *path)
     return page->error ? -1 : 1;
 }
 
-/* Of descriptors only what can fail: files, sockets, pipes that are written to. */
+/* Of descriptors only what can fail: files and sockets. */
 static int fate_fd(enum kind kind, int fd)
 {
     struct stat st;
@@ -181,8 +181,7 @@ static int fate_fd(enum kind kind, int fd)
 
     if (!page)
         return 0;
-    may = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode) ||
-                                  S_ISDIR(st.st_mode) || (S_ISFIFO(st.st_mode) && kind == WRITE));
+    may = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode));
     errno = saved;
     return may ? fate(kind, fd, NULL) : 0;
 }
