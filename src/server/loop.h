@@ -15,6 +15,7 @@
 
 #include "base/pool.h"
 #include "server/http.h"
+#include "server/listener.h"
 
 struct chat;
 struct ask;
@@ -44,10 +45,8 @@ struct loop {
     uv_async_t wake;
     uv_timer_t tick;
     uv_prepare_t before_wait;
-    uv_tcp_t tcp;
-    uv_pipe_t local; /* DIR/ragd.sock; on loop 0 only */
-    bool has_tcp, has_local;
-    struct conn *conns; /* all open ones */
+    struct listener tcp, local; /* the latter on loop 0 only */
+    struct conn *conns;         /* all open ones */
     struct replay *replay;
     struct seen *seen;    /* requests that were asked before */
     struct ask *waiting;  /* those of this loop that wait for another's run (server/ask.h) */
