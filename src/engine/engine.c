@@ -1,7 +1,9 @@
 #include "engine/engine.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -142,6 +144,34 @@ static void open_questions(struct engine *e)
         e->kept = kept_questions_new(e->store, e->asked);
 }
 
+static bool has_index_files(const char *data)
+{
+    char pattern[CONFIG_TEXT_MAX + 32];
+    glob_t found;
+    bool any;
+
+    snprintf(pattern, sizeof pattern, "%s/index/*.manifest", data);
+    any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0 && found.gl_pathc > 0;
+    globfree(&found);
+    return any;
+}
+
+/* To SQLite a file of no bytes is a new database. Beside index files it is one that was lost, and
+ * to begin anew there would remove the last trace of that. */
+static int refuse_lost_database(const char *data)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/ragd.db", data);
+    if (stat(path, &st) < 0 || st.st_size > 0 || !has_index_files(data))
+        return ERR_OK;
+    return FAIL(ERR_FORMAT,
+                "'%s' is empty, although there are index files of documents; put a backup in its "
+                "place, or remove it to begin anew",
+                path);
+}
+
 /* What can be made again. A reply that is being sent lives until it is. */
 static void give_back(void *arg)
 {
@@ -164,6 +194,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
     TRY(folder_lock_take(&e->lock, e->config.data));
+    TRY(refuse_lost_database(e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(open_embedder(e));
     TRY(open_reranker(e));

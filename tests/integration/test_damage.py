@@ -135,11 +135,11 @@ class Trial:
         """What is wrong with it; "" when it is in order."""
         if code < 0 or "Sanitizer" in text:
             return "ended with %d: %s" % (code, text[-2000:])
-        if len(text.strip()) < 12:
+        if len(text.strip()) < 12 or "no collection" in text:
             return "exit %d without a reason" % code
         if self.what in MADE_AGAIN:
             return "refused what can be made again: " + text
-        self.refused = text.strip().split("\n")[-1]
+        self.refused = text.strip().split("\n")[0]
         return ""
 
     def ask_one(self):
