@@ -148,6 +148,12 @@ $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@echo "  test  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
 
+# Preloaded, so it is built without sanitizers.
+$(B)/tests/fail_calls.so: tests/support/fail_calls.c
+	@mkdir -p $(@D)
+	@echo "  test  $<"
+	@$(CC) -std=gnu17 -O1 -g -fPIC -shared $(WARN) $< -o $@ -ldl -lpthread
+
 # Tests of the extractors start it where ragd itself would be started.
 $(filter $(B)/tests/unit/extract/test_extract% $(B)/tests/integration/test_ingest%,$(TEST_BIN)): | $(B)/tests/extract_helper
 
@@ -159,7 +165,7 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
 # Scripts use the program and the C example, two of them benchmarks, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
+test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(B)/tests/fail_calls.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
@@ -185,7 +191,7 @@ cov-run:
 	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --print-summary $(B)
 
 torture:  ## the long tests of tests/torture
-	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all build/release/tests/fail_calls.so
 	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
 
 # The ARM kernels: built by the cross compiler, linked statically, run by the emulator.

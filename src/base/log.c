@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -85,14 +86,28 @@ static size_t piece_of(const char *p, size_t n)
     return end ? (size_t)(end - p) + 1 : n;
 }
 
+/* All of it, although a signal may cut a write short; when the system refuses nobody is left to
+ * tell. */
+static void put_out(const char *p, size_t n)
+{
+    while (n) {
+        ssize_t put = write(STDERR_FILENO, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return;
+        p += put;
+        n -= (size_t)put;
+    }
+}
+
 void log_flush(struct buf *lines)
 {
     for (size_t at = 0; at < lines->n;) {
         size_t n = piece_of(lines->p + at, lines->n - at);
 
-        if (write(STDERR_FILENO, lines->p + at, n) < 0) {
-            /* nobody is left to tell */
-        }
+        put_out(lines->p + at, n);
         at += n;
     }
     buf_clear(lines);

@@ -7,7 +7,7 @@
  * Question text is never passed here unless the user asked for it. While a thread works for a
  * traced request (base/trace_context.h) its lines carry a "trace_id".
  *
- * Threads  locked: a line is written with one write(2).
+ * Threads  locked: a line is written with one write(2), unless a signal cuts that short.
  */
 #pragma once
 #include <stdbool.h>

@@ -23,5 +23,7 @@ void mem_free(void *p);
 /* Grows an array so that it holds at least n elements; doubles, so appending is amortised O(1). */
 void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size) __attribute__((returns_nonnull));
 
-/* This process's resident set in bytes (/proc/self/statm). */
+/* This process's resident set in bytes (/proc/self/statm); 0: not known. The own part of it is what
+ * belongs to no file, so that the kernel cannot take it back. */
 size_t mem_resident_bytes(void);
+size_t mem_own_bytes(void);

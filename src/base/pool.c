@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct job {
     pool_fn fn;
@@ -83,10 +84,8 @@ struct pool *pool_new_nice(const char *name, int n_threads, size_t cap, int nice
 
         w->pool = p;
         w->i = i;
-        CHECK(pthread_create(&w->thread, NULL, worker_main, w) == 0);
         snprintf(label, sizeof label, "%.10s-%d", name, i);
-        label[15] = '\0'; /* the kernel takes no more */
-        pthread_setname_np(w->thread, label);
+        thread_start(&w->thread, label, worker_main, w);
     }
     return p;
 }

@@ -1,7 +1,9 @@
 #include "engine/engine.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -155,6 +157,43 @@ static void open_questions(struct engine *e)
         e->kept = kept_questions_new(e->store, e->asked);
 }
 
+static bool has_index_files(const char *data)
+{
+    char pattern[CONFIG_TEXT_MAX + 32];
+    glob_t found;
+    bool any;
+
+    snprintf(pattern, sizeof pattern, "%s/index/*.manifest", data);
+    any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0 && found.gl_pathc > 0;
+    globfree(&found);
+    return any;
+}
+
+/* To SQLite a file of no bytes is a new database. Beside index files it is one that was lost, and
+ * to begin anew there would remove the last trace of that. */
+static int refuse_lost_database(const char *data)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/ragd.db", data);
+    if (stat(path, &st) < 0 || st.st_size > 0 || !has_index_files(data))
+        return ERR_OK;
+    return FAIL(ERR_FORMAT,
+                "'%s' is empty, although there are index files of documents; put a backup in its "
+                "place, or remove it to begin anew",
+                path);
+}
+
+/* What can be made again. A reply that is being sent lives until it is. */
+static void give_back(void *arg)
+{
+    struct engine *e = arg;
+
+    answers_shrink(e->answers);
+    alike_clear(e->alike);
+}
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -164,9 +203,11 @@ static int open_engine(struct engine **out, const struct config *config, bool be
 
     pthread_mutex_init(&e->model_mu, NULL);
     e->config = *config;
+    e->room = room_new((size_t)config->limits.memory, give_back, e);
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
     TRY(folder_lock_take(&e->lock, e->config.data));
+    TRY(refuse_lost_database(e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(keys_open(&e->keys, e->store, e->config.tenant));
     TRY(open_embedder(e));
@@ -226,6 +267,7 @@ void engine_close(struct engine *e)
     keys_close(e->keys);
     store_close(e->store);
     folder_lock_release(e->lock);
+    room_free(e->room);
     pthread_mutex_destroy(&e->model_mu);
     mem_free(e);
 }

@@ -30,6 +30,7 @@
 #include "engine/chatting.h"
 #include "engine/config.h"
 #include "engine/keys.h"
+#include "engine/room.h"
 #include "engine/spending.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
@@ -65,10 +66,11 @@ struct engine {
     struct alike *alike;         /* questions that others may be taken for */
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
+    struct room *room;           /* the memory budget */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     struct {
         atomic_uint_fast64_t documents, chunks, refused; /* documents that were not written */
-    } ingested; /* since the engine was opened */
+    } ingested;                                          /* since the engine was opened */
     int64_t started_ms;
 };
 

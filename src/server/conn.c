@@ -2,7 +2,7 @@
 
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -591,8 +591,8 @@ void conn_tick(struct conn *c)
         metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
         conn_abort(c);
     } else if (c->state == HEAD && !c->first_ns) {
-        if (late ||
-            (c->loop->draining && !c->loop->has_tcp && !c->loop->has_local && may_hang_up(c)))
+        if (late || (c->loop->draining && !c->loop->tcp.is_open && !c->loop->local.is_open &&
+                     may_hang_up(c)))
             conn_abort(c); /* idle */
     } else if (c->state == HEAD && late) {
         timed_out(c);
@@ -607,20 +607,20 @@ void conn_tick(struct conn *c)
 
 /* ---- accepting ---- */
 
-/* From the listener, or `fd` when there is one already. */
-static int open_handle(struct conn *c, uv_stream_t *listener, int fd)
+static int open_handle(struct conn *c, int fd)
 {
-    int e =
-        c->local ? uv_pipe_init(&c->loop->uv, &c->u.pipe, 0) : uv_tcp_init(&c->loop->uv, &c->u.tcp);
+    int e;
 
-    if (e < 0)
-        return e;
+    if (c->local) {
+        e = uv_pipe_init(&c->loop->uv, &c->u.pipe, 0);
+        c->u.handle.data = c;
+        return e < 0 ? e : uv_pipe_open(&c->u.pipe, fd);
+    }
+    e = uv_tcp_init(&c->loop->uv, &c->u.tcp);
     c->u.handle.data = c;
-    if (listener)
-        e = uv_accept(listener, &c->u.stream);
-    else
-        e = c->local ? uv_pipe_open(&c->u.pipe, fd) : uv_tcp_open(&c->u.tcp, fd);
-    if (e == 0 && !c->local)
+    if (e == 0)
+        e = uv_tcp_open(&c->u.tcp, fd);
+    if (e == 0)
         uv_tcp_nodelay(&c->u.tcp, 1);
     return e;
 }
@@ -632,7 +632,7 @@ static void refuse_connection(struct conn *c)
     refuse(c, 503, "busy", "too many connections (limits.connections)");
 }
 
-static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
+void conn_accept(struct loop *l, int fd, bool local)
 {
     struct service *s = l->service;
     struct conn *c = mem_calloc(1, sizeof *c);
@@ -647,7 +647,8 @@ static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
         c->next->at = &c->next;
     c->at = &l->conns;
     l->conns = c;
-    if (open_handle(c, listener, fd) < 0) {
+    if (open_handle(c, fd) < 0) {
+        close(fd);
         conn_abort(c);
         return;
     }
@@ -661,19 +662,4 @@ static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
     } else {
         set_reading(c, true);
     }
-}
-
-void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
-{
-    accepted(l, listener, -1, local);
-}
-
-void conn_accept_waiting(struct loop *l, uv_handle_t *listener, bool local)
-{
-    int listen_fd, fd;
-
-    if (uv_fileno(listener, &listen_fd) < 0)
-        return;
-    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        accepted(l, NULL, fd, local);
 }

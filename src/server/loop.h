@@ -15,6 +15,7 @@
 
 #include "base/pool.h"
 #include "server/http.h"
+#include "server/listener.h"
 
 struct chat;
 struct ask;
@@ -47,11 +48,9 @@ struct loop {
     uv_async_t wake;
     uv_timer_t tick;
     uv_prepare_t before_wait;
-    uv_timer_t log_due; /* active while lines wait in `log` */
-    uv_tcp_t tcp;
-    uv_pipe_t local; /* DIR/ragd.sock; on loop 0 only */
-    bool has_tcp, has_local;
-    struct conn *conns; /* all open ones */
+    uv_timer_t log_due;         /* active while lines wait in `log` */
+    struct listener tcp, local; /* the latter on loop 0 only */
+    struct conn *conns;         /* all open ones */
     struct replay *replay;
     struct seen *seen;    /* requests that were asked before */
     struct ask *waiting;  /* those of this loop that wait for another's run (server/ask.h) */
@@ -66,6 +65,7 @@ struct loop {
     int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
     bool draining, closed;
+    bool never_was; /* loop_init failed before there was anything to close */
 
     pthread_mutex_t mu; /* guards the field below */
     struct work *arrived_first, *arrived_last;

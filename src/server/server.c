@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/thread.h"
 #include "engine/engine.h"
 #include "server/beforehand.h"
 #include "server/exporter.h"
@@ -281,7 +282,7 @@ int server_run(struct server *s)
     catch_signal(s, &term, SIGTERM);
     catch_signal(s, &interrupt, SIGINT);
     for (int i = 1; i < s->service.n_loops; i++)
-        CHECK(pthread_create(&s->threads[i], NULL, loop_main, &s->service.loops[i]) == 0);
+        thread_start(&s->threads[i], "loop", loop_main, &s->service.loops[i]);
     beforehand = beforehand_start(s->service.engine);
     tell_ready(s);
     loop_run(&s->service.loops[0]);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/store_parts.h"
 
 #define GROUP_MAX       64   /* jobs that share a commit; bounds what one failure takes along */
@@ -266,8 +267,7 @@ int writer_new(struct writer **out, struct db *taken)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    CHECK(pthread_create(&w->thread, NULL, writer_main, w) == 0);
-    pthread_setname_np(w->thread, "writer");
+    thread_start(&w->thread, "writer", writer_main, w);
     *out = w;
 out:
     return rc;
