@@ -96,7 +96,7 @@ static void finish(struct request *r)
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
     log_access(r, ns);
     r->conn = NULL;
-    r->on_tick = r->on_drain = r->on_gone = NULL;
+    r->on_tick = r->on_drain = r->on_gone = r->on_stop = NULL;
     if (c)
         conn_answered(c, !r->close_after);
     request_release(r);
@@ -206,7 +206,7 @@ void reply(struct request *r, int status, const char *content_type, struct buf *
 
 static bool is_too_long(struct request *r, size_t n)
 {
-    if (n <= (size_t)r->loop->service->engine->config.limits.reply_bytes)
+    if (n <= (size_t)engine_settings(r->loop->service->engine)->limits.reply_bytes)
         return false;
     reply_problem(r, 413, "limit", "a reply of %zu bytes is over limits.reply_bytes", n);
     return true;
@@ -335,7 +335,7 @@ void stream_write(struct request *r, const void *p, size_t n)
 bool stream_has_room(const struct request *r)
 {
     return !r->conn || conn_unsent(r->conn) + r->unsent.n <
-                           (size_t)r->loop->service->engine->config.limits.output_bytes;
+                           (size_t)engine_settings(r->loop->service->engine)->limits.output_bytes;
 }
 
 void stream_end(struct request *r)

@@ -24,6 +24,9 @@ struct caller;
 struct conn;
 struct route;
 
+/* What is told to those whom the server cannot answer because it stops. */
+#define STOPPING_TEXT "the server stops (server.drain_s is over); ask again"
+
 struct request {
     struct conn *conn; /* NULL: gone */
     struct loop *loop;
@@ -34,7 +37,7 @@ struct request {
     struct str tail;           /* decoded {id} or {name} of the path */
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
-    bool from_local; /* came over DIR/ragd.sock */
+    bool from_local;       /* came over DIR/ragd.sock */
     struct caller *caller; /* a reference; there from the moment a handler has it */
 
     struct work work; /* for handlers with one piece of work; see request_work */
@@ -47,6 +50,7 @@ struct request {
     struct buf extra;                    /* reply header lines a handler adds, each with CRLF */
     void (*on_drain)(struct request *r); /* streaming: there is room again */
     void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
+    void (*on_stop)(struct request *r);  /* streaming: the server stops, and it is to end now */
     void (*on_gone)(struct request *r);  /* the connection broke before the end */
     bool gone_at_eof;                    /* the client's half-close means it has left */
     bool close_after;                    /* the connection is not used again */

@@ -61,7 +61,7 @@ struct loop {
     int n_away;              /* works submitted and not yet done */
     int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
-    bool draining, closed;
+    bool draining, told, closed;
 
     pthread_mutex_t mu; /* guards the field below */
     struct work *arrived_first, *arrived_last;

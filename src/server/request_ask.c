@@ -23,7 +23,7 @@ void request_log_question(const struct request *r, const struct query *q)
 {
     char *text;
 
-    if (!engine_of(r)->config.server.log_questions)
+    if (!engine_settings(engine_of(r))->server.log_questions)
         return;
     text = arena_strndup(r->mem, q->question.p, q->question.n);
     log_event(LOG_INFO, "question", LOG_S("question", text), LOG_S("request_id", r->id));

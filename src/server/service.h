@@ -22,7 +22,7 @@ struct service {
     struct pool *io; /* what waits for the writer or reads the database */
     struct loop *loops;
     int n_loops;
-    atomic_bool stopping;
+    atomic_int stopping; /* how often it was asked to: 1 drains, more is at once */
     atomic_int n_connections;
     atomic_int n_commands; /* running for other processes */
 };
