@@ -288,10 +288,11 @@ bool conn_end_request(struct conn *c)
 
     if (c->state != BUSY || !r)
         return false;
+    if (r->streaming && !r->on_stop)
+        return false;
     if (r->streaming) {
-        if (r->on_stop)
-            r->on_stop(r);
-        return r->on_stop != NULL;
+        r->on_stop(r); /* frees it */
+        return true;
     }
     request_without_head(c);
     c->request->head.path = r->head.path;
