@@ -53,7 +53,7 @@ struct scope {
 struct alike {
     struct guard *guard;
     size_t bytes_max;
-    int64_t ttl_ms;
+    atomic_int_fast64_t ttl_ms;
     atomic_uint_fast64_t events[N_ALIKE_EVENTS];
     pthread_rwlock_t lock; /* guards the fields below */
     struct map *scopes;    /* scope -> struct scope * */
@@ -80,6 +80,11 @@ struct alike *alike_new(size_t bytes_max, int64_t ttl_ms)
     a->swept_ms = now_ms();
     pthread_rwlock_init(&a->lock, NULL);
     return a;
+}
+
+void alike_set_ttl(struct alike *a, int64_t ttl_ms)
+{
+    atomic_store(&a->ttl_ms, ttl_ms);
 }
 
 const struct guard *alike_guard(const struct alike *a)

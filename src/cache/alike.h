@@ -35,6 +35,7 @@ struct alike_question {
 
 struct alike *alike_new(size_t bytes_max, int64_t ttl_ms);
 void alike_free(struct alike *a);
+void alike_set_ttl(struct alike *a, int64_t ttl_ms); /* of what is kept from now on */
 const struct guard *alike_guard(const struct alike *a);
 
 /* A question that has an answer. One that is there already gets its time again. `vector` NULL:

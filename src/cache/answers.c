@@ -36,7 +36,7 @@ struct shown_in {
 
 struct answers {
     struct lru *replies, *questions;
-    int64_t ttl_ms;
+    atomic_int_fast64_t ttl_ms;
     atomic_uint_fast64_t outcomes[N_ANSWERS_OUTCOMES], purged;
     struct savings saved;
     pthread_mutex_t mu;      /* guards the fields below; taken before a shard's lock */
@@ -71,6 +71,11 @@ static void free_documents(struct answers *a)
         mem_free(s);
     }
     map_free(a->by_document);
+}
+
+void answers_set_ttl(struct answers *a, int64_t ttl_ms)
+{
+    atomic_store(&a->ttl_ms, ttl_ms);
 }
 
 void answers_free(struct answers *a)

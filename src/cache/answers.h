@@ -50,6 +50,9 @@ struct answers_entry {
 struct answers *answers_new(const struct answers_options *o);
 void answers_free(struct answers *a);
 
+/* For what is remembered from now on. */
+void answers_set_ttl(struct answers *a, int64_t ttl_ms);
+
 /* An epoch that no collection has: what is found under it has moved. */
 #define ANSWERS_NO_EPOCH UINT64_MAX
 

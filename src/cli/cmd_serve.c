@@ -3,11 +3,15 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/notify.h"
 #include "cli/command.h"
 #include "engine/engine.h"
+#include "engine/reload.h"
 #include "ingest/summarizer.h"
 #include "server/beforehand.h"
 
@@ -35,11 +39,54 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* A thread of its own waits for signals, so that no handler and no global is needed: all other
  * threads inherit the blocked mask. */
 struct signals {
+    struct engine *engine;
     struct server *server;
+    const struct common *started; /* the words, and what they came to then */
+    int n_stops;
     atomic_bool finished;
     pthread_t thread;
     sigset_t wanted;
 };
+
+/* File and environment once more, as a whole; what is wrong with them changes nothing. */
+static int reload(struct signals *s, struct common *again, struct reload_report *report)
+{
+    int rc = ERR_OK;
+
+    *again = *s->started;
+    TRY(common_configure(again));
+    TRY(beforehand_check(&again->config));
+    TRY(engine_reload(s->engine, &s->started->config, &again->config, report));
+out:
+    return rc;
+}
+
+static void on_hangup(struct signals *s)
+{
+    struct common *again = mem_alloc(sizeof *again);
+    struct reload_report report = {0};
+
+    notify_reloading();
+    if (reload(s, again, &report) < 0)
+        log_event(LOG_ERROR, "not_reloaded", LOG_S("error", err_text()));
+    else
+        log_event(LOG_INFO, "reloaded", LOG_S("changed", report.changed.n ? report.changed.p : ""),
+                  LOG_S("needs_restart", report.needs_restart.n ? report.needs_restart.p : ""));
+    notify("READY=1\nSTATUS=answers on port %d", server_port(s->server));
+    reload_report_done(&report);
+    mem_free(again);
+}
+
+/* The first lets what was asked be answered, the second does not; who sends a third wants an end
+ * more than a clean one, and the store stands that. */
+static void on_stop(struct signals *s, int which)
+{
+    log_event(LOG_INFO, s->n_stops ? "stopping_at_once" : "stopping",
+              LOG_S("signal", which == SIGINT ? "SIGINT" : "SIGTERM"));
+    if (++s->n_stops > 2)
+        _exit(EXIT_FAILED);
+    server_stop(s->server);
+}
 
 static void *wait_for_signals(void *arg)
 {
@@ -47,8 +94,10 @@ static void *wait_for_signals(void *arg)
     int which;
 
     while (sigwait(&s->wanted, &which) == 0 && !atomic_load(&s->finished)) {
-        log_event(LOG_INFO, "stopping", LOG_S("signal", which == SIGINT ? "SIGINT" : "SIGTERM"));
-        server_stop(s->server);
+        if (which != SIGHUP)
+            on_stop(s, which);
+        else if (!s->n_stops)
+            on_hangup(s);
     }
     return NULL;
 }
@@ -58,8 +107,8 @@ static void signals_block(struct signals *s)
     sigemptyset(&s->wanted);
     sigaddset(&s->wanted, SIGTERM);
     sigaddset(&s->wanted, SIGINT);
+    sigaddset(&s->wanted, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &s->wanted, NULL);
-    signal(SIGHUP, SIG_IGN); /* asks to reload; no setting of this version can be */
 }
 
 static int signals_start(struct signals *s, struct server *server)
@@ -92,6 +141,8 @@ static int serve(struct engine *e, const struct serve_options *o, struct signals
 
     TRY(server_new(&server, e, &how));
     TRY(summarizer_start(&summarizer, e));
+    signals->engine = e;
+    signals->started = &o->common;
     TRY(signals_start(signals, server));
     rc = server_run(server);
     signals_stop(signals);
@@ -132,7 +183,8 @@ static const struct argp argp = {
     options,
     parse,
     NULL,
-    "Answers over HTTP until SIGTERM or SIGINT, which lets running requests finish.\v"
+    "Answers over HTTP until SIGTERM or SIGINT, which lets running requests finish; a second one "
+    "does not. SIGHUP reads the configuration again.\v"
     "While it runs, the other commands on the same data folder are carried out by it.\n\n"
     "  ragd serve --listen 127.0.0.1:8080\n"
     "  curl -s http://127.0.0.1:8080/query -H 'Content-Type: application/json' \\\n"

@@ -15,6 +15,13 @@
 int chatting_open_models(struct chat_models **out, const struct config *c);
 int chatting_open_prompt(struct prompt_template **out, const struct config *c);
 
+/* A template and the models that are asked with it. */
+struct chat_prompt {
+    struct prompt_template *template;
+    struct digest digest; /* chatting_digest */
+    struct chat_prompt *older;
+};
+
 /* Everything that an answer of a model is a function of beside its prompt: which one it is, not
  * what it costs. */
 struct digest chatting_model_digest(const struct chat_model *m);

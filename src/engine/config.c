@@ -17,6 +17,8 @@
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
 #include "engine/embedding.h"
+#include "engine/origins.h"
+#include "engine/reload.h"
 #include "engine/reranking.h"
 #include "net/redis_url.h"
 #include "net/url.h"
@@ -201,6 +203,10 @@ static const struct setting settings[] = {
     INT("server.loops", server.loops, "1", 1, 64, "event loops"),
     INT("server.drain_s", server.drain_s, "30", 0, 3600,
         "seconds that running requests have when the server stops"),
+    INT("server.ready_wait_s", server.ready_wait_s, "0", 0, 3600,
+        "seconds that a stopping server goes on accepting, while /readyz says so"),
+    TEXT("server.cors_origins", server.cors_origins, "",
+         "web pages that may call: \"https://a.example, https://b.example\", \"*\"; \"\": none"),
     BOOL("server.log_questions", server.log_questions, "false", "write questions to the log"),
     BOOL("server.access_log", server.access_log, "true", "write a line to the log for each request"),
 
@@ -425,6 +431,31 @@ bool config_is_default(const struct config *c, const char *name)
 
     CHECK(s);
     return c->origin[s - settings] == CONFIG_DEFAULT;
+}
+
+bool config_is_same(const struct config *a, const struct config *b, const char *name)
+{
+    const struct setting *s = find_setting(name);
+    const char *x, *y;
+
+    CHECK(s);
+    x = (const char *)a + s->offset;
+    y = (const char *)b + s->offset;
+    if (s->type == TYPE_TEXT || s->type == TYPE_WORD)
+        return strcmp(x, y) == 0;
+    return memcmp(x, y, s->size) == 0;
+}
+
+void config_copy(struct config *to, const struct config *from, const char *name)
+{
+    const struct setting *s = find_setting(name);
+
+    CHECK(s);
+    memset((char *)to + s->offset, 0, s->size);
+    if (s->type == TYPE_TEXT || s->type == TYPE_WORD)
+        strcpy((char *)to + s->offset, (const char *)from + s->offset);
+    else
+        memcpy((char *)to + s->offset, (const char *)from + s->offset, s->size);
 }
 
 static bool is_section(const char *name)
@@ -737,6 +768,7 @@ int config_check(const struct config *c)
     TRY(at_its_place(c, check_precompute(c), "precompute.at"));
     TRY(at_its_place(c, redis_check(c), "redis.url"));
     TRY(at_its_place(c, trace_check(c), "trace.url"));
+    TRY(at_its_place(c, origins_check(c->server.cors_origins), "server.cors_origins"));
 out:
     return rc;
 }
@@ -822,6 +854,8 @@ static void print_text(const struct config *c, struct buf *out)
         buf_addf(out, "  # %s", settings[i].help);
         if (c->origin[i] != CONFIG_DEFAULT)
             buf_addf(out, " (from %s)", origins[c->origin[i]]);
+        if (reload_is_live(settings[i].name))
+            buf_add_str(out, " [reloads]");
         buf_add_char(out, '\n');
     }
     buf_add_str(out, "};\n");

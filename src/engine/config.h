@@ -113,12 +113,14 @@ struct config {
         int64_t timeout_ms;        /* 50 */
     } redis;
     struct {
-        int64_t workers;    /* 0: one per processor */
-        int64_t loops;      /* 1 */
-        int64_t queue;      /* 256 waiting jobs; "limits.queue" */
-        int64_t drain_s;    /* 30 */
-        bool log_questions; /* false */
-        bool access_log;    /* true */
+        int64_t workers;                    /* 0: one per processor */
+        int64_t loops;                      /* 1 */
+        int64_t queue;                      /* 256 waiting jobs; "limits.queue" */
+        int64_t drain_s;                    /* 30 */
+        int64_t ready_wait_s;               /* 0 */
+        char cors_origins[CONFIG_TEXT_MAX]; /* "": none */
+        bool log_questions;                 /* false */
+        bool access_log;                    /* true */
     } server;
     struct {
         char url[CONFIG_TEXT_MAX]; /* "": no traces; where a collector takes OTLP over HTTP */
@@ -177,6 +179,10 @@ int config_set(struct config *c, const char *name, const char *value, const char
 
 /* Whether nobody set it. */
 bool config_is_default(const struct config *c, const char *name);
+
+/* Whether a setting has the same value in both; and takes it over. Not of the list `llm`. */
+bool config_is_same(const struct config *a, const struct config *b, const char *name);
+void config_copy(struct config *to, const struct config *from, const char *name);
 
 /* What two settings must be together. */
 int config_check(const struct config *c);

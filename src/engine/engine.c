@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/embedding.h"
+#include "engine/reload.h"
 #include "engine/reranking.h"
 #include "engine/stored_model.h"
 
@@ -213,8 +214,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_embedder(e));
     TRY(open_reranker(e));
     TRY(chatting_open_models(&e->chat_models, &e->config));
-    TRY(chatting_open_prompt(&e->prompt, &e->config));
-    e->chat_digest = chatting_digest(e->chat_models, e->prompt);
+    TRY(reload_init(e));
     e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
     TRY(open_retriever(e, beside));
     open_static_encoders(e);
@@ -260,7 +260,7 @@ void engine_close(struct engine *e)
     tiers_free(e->tiers);
     answers_free(e->answers);
     retriever_close(e->retriever);
-    prompt_template_close(e->prompt);
+    reload_done(e);
     chat_models_free(e->chat_models);
     reranker_close(e->reranker);
     embedder_close(e->embedder);

@@ -37,8 +37,14 @@
 #include "store/lock.h"
 #include "store/store.h"
 
+struct kept_config;
+
 struct engine {
-    struct config config;
+    struct config config; /* as opened; what may change while we run: see engine_settings */
+    _Atomic(const struct config *) reloaded; /* NULL: never */
+    atomic_uint_fast64_t n_reloads;          /* grows after each that changed something */
+    struct kept_config *kept_configs;        /* see engine/reload.h, as for the next */
+    struct chat_prompt *kept_prompts;
     struct folder_lock *lock;
     struct store *store;
     struct keys *keys;               /* who may ask */
@@ -50,9 +56,8 @@ struct engine {
     atomic_bool summarizing;         /* likewise; see ingest/model_summaries.h */
     struct reranker *reranker;       /* NULL: none is configured */
     struct chat_models *chat_models; /* NULL: none is configured */
-    struct prompt_template *prompt;  /* what they are asked with */
-    struct digest chat_digest;       /* of both */
-    struct pool *pool;               /* compute workers: embed, search, answer */
+    _Atomic(const struct chat_prompt *) prompt; /* what they are asked with; see engine_prompt */
+    struct pool *pool;                          /* compute workers: embed, search, answer */
     struct retriever *retriever;
     struct static_encoders *static_encoders;
     struct adapters *adapters;
@@ -83,6 +88,21 @@ int engine_forget_answers(struct engine *e);
 /* The same, but collections are read beside what follows (retriever_options.reads_beside). */
 int engine_open_beside(struct engine **out, const struct config *config);
 void engine_close(struct engine *e);
+
+/* The settings in force now, of which those that reload_is_live has may be others than in `config`.
+ * Valid until the engine closes; one request may see two of them. */
+static inline const struct config *engine_settings(const struct engine *e)
+{
+    const struct config *c = atomic_load_explicit(&e->reloaded, memory_order_acquire);
+
+    return c ? c : &e->config;
+}
+
+/* The template in force now; likewise valid until the end. */
+static inline const struct chat_prompt *engine_prompt(const struct engine *e)
+{
+    return atomic_load_explicit(&e->prompt, memory_order_acquire);
+}
 
 /* How many compute threads a configuration comes to. */
 int engine_workers(const struct config *config);

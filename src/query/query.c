@@ -35,7 +35,7 @@ static void write_shared(struct engine *e, const struct query *q, struct answer 
     buf_init(&body);
     reply_body(q, ans, &body);
     ans->shared = origin_value(buf_view(&body), &origin,
-                               q->ttl_ms ? q->ttl_ms : e->config.cache.ttl_s * 1000);
+                               q->ttl_ms ? q->ttl_ms : engine_settings(e)->cache.ttl_s * 1000);
     ans->shared->tokens_in = ans->generated.tokens_in;
     ans->shared->tokens_out = ans->generated.tokens_out;
     ans->shared->cost = (float)ans->generated.cost;

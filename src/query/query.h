@@ -80,6 +80,7 @@ struct query {
     size_t context_chars;
     size_t context_tokens; /* in place of context_chars, as text/tokens.h guesses them; 0: not */
     enum query_answer answer;
+    const struct chat_prompt *prompt;   /* as query_defaults has it; NULL: the one in force */
     const char *model;                  /* "auto", "fast", "best" or a configured name; of CHAT */
     int max_tokens;                     /* 0: the server's own */
     double temperature;                 /* NAN: likewise */

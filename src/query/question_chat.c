@@ -45,6 +45,12 @@ int question_chat_check(const struct engine *e, const struct query *q)
     return ERR_OK;
 }
 
+/* The key of a question and what is asked must be of one template, whatever is reloaded between. */
+static const struct chat_prompt *prompt_of(const struct engine *e, const struct query *q)
+{
+    return q->prompt ? q->prompt : engine_prompt(e);
+}
+
 static void add_sampling(struct digester *d, const struct query *q)
 {
     digester_add_u64(d, (uint64_t)q->max_tokens);
@@ -62,7 +68,7 @@ const char *question_chat_settings(const struct engine *e, const struct query *q
     if (!question_chat_wanted(e, q) || !e->chat_models)
         return "";
     d = digester_new();
-    digester_add(d, e->chat_digest.b, DIGEST_BYTES);
+    digester_add(d, prompt_of(e, q)->digest.b, DIGEST_BYTES);
     digester_add_str(d, q->model);
     add_sampling(d, q);
     for (size_t i = 0; i < n; i++) {
@@ -148,8 +154,8 @@ void question_chat_write(const struct engine *e, const struct query *q, struct a
     size_t n = q->n_history;
     const struct chat_message *history = prompt_history(q->history, q->n_history, &n);
 
-    prompt_messages(e->prompt, &ans->context, q->question, history, n, ans->mem, &messages,
-                    &ans->chat->n);
+    prompt_messages(prompt_of(e, q)->template, &ans->context, q->question, history, n, ans->mem,
+                    &messages, &ans->chat->n);
     ans->chat->messages = messages;
     chat_models_chosen(e->chat_models, (size_t)ans->chat->models[0], ans->chat->by);
 }

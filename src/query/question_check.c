@@ -193,7 +193,7 @@ void question_check_reused(struct engine *e, const struct query *q, struct lru_v
     struct arena *mem;
     struct check *c;
 
-    if (!is_in_sample(e->config.cache.semantic_check, n))
+    if (!is_in_sample(engine_settings(e)->cache.semantic_check, n))
         return;
     mem = arena_new(0);
     c = ARENA_NEW(mem, struct check);

@@ -76,7 +76,7 @@ size_t refresh_some(struct engine *e, size_t limit, const struct answer_listener
 {
     struct arena *mem = arena_new(0);
     struct asked_question *v;
-    size_t n = asked_popular(e->asked, NULL, NULL, (uint64_t)e->config.precompute.popular,
+    size_t n = asked_popular(e->asked, NULL, NULL, (uint64_t)engine_settings(e)->precompute.popular,
                              REFRESH_POPULAR_MAX, mem, &v);
     size_t n_seen = 0;
 

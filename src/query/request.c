@@ -56,6 +56,7 @@ void query_defaults(struct query *q, const struct engine *e)
         .ef = (int)c->retrieve.ef,
         .context_chars = (size_t)c->retrieve.context_chars,
         .model = "auto",
+        .prompt = engine_prompt(e),
         .temperature = NAN,
         .semantic = semantic < 0 ? QUERY_SEMANTIC_OFF : (enum query_semantic)semantic,
     };
@@ -426,7 +427,7 @@ struct digest query_key(struct engine *e, const struct query *q, struct arena *m
 
 uint64_t query_keys_generation(const struct engine *e)
 {
-    return atomic_load(&e->n_models) + adapters_changes(e->adapters);
+    return atomic_load(&e->n_models) + adapters_changes(e->adapters) + atomic_load(&e->n_reloads);
 }
 
 struct digest query_flight_key(struct engine *e, const struct query *q, const struct digest *key)

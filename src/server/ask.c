@@ -253,7 +253,7 @@ static void cancel_if_alone(struct ask *a)
     struct engine *e = a->loop->service->engine;
 
     if (!a->asking || a->beginning || !a->left || event_log_watchers(a->log) ||
-        strcmp(e->config.stream.abandoned, "finish") == 0)
+        strcmp(engine_settings(e)->stream.abandoned, "finish") == 0)
         return;
     if (a->leads && !flights_abandon(e->flights, &a->flight))
         return;
@@ -302,7 +302,7 @@ static void log_abandoned(void *arg)
 {
     struct ask *a = arg;
     struct loop *l = a->loop;
-    uint64_t grace = (uint64_t)l->service->engine->config.stream.grace_ms;
+    uint64_t grace = (uint64_t)engine_settings(l->service->engine)->stream.grace_ms;
 
     if (grace == 0 || !a->asking || l->draining) {
         cancel_if_alone(a);

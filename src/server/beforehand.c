@@ -25,8 +25,9 @@ struct beforehand {
     pthread_mutex_t mu; /* guards nothing but the wait */
     pthread_cond_t changed;
 
-    int minute;     /* of the day; -1: never */
-    int64_t due_ms; /* of the wall clock */
+    const struct config *settings; /* as of `minute` */
+    int minute;                    /* of the day; -1: never */
+    int64_t due_ms;                /* of the wall clock */
     uint64_t busy_ns, looked_ns, allowed_ns;
     double allowance; /* how many may be answered again now */
 };
@@ -88,7 +89,7 @@ static bool is_stopping(void *arg)
 /* False: the file was not read, and what it asks for is still to be done. */
 static bool collect(struct beforehand *b, struct precompute_list *list)
 {
-    const struct config *c = &b->e->config;
+    const struct config *c = engine_settings(b->e);
     bool all = true;
     json_t *members = json_pack("{s:s}", "collection", c->collection);
 
@@ -107,7 +108,7 @@ static bool collect(struct beforehand *b, struct precompute_list *list)
 static void precompute(struct beforehand *b)
 {
     struct precompute_list list;
-    struct precompute_options o = {.ttl_ms = b->e->config.precompute.ttl_s * 1000,
+    struct precompute_options o = {.ttl_ms = engine_settings(b->e)->precompute.ttl_s * 1000,
                                    .cancelled = is_stopping,
                                    .failed = log_failed,
                                    .arg = b};
@@ -127,8 +128,23 @@ static void precompute(struct beforehand *b)
         note_done(b);
 }
 
+/* When it is due, by the settings in force. */
+static void set_clock(struct beforehand *b)
+{
+    const struct config *now = engine_settings(b->e), *before = b->settings;
+
+    b->settings = now;
+    if (before && strcmp(before->precompute.at, now->precompute.at) == 0)
+        return;
+    b->minute = -1;
+    if (now->precompute.at[0] && config_minute_of_day(now->precompute.at, &b->minute) == ERR_OK)
+        b->due_ms = schedule_due(b->minute, last_ms(b), clock_wall_ms());
+}
+
 static void see_to_clock(struct beforehand *b)
 {
+    if (b->settings != engine_settings(b->e))
+        set_clock(b);
     if (b->minute < 0 || clock_wall_ms() < b->due_ms)
         return;
     precompute(b);
@@ -157,7 +173,7 @@ static bool has_been_quiet(struct beforehand *b)
 /* So many a minute, and never more than that at once after a long time without any. */
 static void earn_allowance(struct beforehand *b)
 {
-    double per_minute = (double)b->e->config.precompute.per_minute;
+    double per_minute = (double)engine_settings(b->e)->precompute.per_minute;
 
     b->allowance += clock_ms_since(b->allowed_ns) / 60000 * per_minute;
     if (b->allowance > per_minute)
@@ -229,19 +245,13 @@ int beforehand_check(const struct config *c)
 
 struct beforehand *beforehand_start(struct engine *e)
 {
-    const struct config *c = &e->config;
-    struct beforehand *b;
+    struct beforehand *b = mem_calloc(1, sizeof *b);
     pthread_condattr_t monotonic;
 
-    if (!c->precompute.at[0] && strcmp(c->precompute.refresh, "off") == 0)
-        return NULL;
-    b = mem_calloc(1, sizeof *b);
     b->e = e;
     b->busy_ns = b->allowed_ns = clock_ns();
-    b->allowance = (double)c->precompute.per_minute;
-    b->minute = -1;
-    if (c->precompute.at[0] && config_minute_of_day(c->precompute.at, &b->minute) == ERR_OK)
-        b->due_ms = schedule_due(b->minute, last_ms(b), clock_wall_ms());
+    b->allowance = (double)e->config.precompute.per_minute;
+    set_clock(b);
     pthread_mutex_init(&b->mu, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -25,7 +25,7 @@ struct engine;
 /* That precompute.file can be read and has a question, where one is named. */
 int beforehand_check(const struct config *c);
 
-/* NULL when the settings ask for nothing of this. */
+/* Also where the settings ask for nothing of this: they may be reloaded. */
 struct beforehand *beforehand_start(struct engine *e);
 
 /* Waits for the questions that are being answered now; the others are left. NULL is fine. */

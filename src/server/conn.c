@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "server/access.h"
+#include "server/cors.h"
 #include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -59,7 +60,7 @@ struct conn {
 
 static const struct config *config_of(const struct conn *c)
 {
-    return &c->loop->service->engine->config;
+    return engine_settings(c->loop->service->engine);
 }
 
 struct conn *conn_next(const struct conn *c)
@@ -79,6 +80,18 @@ static void on_closed(uv_handle_t *h)
     mem_free(c);
 }
 
+/* Its handler goes on without a connection. */
+static void abandon(struct request *r)
+{
+    r->conn = NULL;
+    request_hold(r);
+    if (!r->dispatched)
+        request_release(r); /* nobody else will answer it */
+    else if (r->on_gone)
+        r->on_gone(r);
+    request_release(r);
+}
+
 void conn_abort(struct conn *c)
 {
     struct request *r = c->request;
@@ -92,15 +105,8 @@ void conn_abort(struct conn *c)
     atomic_fetch_sub(&c->loop->service->n_connections, 1);
     c->request = NULL;
     uv_close(&c->u.handle, on_closed);
-    if (!r)
-        return;
-    r->conn = NULL;
-    request_hold(r);
-    if (!r->dispatched)
-        request_release(r); /* nobody else will answer it */
-    else if (r->on_gone)
-        r->on_gone(r);
-    request_release(r);
+    if (r)
+        abandon(r);
 }
 
 static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *out)
@@ -281,6 +287,25 @@ static void head_refused(struct conn *c)
     refuse(c, c->gate.status, "refused", c->gate.reason);
 }
 
+bool conn_end_request(struct conn *c)
+{
+    struct request *r = c->request;
+
+    if (c->state != BUSY || !r)
+        return false;
+    if (r->streaming && !r->on_stop)
+        return false;
+    if (r->streaming) {
+        r->on_stop(r); /* frees it */
+        return true;
+    }
+    request_without_head(c);
+    c->request->head.path = r->head.path;
+    refuse(c, 503, "stopping", STOPPING_TEXT);
+    abandon(r);
+    return true;
+}
+
 /* The request is whole. */
 static void dispatch(struct conn *c)
 {
@@ -334,7 +359,8 @@ static bool is_foreign(const struct conn *c, const struct request *r)
     struct str origin = http_field(&r->head, "origin");
     struct str scheme = STR_LIT("http://");
 
-    if (!origin.p || !c->gate.limits->local_hosts_only || str_eq(r->head.method, STR_LIT("GET")))
+    if (!origin.p || !c->gate.limits->local_hosts_only || str_eq(r->head.method, STR_LIT("GET")) ||
+        cors_allows(r))
         return false;
     return !str_starts(origin, scheme) || !gate_host_is_local(str_sub(origin, scheme.n, origin.n));
 }
@@ -350,6 +376,7 @@ static int admit(struct conn *c, struct request *r)
     }
     http_request_id(&c->loop->ids, http_field(&r->head, "x-request-id"), r->id);
     r->close_after = !r->head.keep_alive;
+    cors_add(r);
     rc = route_find(r);
     tracing_begin(r);
     if (rc != 0)
@@ -419,7 +446,9 @@ static void head_complete(struct conn *c)
     buf_init(&c->gate.head);
     c->n_body = (size_t)c->gate.content_length;
     status = admit(c, r);
-    if (status != 0) {
+    if (status == 405 && c->n_body == 0 && cors_answer(r)) {
+        return; /* no route has OPTIONS */
+    } else if (status != 0) {
         refuse(c, status, refusal_code(status), err_text());
         return;
     }

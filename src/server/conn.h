@@ -25,6 +25,9 @@ void conn_accept(struct loop *l, int fd, bool local);
 /* Looks at deadlines and streams; drops what is idle when draining. */
 void conn_tick(struct conn *c);
 void conn_abort(struct conn *c); /* closes now */
+/* The server cannot wait for the request's end any more: a stream ends with an error, any other is
+ * answered 503. False: there is none, or its handler has no such end. */
+bool conn_end_request(struct conn *c);
 struct conn *conn_next(const struct conn *c);
 
 /* ---- for exchange.c ---- */

@@ -85,13 +85,13 @@ static void finish(struct request *r)
         r->status = 499; /* the client had left */
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
     metrics_bytes(s->metrics, r->body.n, r->n_sent);
-    if (s->engine->config.server.access_log)
+    if (engine_settings(s->engine)->server.access_log)
         access_log_add(r, ns, &r->loop->log);
     tracing_over(r);
     if (r->dispatched)
         atomic_fetch_sub_explicit(&s->n_requests, 1, memory_order_relaxed);
     r->conn = NULL;
-    r->on_tick = r->on_drain = r->on_gone = r->on_eof = NULL;
+    r->on_tick = r->on_drain = r->on_gone = r->on_eof = r->on_stop = NULL;
     limits_leave(r); /* before the next one of the connection comes */
     if (c)
         conn_answered(c, !r->close_after);
@@ -205,7 +205,7 @@ void reply(struct request *r, int status, const char *content_type, struct buf *
 
 static bool is_too_long(struct request *r, size_t n)
 {
-    if (n <= (size_t)r->loop->service->engine->config.limits.reply_bytes)
+    if (n <= (size_t)engine_settings(r->loop->service->engine)->limits.reply_bytes)
         return false;
     reply_problem(r, 413, "limit", "a reply of %zu bytes is over limits.reply_bytes", n);
     return true;
@@ -354,7 +354,7 @@ void stream_write(struct request *r, const void *p, size_t n)
 bool stream_has_room(const struct request *r)
 {
     return !r->conn || conn_unsent(r->conn) + r->unsent.n <
-                           (size_t)r->loop->service->engine->config.limits.output_bytes;
+                           (size_t)engine_settings(r->loop->service->engine)->limits.output_bytes;
 }
 
 void stream_end(struct request *r)

@@ -26,6 +26,9 @@ struct limited;
 struct route;
 struct tracing;
 
+/* What is told to those whom the server cannot answer because it stops. */
+#define STOPPING_TEXT "the server stops (server.drain_s is over); ask again"
+
 struct request {
     struct conn *conn; /* NULL: gone */
     struct loop *loop;
@@ -53,6 +56,7 @@ struct request {
     struct buf extra;                    /* reply header lines a handler adds, each with CRLF */
     void (*on_drain)(struct request *r); /* streaming: there is room again */
     void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
+    void (*on_stop)(struct request *r);  /* streaming: the server stops, and it is to end now */
     void (*on_gone)(struct request *r);  /* the connection broke before the end */
     void (*on_eof)(struct request *r);   /* the client has sent all it will; instead of the next */
     bool gone_at_eof;                    /* the client's half-close means it has left */

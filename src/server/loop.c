@@ -18,6 +18,8 @@
 /* A balancer and clients with a request on the way get this long to notice: we go on accepting
  * and answering (with Connection: close) before the listeners and idle connections close. */
 #define DRAIN_GRACE_MS 250
+/* What is told at the end of server.drain_s has this long to reach those whom it is told. */
+#define DRAIN_LAST_MS 1000
 
 static void deliver(struct loop *l)
 {
@@ -66,19 +68,38 @@ static void hang_up(struct loop *l)
     tiers_end_waits(l->service->engine->tiers);
 }
 
+/* Their time is over, and they are told. */
+static void end_requests(struct loop *l)
+{
+    size_t n = 0;
+
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = conn_next(c);
+        n += conn_end_request(c);
+    }
+    l->told = true;
+    if (n)
+        log_event(LOG_WARN, "stopping_before_the_end", LOG_I("requests", n));
+}
+
+/* In the order of time: accepting goes on, requests end by themselves, are ended, are cut off. */
 static void drain(struct loop *l)
 {
-    int64_t since = l->now_ms - l->drain_began_ms;
+    const struct config *c = engine_settings(l->service->engine);
+    bool at_once = l->service->stopping > 1;
+    int64_t since;
 
     if (!l->draining) {
         l->draining = true;
         l->drain_began_ms = l->now_ms;
-        return;
     }
-    if (since < DRAIN_GRACE_MS)
+    since = l->now_ms - l->drain_began_ms - c->server.ready_wait_s * 1000;
+    if (since < DRAIN_GRACE_MS && !at_once)
         return;
     close_listeners(l);
-    if (since > l->service->engine->config.server.drain_s * 1000)
+    if (!l->told && since > c->server.drain_s * 1000)
+        end_requests(l);
+    if (at_once || since > c->server.drain_s * 1000 + DRAIN_LAST_MS)
         hang_up(l);
     if (l->conns || l->n_away || l->closed)
         return;
@@ -92,7 +113,7 @@ static void on_wake(uv_async_t *a)
 
     l->now_ms = (int64_t)uv_now(&l->uv);
     deliver(l);
-    if (l->service->stopping && !l->draining)
+    if (l->service->stopping && (!l->draining || l->service->stopping > 1))
         drain(l);
 }
 

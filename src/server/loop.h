@@ -64,7 +64,7 @@ struct loop {
     int n_away;              /* works submitted and not yet done */
     int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
-    bool draining, closed;
+    bool draining, told, closed;
     bool never_was; /* loop_init failed before there was anything to close */
 
     pthread_mutex_t mu; /* guards the field below */

@@ -24,7 +24,7 @@ void request_log_question(const struct request *r, const struct query *q)
 {
     char *text;
 
-    if (!engine_of(r)->config.server.log_questions)
+    if (!engine_settings(engine_of(r))->server.log_questions)
         return;
     text = arena_strndup(r->mem, q->question.p, q->question.n);
     trace_context_bind(tracing_context(r));

@@ -29,7 +29,7 @@ static int read_wanted(struct request *r, struct slices *s)
     struct embed_request *m = &state->wanted;
     const struct engine *e = engine_of(r);
     int rc = embed_request_read(m, dialect_of_path(r->head.path), buf_view(&r->body), state->model,
-                                (size_t)e->config.limits.reply_bytes, r->mem, &s->why);
+                                (size_t)engine_settings(e)->limits.reply_bytes, r->mem, &s->why);
 
     if (rc < 0)
         return rc;

@@ -40,7 +40,7 @@ static int read_wanted(struct request *r, struct slices *s)
     struct reranking *m = s->state;
     const struct engine *e = engine_of(r);
     int rc = rerank_request_read(&m->wanted, r->head.path, buf_view(&r->body), e->reranker,
-                                 (size_t)e->config.limits.reply_bytes, r->mem, &s->why);
+                                 (size_t)engine_settings(e)->limits.reply_bytes, r->mem, &s->why);
 
     r->dialect = m->wanted.dialect;
     if (rc < 0)

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/pool.h"
 #include "base/thread.h"
 #include "engine/engine.h"
@@ -31,11 +32,14 @@
 #define IO_QUEUE   64
 #define IO_NICE    5 /* they ingest: questions first, where processors are few */
 #define LOOPS_MAX  64
+/* How often it is looked whether the collections are read, which is told once. */
+#define READY_MS 50
 
 struct server {
     struct service service;
     int port;
     pthread_t *threads; /* of loops 1.. */
+    uv_timer_t ready;   /* loop 0's, until the collections are read */
 };
 
 /* ---- where to listen ---- */
@@ -242,7 +246,8 @@ static void *loop_main(void *arg)
 
 void server_stop(struct server *s)
 {
-    atomic_store(&s->service.stopping, true);
+    if (atomic_fetch_add(&s->service.stopping, 1) == 0)
+        notify("STOPPING=1\nSTATUS=answering what was asked");
     for (int i = 0; i < s->service.n_loops; i++)
         loop_wake(&s->service.loops[i]);
 }
@@ -262,7 +267,7 @@ static void catch_signal(struct server *s, uv_signal_t *h, int number)
     uv_unref((uv_handle_t *)h);
 }
 
-static void tell_ready(const struct server *s)
+static void tell_listening(const struct server *s)
 {
     log_event(LOG_INFO, "listening", LOG_S("listen", s->service.options.listen),
               LOG_I("port", s->port), LOG_S("data", s->service.engine->config.data),
@@ -270,6 +275,28 @@ static void tell_ready(const struct server *s)
     if (s->service.options.ready_fd >= 0 &&
         dprintf(s->service.options.ready_fd, "%d\n", s->port) < 0)
         log_event(LOG_WARN, "nobody to tell that we listen", LOG_S("error", strerror(errno)));
+}
+
+/* The supervisor may send others our way. */
+static void on_ready_timer(uv_timer_t *t)
+{
+    struct server *s = t->data;
+
+    if (retriever_is_read(s->service.engine->retriever) < 0)
+        return;
+    uv_timer_stop(t);
+    if (s->service.stopping)
+        return;
+    log_event(LOG_INFO, "ready", LOG_I("port", s->port));
+    notify("READY=1\nSTATUS=answers on port %d", s->port);
+}
+
+static void await_ready(struct server *s)
+{
+    CHECK(uv_timer_init(&s->service.loops[0].uv, &s->ready) == 0);
+    s->ready.data = s;
+    uv_timer_start(&s->ready, on_ready_timer, 0, READY_MS);
+    uv_unref((uv_handle_t *)&s->ready);
 }
 
 int server_run(struct server *s)
@@ -284,7 +311,8 @@ int server_run(struct server *s)
     for (int i = 1; i < s->service.n_loops; i++)
         thread_start(&s->threads[i], "loop", loop_main, &s->service.loops[i]);
     beforehand = beforehand_start(s->service.engine);
-    tell_ready(s);
+    tell_listening(s);
+    await_ready(s);
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
@@ -292,6 +320,7 @@ int server_run(struct server *s)
     beforehand_stop(beforehand);
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);
+    uv_close((uv_handle_t *)&s->ready, NULL);
     uv_run(&s->service.loops[0].uv, UV_RUN_DEFAULT);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));
     return ERR_OK;

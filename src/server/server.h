@@ -36,9 +36,13 @@ struct server_options {
 };
 
 int server_new(struct server **out, struct engine *e, const struct server_options *o);
-/* Until SIGTERM, SIGINT or server_stop, and then until every accepted request is answered (at most
- * server.drain_s). ERR_OK after a clean drain. */
+/* Until SIGTERM, SIGINT or server_stop, and then until every accepted request is answered. It goes
+ * on accepting for server.ready_wait_s, while /readyz says that it stops; then requests that run
+ * have server.drain_s. What has not ended by then is told so: a stream by an event "error", others
+ * by a 503. A supervisor hears of all this (base/notify.h). */
 int server_run(struct server *s);
+/* Called again, it waits for nobody: connections are closed, and it ends with the work that runs.
+ */
 void server_stop(struct server *s);
 void server_free(struct server *s);
 int server_port(const struct server *s);

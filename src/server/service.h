@@ -28,7 +28,7 @@ struct service {
     struct idempotency *idempotency;
     struct loop *loops;
     int n_loops;
-    atomic_bool stopping;
+    atomic_int stopping; /* how often it was asked to: 1 drains, more is at once */
     atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
     atomic_int n_commands;                           /* running for other processes */
 };

@@ -217,6 +217,35 @@ static bool can_go_on(const struct request *r, const struct cursor *c)
     return c->next < event_log_count(c->log) && r->conn && stream_has_room(r);
 }
 
+static void end(struct request *r, struct cursor *c)
+{
+    c->ended = true;
+    request_hold(r); /* leaving may end what the request waits for */
+    event_log_unwatch(c->log, r);
+    stream_end(r);
+    request_release(r);
+}
+
+/* An event of a generation that nobody knows: who comes back with its id, here or elsewhere, is
+ * answered from the beginning. */
+static void stop(struct request *r)
+{
+    struct cursor *c = r->state;
+    struct event_log *last = event_log_new(&(struct digest){0});
+    struct buf problem = {0}, out = {0};
+
+    http_problem(&problem, 503, "stopping", STR_LIT(STOPPING_TEXT));
+    event_log_add(last, "error", buf_view(&problem));
+    event_log_finish(last);
+    c->write(c->arg, last, 0, &out);
+    stream_add(r, out.p, out.n);
+    event_log_unref(last);
+    buf_done(&problem);
+    buf_done(&out);
+    if (!c->ended)
+        end(r, c);
+}
+
 /* A write may find that the client is gone, which calls on_gone: `pumping` keeps that from ending
  * the request twice. */
 static void pump(struct request *r)
@@ -233,13 +262,8 @@ static void pump(struct request *r)
             stream_flush(r);
     } while (can_go_on(r, c));
     c->pumping = false;
-    if (!is_over(c) && r->conn)
-        return;
-    c->ended = true;
-    request_hold(r); /* leaving may end what the request waits for */
-    event_log_unwatch(c->log, r);
-    stream_end(r);
-    request_release(r);
+    if (is_over(c) || !r->conn)
+        end(r, c);
 }
 
 static void told(void *r)
@@ -270,6 +294,7 @@ static void begin(struct request *r, struct event_log *l, size_t from, sse_write
     event_log_watch(l, told, r);
     r->state = c;
     r->on_drain = r->on_gone = pump;
+    r->on_stop = stop;
     r->on_tick = plain ? NULL : tick;
     stream_begin(r, plain ? "text/plain; charset=utf-8" : "text/event-stream");
 }

@@ -86,7 +86,7 @@ static void begin_anew(struct request *r)
 
     http_random_bytes(&r->loop->ids, c->trace_id, TRACE_ID_BYTES);
     http_random_bytes(&r->loop->ids, c->span_id, SPAN_ID_BYTES);
-    c->sampled = trace_is_chosen(c->trace_id, r->loop->service->engine->config.trace.sample);
+    c->sampled = trace_is_chosen(c->trace_id, engine_settings(r->loop->service->engine)->trace.sample);
     t->recorded = c->sampled;
 }
 
@@ -145,7 +145,7 @@ void tracing_question(struct request *r, const struct query *q)
     t->collection = arena_strdup(r->mem, q->collection);
     t->mode = query_mode_name(q->mode);
     t->k = q->k;
-    if (r->loop->service->engine->config.server.log_questions)
+    if (engine_settings(r->loop->service->engine)->server.log_questions)
         t->question = (struct str){arena_dup(r->mem, q->question.p, q->question.n), q->question.n};
 }
 

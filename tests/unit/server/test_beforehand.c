@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "engine/reload.h"
 #include "support/live.h"
 
 #define FROGS "{\"question\":\"What do frogs eat?\"}"
@@ -130,13 +131,33 @@ Test(beforehand, the_file_is_checked_where_one_is_named)
     cr_expect_eq(beforehand_check(&c), ERR_NOT_FOUND);
 }
 
-Test(beforehand, nothing_is_started_where_nothing_is_asked_for)
+Test(beforehand, starts_at_the_hour_that_a_reload_names, .timeout = 60)
 {
-    struct world w;
+    struct live l;
+    char path[96], last[96];
+    struct config next;
+    struct reload_report report;
+    struct buf text = {0};
 
-    WORLD_OPEN(&w);
-    strcpy(w.engine->config.precompute.refresh, "off");
-    cr_expect_null(beforehand_start(w.engine));
-    beforehand_stop(NULL);
-    world_close(&w);
+    WORLD_OPEN(&l.world);
+    write_text(&l.world, "questions", "What do frogs eat?\n", path);
+    write_text(&l.world, "data/precomputed", "1000\n", last);
+    strcpy(l.world.config.precompute.refresh, "off");
+    world_reopen(&l.world);
+    world_put(&l.world, "frogs", "Frogs eat flies.", NULL);
+    live_start(&l, NULL);
+    next = l.world.config;
+    strcpy(next.precompute.file, path);
+    strcpy(next.precompute.at, "03:00");
+    cr_assert_eq(engine_reload(l.world.engine, &l.world.config, &next, &report), ERR_OK);
+    reload_report_done(&report);
+    do {
+        wait_a_little();
+        buf_clear(&text);
+        cr_assert_eq(file_read(last, 64, &text), ERR_OK, "%s", err_text());
+        buf_add_char(&text, '\0');
+    } while (strcmp(text.p, "1000\n") == 0);
+    expect_status(&l, FROGS, "precomputed");
+    buf_done(&text);
+    live_close(&l);
 }
