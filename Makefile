@@ -165,7 +165,7 @@ $(B)/tests/fuzz/make_seeds: $(B)/fuzz_obj/make_seeds.o $(B)/fuzz_obj/fuzz.o $(B)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
 
-$(B)/tests/fuzz/fuzz_%: $(B)/fuzz_obj/fuzz_%.o $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/libfuzzer.o $(B)/libragd.a
+$(FUZZ_C:tests/%.c=$(B)/tests/%): $(B)/tests/fuzz/fuzz_%: $(B)/fuzz_obj/fuzz_%.o $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/libfuzzer.o $(B)/libragd.a
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS_fuzz) $^ -o $@ $(PKG_L) $(LIBS)
