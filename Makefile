@@ -19,9 +19,11 @@ WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-
 CFLAGS_release := -O2 -DNDEBUG
 CFLAGS_debug   := -O1 -DRAGD_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined \
                   -fno-omit-frame-pointer
+CFLAGS_fuzz    := $(CFLAGS_debug) -fsanitize=fuzzer-no-link
 CFLAGS_tsan    := -O1 -DRAGD_DEBUG -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -DRAGD_DEBUG --coverage
 LDFLAGS_debug  := -fsanitize=address,undefined
+LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
 LDFLAGS_tsan   := -fsanitize=thread
 LDFLAGS_cov    := --coverage
 
@@ -127,6 +129,9 @@ NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command 
 BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
              $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
+FUZZ_C   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(patsubst tests/%.c,$(B)/tests/%,$(if $(F),$(F:%=tests/fuzz/fuzz_%.c),$(FUZZ_C)))
+REPLAY_BIN := $(if $(call chosen,$(FUZZ_C)),$(B)/tests/fuzz/replay)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
@@ -142,6 +147,33 @@ $(B)/tests/unit/cli/%: tests/unit/cli/%.c $(B)/cli.a $(B)/libragd.a
 	@mkdir -p $(@D)
 	@echo "  test  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/cli.a $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
+
+# The same targets twice: all of them in one program that replays what was kept (gcc, in the
+# tests), and each with libFuzzer (clang, `make fuzz`).
+FUZZ_H := $(wildcard tests/fuzz/*.h)
+$(B)/fuzz_obj/%.o: tests/fuzz/%.c $(FUZZ_H) $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -Itests $(PKG_C) -MMD -MP -c $< -o $@
+
+$(B)/tests/fuzz/replay: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/replay.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(B)/tests/fuzz/large: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/large.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(B)/tests/fuzz/make_seeds: $(B)/fuzz_obj/make_seeds.o $(B)/fuzz_obj/fuzz.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(FUZZ_C:tests/%.c=$(B)/tests/%): $(B)/tests/fuzz/fuzz_%: $(B)/fuzz_obj/fuzz_%.o $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/libfuzzer.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_fuzz) $^ -o $@ $(PKG_L) $(LIBS)
 
 $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
@@ -165,10 +197,10 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
 # Scripts use the program and the C example, two of them benchmarks, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(B)/tests/fail_calls.so $(BENCH_BIN)) $(NEON_BIN)
+test-programs: $(TEST_BIN) $(REPLAY_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(B)/tests/fail_calls.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
-	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(REPLAY_BIN) $(SCRIPTS_CHOSEN)
 
 .PHONY: clients-litellm
 clients-litellm:  ## LiteLLM's proxy in build/litellm, for the test against it
@@ -187,8 +219,22 @@ cov:  ## line coverage of the tests, in build/cov/index.html
 	@$(MAKE) --no-print-directory V=cov T=$(T) cov-run
 cov-run:
 	@find $(B) -name '*.gcda' -delete
-	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN) || true
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(REPLAY_BIN) $(SCRIPTS_CHOSEN) || true
 	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --print-summary $(B)
+
+FUZZ_CC ?= clang
+.PHONY: fuzz fuzz-programs fuzz-run fuzz-seeds
+fuzz:  ## fuzz the parsers, 20 s each (F="json url", RUNS=N, SECONDS=S; ARGS="--merge")
+	@scripts/setup --fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) V=fuzz CC="$(FUZZ_CC)" F="$(F)" fuzz-programs
+	@$(MAKE) --no-print-directory V=fuzz CC="$(FUZZ_CC)" F="$(F)" fuzz-run
+fuzz-programs: $(FUZZ_BIN)
+fuzz-run:
+	@scripts/fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS) $(FUZZ_BIN)
+
+fuzz-seeds:  ## the first inputs of binary formats, of this version's layouts
+	@$(MAKE) --no-print-directory -j$(JOBS) V=debug build/debug/tests/fuzz/make_seeds
+	@build/debug/tests/fuzz/make_seeds
 
 torture:  ## the long tests of tests/torture
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all build/release/tests/fail_calls.so
