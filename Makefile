@@ -250,6 +250,11 @@ bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all -
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
 	@scripts/bench-cached $(ARGS)
 
+.PHONY: bench-serve
+bench-serve: all  ## questions a second at 1 to 512 connections, closed and open loop (ARGS, REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@scripts/bench-serve $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_added
