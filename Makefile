@@ -253,7 +253,15 @@ bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all -
 .PHONY: bench-serve
 bench-serve: all  ## questions a second at 1 to 512 connections, closed and open loop (ARGS, REPORT)
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
-	@scripts/bench-serve $(if $(REPORT),--report $(REPORT)) $(ARGS)
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-serve $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+.PHONY: seedstack bench-seedstack
+seedstack:  ## the usual Python stack in build/seedstack (6.3 GB), for bench-seedstack
+	@scripts/seedstack-venv
+
+bench-seedstack: all  ## ragd beside the usual Python stack (ARGS="--rounds 3", REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-seedstack $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
