@@ -247,7 +247,7 @@ $(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
 .PHONY: bench-cached
 bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all --rounds 7")
-	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
 	@scripts/bench-cached $(ARGS)
 
 .PHONY: bench-serve

@@ -72,6 +72,7 @@ static void count_reply(struct run *r, struct link *c, uint64_t now)
 
     if (now >= r->from_ns && now < r->to_ns) {
         f->n_in_time++;
+        f->n_bytes_in_time += c->reply.n_bytes;
         f->n_good_in_time += c->reply.status / 100 == 2;
     }
     if (!c->counted)

@@ -41,6 +41,7 @@ struct load_figures {
     uint64_t n_timeout, n_closed, n_broken, n_unsent; /* sent in vain three ways; never sent */
     uint64_t n_refused;                 /* connections not made or closed at rest, at any time */
     uint64_t n_in_time, n_good_in_time; /* whole within the measured time; those with 2xx */
+    uint64_t n_bytes_in_time;           /* of the replies, heads too */
     struct delays all, first_byte;      /* all: failures too; first_byte: of the body */
     struct delays late; /* open loop: from due with a connection at rest to sent, our own fault */
     struct load_status *statuses; /* [n_statuses] in the order they were first seen */

@@ -173,6 +173,7 @@ static enum link_event read_more(struct link *c, bool closed)
             return errno == EAGAIN ? LINK_NOTHING : lose(c, LINK_LOST);
         if (c->state == LINK_IDLE)
             return lose(c, n == 0 ? LINK_LOST : LINK_BROKEN);
+        c->reply.n_bytes += (uint64_t)n;
         what = take(c, bytes, (size_t)n);
     } while (what == LINK_NOTHING && (closed || (size_t)n == sizeof bytes));
     if (what == LINK_REPLIED && closed)

@@ -28,6 +28,7 @@ struct link_reply {
     int status;             /* 0: no head yet */
     double retry_after_s;   /* below 0: none, or not a number of seconds */
     uint64_t first_byte_ns; /* when the body began, 0: it did not; clock_ns */
+    uint64_t n_bytes;       /* head and body */
     bool whole;
 };
 

@@ -169,6 +169,8 @@ static void put_class(struct jsonw *w, const struct load *l, const struct load_c
     put_int(w, "replies", f->n_replies);
     put_real(w, "per_s", a_second(l, f->n_in_time));
     put_real(w, "good_per_s", a_second(l, f->n_good_in_time));
+    put_real(w, "bytes_a_reply",
+             f->n_in_time ? (double)f->n_bytes_in_time / (double)f->n_in_time : 0);
     put_failures(w, f);
     put_delays(w, "ms", &f->all);
     put_delays(w, "first_byte_ms", &f->first_byte);

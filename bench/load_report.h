@@ -8,6 +8,7 @@ void load_report_text(const struct load *l, struct buf *out);
 
 /* One line:
  *   {"seconds":..,"cpu_us_a_reply":.., "classes":{NAME:{"sent","replies","per_s","good_per_s",
+ *    "bytes_a_reply",
  *    "failed":{"timeout","closed","broken","unsent"},"refused":..,"ms":DELAYS,"first_byte_ms":DELAYS,
  *    "late":{"over_1ms","p99_ms","max_ms"},
  *    "status":{"200":{"n","ms":DELAYS},"429":{"n","ms":DELAYS,"retry_after":{"n","min","max"}}}}}}

@@ -14,12 +14,12 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
 class Bodies:
-    """A file with a request's body a line, of questions; gone with the with-block."""
+    """A file with a request's body a line, of questions or whole bodies; gone with the with-block."""
 
-    def __init__(self, questions, **more):
-        self.n = len(questions)
+    def __init__(self, asked):
+        self.n = len(asked)
         self.file = tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8")
-        self.file.write("\n".join(json.dumps({"question": q, **more}) for q in questions))
+        self.file.write("\n".join(json.dumps({"question": a} if isinstance(a, str) else a) for a in asked))
         self.file.flush()
         self.path = self.file.name
 

@@ -40,6 +40,3 @@ class Process:
         self.process.terminate()
         self.process.wait(60)
         self.log.close()
-
-    def word(self):
-        return "%s=%d:%d" % (self.name, self.port, self.process.pid)
