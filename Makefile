@@ -127,6 +127,7 @@ SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
 BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
+             $(if $(findstring test_bench_load,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_load) \
              $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 FUZZ_C   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -287,6 +288,8 @@ precisions: all  ## what bf16 and int8 cost in quality, on ../shared/data
 	@$(MAKE) --no-print-directory V=release build/release/bench/compare_precisions
 	@scripts/precisions
 
+LOAD_C := $(addprefix bench/,load.c load_link.c load_requests.c load_report.c delays.c cpu_time.c)
+$(B)/bench/bench_load: $(LOAD_C) $(LOAD_C:.c=.h)
 $(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) $(filter %.c,$^) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
@@ -296,8 +299,21 @@ $(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
 .PHONY: bench-cached
 bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all --rounds 7")
-	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
 	@scripts/bench-cached $(ARGS)
+
+.PHONY: bench-serve
+bench-serve: all  ## questions a second at 1 to 512 connections, closed and open loop (ARGS, REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-serve $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+.PHONY: seedstack bench-seedstack
+seedstack:  ## the usual Python stack in build/seedstack (6.3 GB), for bench-seedstack
+	@scripts/seedstack-venv
+
+bench-seedstack: all  ## ragd beside the usual Python stack (ARGS="--rounds 3", REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-seedstack $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
