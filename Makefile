@@ -125,6 +125,7 @@ SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
 BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
+             $(if $(findstring test_bench_load,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_load) \
              $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
 
@@ -235,6 +236,8 @@ precisions: all  ## what bf16 and int8 cost in quality, on ../shared/data
 	@$(MAKE) --no-print-directory V=release build/release/bench/compare_precisions
 	@scripts/precisions
 
+LOAD_C := $(addprefix bench/,load.c load_link.c load_requests.c load_report.c delays.c cpu_time.c)
+$(B)/bench/bench_load: $(LOAD_C) $(LOAD_C:.c=.h)
 $(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) $(filter %.c,$^) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
