@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "net/upstream.h"
 #include "server/cache_report.h"
+#include "server/limits_report.h"
 #include "server/model_metrics.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -96,6 +97,7 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
     jsonw_key(&w, "cache"), cache_report_json(s->engine, &w);
+    jsonw_key(&w, "limits"), limits_report_json(s->engine->spending, &w);
     jsonw_key(&w, "models"), model_metrics_json(s->engine->chat_models, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
@@ -146,6 +148,7 @@ void handle_metrics(struct request *r)
     write_embed_metrics(s->engine, &body);
     write_rerank_metrics(s->engine->reranker, &body);
     model_metrics_write(s->engine->chat_models, &body);
+    limits_report_metrics(s->engine->spending, &body);
     metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
     metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(s->engine->pool));

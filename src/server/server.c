@@ -20,6 +20,7 @@
 #include "server/beforehand.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
+#include "server/peers.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -174,6 +175,8 @@ int server_new(struct server **out, struct engine *e, const struct server_option
                                                a.loopback && !keys_needed(e->keys)};
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
+    if (e->config.limits.per_address)
+        s->service.peers = peers_new(e->config.limits.per_address);
     s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
     TRY(open_loops(s, &a));
     *out = s;
@@ -192,6 +195,7 @@ void server_free(struct server *s)
         loop_done(&s->service.loops[i]);
     if (s->service.n_loops > 0)
         local_socket_remove(s->service.engine->config.data);
+    peers_free(s->service.peers);
     metrics_free(s->service.metrics);
     mem_free(s->service.loops);
     mem_free(s->threads);

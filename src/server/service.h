@@ -12,6 +12,7 @@
 
 struct engine;
 struct loop;
+struct peers;
 struct pool;
 
 struct service {
@@ -22,6 +23,7 @@ struct service {
     struct pool *io; /* what waits for the writer or reads the database */
     struct loop *loops;
     int n_loops;
+    struct peers *peers; /* NULL: addresses have no bound of their own */
     atomic_bool stopping;
     atomic_int n_connections;
     atomic_int n_commands; /* running for other processes */
