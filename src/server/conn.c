@@ -12,6 +12,7 @@
 #include "server/access.h"
 #include "server/cors.h"
 #include "server/limits.h"
+#include "server/peers.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/tracing.h"
@@ -48,6 +49,7 @@ struct conn {
     bool local, reading, feeding, eof;
     struct gate gate;
     struct access_memo memo; /* who asked last */
+    struct peer peer;        /* whose it is, where that has a bound */
     struct request *request; /* in BODY and BUSY */
     size_t n_body;           /* Content-Length */
     struct buf waiting;      /* came while BUSY: the next requests */
@@ -103,6 +105,7 @@ void conn_abort(struct conn *c)
     if (c->next)
         c->next->at = c->at;
     atomic_fetch_sub(&c->loop->service->n_connections, 1);
+    peers_leave(c->loop->service->peers, &c->peer);
     c->request = NULL;
     uv_close(&c->u.handle, on_closed);
     if (r)
@@ -654,11 +657,24 @@ static int open_handle(struct conn *c, int fd)
     return e;
 }
 
-static void refuse_connection(struct conn *c)
+static void refuse_connection(struct conn *c, const char *reason)
 {
+    metrics_count(c->loop->service->metrics, COUNT_CONNECTIONS_REFUSED);
     c->first_ns = clock_ns();
     request_without_head(c);
-    refuse(c, 503, "busy", "too many connections (limits.connections)");
+    refuse(c, 503, "busy", reason);
+}
+
+/* Whether its address may have one more. */
+static bool enter_peer(struct conn *c)
+{
+    struct sockaddr_storage from;
+    int n = sizeof from;
+
+    if (!c->loop->service->peers || c->local ||
+        uv_tcp_getpeername(&c->u.tcp, (struct sockaddr *)&from, &n) < 0)
+        return true;
+    return peers_enter(c->loop->service->peers, (struct sockaddr *)&from, &c->peer);
 }
 
 void conn_accept(struct loop *l, int fd, bool local)
@@ -685,10 +701,11 @@ void conn_accept(struct loop *l, int fd, bool local)
     await_head(c);
     c->accepted_ms = l->now_ms;
     c->deadline_ms = l->now_ms + config_of(c)->limits.receive_s * 1000;
-    if (n > config_of(c)->limits.connections) {
-        metrics_count(s->metrics, COUNT_CONNECTIONS_REFUSED);
-        refuse_connection(c);
-    } else {
+    if (n > config_of(c)->limits.connections)
+        refuse_connection(c, "too many connections (limits.connections)");
+    else if (!enter_peer(c))
+        refuse_connection(c,
+                          "too many connections of one address (limits.connections_per_address)");
+    else
         set_reading(c, true);
-    }
 }

@@ -5,6 +5,7 @@
 #include "net/upstream.h"
 #include "server/cache_report.h"
 #include "server/exporter.h"
+#include "server/limits_report.h"
 #include "server/metrics.h"
 #include "server/model_metrics.h"
 #include "server/process_metrics.h"
@@ -135,6 +136,7 @@ void metrics_page_write(struct service *s, struct buf *out)
     write_embed_metrics(e, out);
     write_rerank_metrics(e->reranker, out);
     model_metrics_write(e->chat_models, out);
+    limits_report_metrics(e->spending, out);
     write_exporter(s->exporter, out);
     process_metrics_write(e->started_ms, out);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "server/cache_report.h"
+#include "server/limits_report.h"
 #include "server/metrics_page.h"
 #include "server/model_metrics.h"
 #include "server/routes.h"
@@ -95,6 +96,7 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
     jsonw_key(&w, "cache"), cache_report_json(s->engine, &w);
+    jsonw_key(&w, "limits"), limits_report_json(s->engine->spending, &w);
     jsonw_key(&w, "models"), model_metrics_json(s->engine->chat_models, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);

@@ -25,6 +25,7 @@
 #include "server/jobs.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
+#include "server/peers.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -205,6 +206,8 @@ int server_new(struct server **out, struct engine *e, const struct server_option
     s->service.io = pool_new_nice("io", IO_THREADS, IO_QUEUE, IO_NICE);
     s->service.jobs = jobs_new();
     s->service.idempotency = idempotency_new(IDEMPOTENCY_ENTRIES, IDEMPOTENCY_BYTES);
+    if (e->config.limits.per_address)
+        s->service.peers = peers_new(e->config.limits.per_address);
     TRY(open_loops(s, &a));
     *out = s;
     s = NULL;
@@ -225,6 +228,7 @@ void server_free(struct server *s)
     if (s->service.n_loops > 0)
         local_socket_remove(s->service.engine->config.data);
     exporter_free(s->service.exporter); /* after the loops: their last spans are in it */
+    peers_free(s->service.peers);
     metrics_free(s->service.metrics);
     mem_free(s->service.loops);
     mem_free(s->threads);

@@ -15,6 +15,7 @@ struct exporter;
 struct idempotency;
 struct jobs;
 struct loop;
+struct peers;
 struct pool;
 
 struct service {
@@ -28,6 +29,7 @@ struct service {
     struct idempotency *idempotency;
     struct loop *loops;
     int n_loops;
+    struct peers *peers; /* NULL: addresses have no bound of their own */
     atomic_int stopping; /* how often it was asked to: 1 drains, more is at once */
     atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
     atomic_int n_commands;                           /* running for other processes */

@@ -86,7 +86,8 @@ static void begin_anew(struct request *r)
 
     http_random_bytes(&r->loop->ids, c->trace_id, TRACE_ID_BYTES);
     http_random_bytes(&r->loop->ids, c->span_id, SPAN_ID_BYTES);
-    c->sampled = trace_is_chosen(c->trace_id, engine_settings(r->loop->service->engine)->trace.sample);
+    c->sampled =
+        trace_is_chosen(c->trace_id, engine_settings(r->loop->service->engine)->trace.sample);
     t->recorded = c->sampled;
 }
 

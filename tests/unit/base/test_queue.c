@@ -87,6 +87,22 @@ Test(queue, closed_lets_nothing_in_and_everything_out)
     cr_expect(!queue_pop(q, &item));
 }
 
+Test(queue, flows_have_a_share_each_in_each_lane)
+{
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(queue_try_push(q, QUEUE_BULK, 1, &items[0]), ERR_OK);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 1, &items[0]), ERR_BUSY);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 2, &items[1]), ERR_OK);
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 2), 2, "its own one, and the other's turn before it");
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 3), 0);
+    cr_expect_eq(queue_try_push(q, QUEUE_URGENT, 2, &items[2]), ERR_OK);
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 2), 3, "and what goes before them all");
+    cr_expect_eq(pop(), &items[2]);
+    cr_expect_eq(pop(), &items[0]);
+    cr_expect_eq(pop(), &items[1]);
+    cr_expect_eq(pop(), &items[0]);
+}
+
 #define N_EACH 2000
 
 static atomic_long sum, n_popped;
