@@ -385,6 +385,89 @@ def the_access_log_can_be_turned_off(w):
         assert "listening" in s.log() and '"event":"request"' not in s.log()
 
 
+# ---- metrics, dashboard, alerts ----
+
+NAME = re.compile(r"\b(?:ragd|process)_[a-z0-9_]+\b")
+DASHBOARD = os.path.join(ROOT, "deploy/grafana/ragd.json")
+PROMETHEUS = os.path.join(ROOT, "deploy/prometheus")
+
+
+def promtool(*words, stdin=None):
+    if not shutil.which("promtool"):
+        raise tap.Skip("promtool (the package prometheus)")
+    done = subprocess.run(["promtool", *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def full_page(w):
+    """/metrics of a server that has everything which may be configured."""
+    more = 'redis = { url = "redis://127.0.0.1:9/0"; };\n'
+    config = TRACED % (w.collector.url, "0.0") + MODELS % (w.fake.port, w.fake.port) + more
+    with Server(config=config) as s:
+        s.add(MOON)
+        s.query("What is the moon made of?", answer="extractive")
+        s.ask("GET", "/nowhere")
+        return s.ask("GET", "/metrics")[2]
+
+
+def expressions():
+    """(where, expression) of the dashboard and the alerts."""
+    with open(DASHBOARD) as f:
+        for panel in json.load(f)["panels"]:
+            for target in panel.get("targets", ()):
+                yield panel["title"], target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+    with open(os.path.join(PROMETHEUS, "alerts.yml")) as f:
+        for alert in re.split(r"^ *- alert: ", f.read(), flags=re.M)[1:]:
+            name, text = alert.split("\n", 1)
+            yield name, re.search(r"expr: (.*?)\n *for:", text, re.S)[1].removeprefix("|")
+
+
+@test
+def promtool_finds_the_page_clean(w):
+    assert not promtool("check", "metrics", stdin=full_page(w)).strip()
+
+
+@test
+def the_page_tells_of_the_process_and_of_what_is_there(w):
+    page = full_page(w)
+    value = {k: float(v) for k, v in re.findall(r"^(\w+) (\S+)$", page, re.M)}
+    assert value["ragd_documents"] == value["ragd_ingested_documents_total"] == 1
+    assert value["ragd_chunks"] == value["ragd_ingested_chunks_total"] == value["ragd_index_segments"] == 1
+    assert value["ragd_requests_in_flight"] == 1 and value["ragd_streams_open"] == 0  # this page itself
+    assert value["ragd_store_bytes"] > 0 and value["ragd_http_sent_bytes_total"] > 0
+    assert value["process_cpu_seconds_total"] > 0 and value["process_threads"] > 4
+    assert 5 < value["process_open_fds"] < value["process_max_fds"]
+    assert re.search(r'^ragd_build_info\{version="[\d.]+",embedder="local",model="', page, re.M)
+
+
+@test
+def dashboard_and_alerts_name_only_what_the_page_has(w):
+    page, seen = full_page(w), set()
+    there = set(re.findall(r"^(\w+)[{ ]", page, re.M))
+    for where, e in expressions():
+        names = set(NAME.findall(e)) | ({"up"} if e.strip().startswith("up{") else set())
+        assert names and names - {"up"} <= there, (where, sorted(names - there))
+        seen |= names
+    assert len(seen) > 50, len(seen)
+
+
+@test
+def every_expression_is_promql(w):
+    rules = {"groups": [{"name": "all", "rules": [{"record": "e%d" % i, "expr": e}
+                                                  for i, (_, e) in enumerate(expressions())]}]}
+    path = os.path.join(w.server.data, "rules.yml")
+    with open(path, "w") as f:
+        json.dump(rules, f)  # which YAML is too
+    promtool("check", "rules", path)
+
+
+@test
+def promtool_takes_the_configuration_and_the_alerts(w):
+    promtool("check", "config", os.path.join(PROMETHEUS, "prometheus.yml"))
+    promtool("check", "rules", os.path.join(PROMETHEUS, "alerts.yml"))
+
+
 def main():
     if opentelemetry is None:
         return tap.skip_all(TESTS, "the package opentelemetry-proto (scripts/client-venv)")
