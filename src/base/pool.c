@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -33,8 +32,8 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     void *item;
 
-    if (w->pool->niceness) /* of this thread alone, on Linux */
-        setpriority(PRIO_PROCESS, (id_t)gettid(), w->pool->niceness);
+    if (w->pool->niceness)
+        (void)!nice(w->pool->niceness); /* this thread alone, on Linux */
     while (queue_pop(w->pool->jobs, &item)) {
         struct job *j = item;
 

@@ -150,6 +150,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     enum simd_level level;
 
     pthread_mutex_init(&e->model_mu, NULL);
+    turn_init(&e->embedding);
     e->config = *config;
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
@@ -210,6 +211,7 @@ void engine_close(struct engine *e)
     store_close(e->store);
     folder_lock_release(e->lock);
     pthread_mutex_destroy(&e->model_mu);
+    turn_done(&e->embedding);
     mem_free(e);
 }
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "base/turn.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/asked.h"
@@ -60,6 +61,7 @@ struct engine {
     struct alike *alike;         /* questions that others may be taken for */
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
+    struct turn embedding;       /* of ingests: one batch at a time has the pool's idle workers */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     int64_t started_ms;
 };
