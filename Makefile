@@ -247,6 +247,10 @@ bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all -
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
 	@scripts/bench-cached $(ARGS)
 
+.PHONY: bench-live-ingest
+bench-live-ingest: all  ## questions while documents come over HTTP (ARGS="--rounds 15")
+	@scripts/bench-live-ingest $(ARGS)
+
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_added
