@@ -314,6 +314,7 @@ seedstack:  ## the usual Python stack in build/seedstack (6.3 GB), for bench-see
 bench-seedstack: all  ## ragd beside the usual Python stack (ARGS="--rounds 3", REPORT)
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
 	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-seedstack $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
 # The same objects, but what looks at them is linked to nothing.
 UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace answers_count answers_saved \
           reply_timing access_log_add tracing_begin
@@ -325,6 +326,10 @@ $(B)/bench/ragd_unobserved: bench/unobserved.c $(OBJ_CLI) $(B)/libragd.a
 bench-observe: all  ## what log, metrics, timings and traces cost a cached reply (ARGS="--rounds 15")
 	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load build/release/bench/ragd_unobserved
 	@scripts/bench-observe $(ARGS)
+
+.PHONY: bench-live-ingest
+bench-live-ingest: all  ## questions while documents come over HTTP (ARGS="--rounds 15")
+	@scripts/bench-live-ingest $(ARGS)
 
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")

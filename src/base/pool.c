@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -49,8 +48,8 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     void *item;
 
-    if (w->pool->niceness) /* of this thread alone, on Linux */
-        setpriority(PRIO_PROCESS, (id_t)gettid(), w->pool->niceness);
+    if (w->pool->niceness)
+        (void)!nice(w->pool->niceness); /* this thread alone, on Linux */
     while (queue_pop(w->pool->jobs, &item)) {
         struct job *j = item;
         uint64_t since_ns = clock_ns();

@@ -203,6 +203,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     enum simd_level level;
 
     pthread_mutex_init(&e->model_mu, NULL);
+    turn_init(&e->embedding);
     e->config = *config;
     e->room = room_new((size_t)config->limits.memory, give_back, e);
     e->started_ms = clock_wall_ms();
@@ -269,6 +270,7 @@ void engine_close(struct engine *e)
     folder_lock_release(e->lock);
     room_free(e->room);
     pthread_mutex_destroy(&e->model_mu);
+    turn_done(&e->embedding);
     mem_free(e);
 }
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "base/turn.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/asked.h"
@@ -72,6 +73,7 @@ struct engine {
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
     struct room *room;           /* the memory budget */
+    struct turn embedding;       /* of ingests: one batch at a time has the pool's idle workers */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     struct {
         atomic_uint_fast64_t documents, chunks, refused; /* documents that were not written */

@@ -68,12 +68,28 @@ void batch_free(struct batch *b)
 
 /* ---- embedding ---- */
 
+/* With ours two batches at once are no faster than one after the other, and keep more threads from
+ * questions; a server has its own bound. */
+static int embed_in_turn(struct batch *b, const struct todo *todo, size_t n)
+{
+    struct engine *e = b->run->e;
+    bool local = !embedder_info(b->run->model)->url;
+    int rc;
+
+    if (local)
+        turn_take(&e->embedding);
+    rc = embed_rows(b->run->model, e->pool, todo, n, b->scratch);
+    if (local)
+        turn_give(&e->embedding);
+    return rc;
+}
+
 static int embed_some(struct batch *b, const struct todo *todo, size_t n)
 {
     int rc = ERR_OK;
 
     TRY(run_check(b->run));
-    TRY(embed_rows(b->run->model, b->run->e->pool, todo, n, b->scratch));
+    TRY(embed_in_turn(b, todo, n));
     b->run->progress.n_chunks += n;
     run_progress(b->run, b->run->progress.current);
 out:

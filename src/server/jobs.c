@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -162,7 +161,7 @@ static void *jobs_main(void *arg)
     struct jobs *js = arg;
     struct job *j;
 
-    setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* of this thread alone, on Linux */
+    (void)!nice(NICENESS); /* this thread alone, on Linux */
     pthread_mutex_lock(&js->mu);
     while (!js->stopping) {
         j = next_locked(js);

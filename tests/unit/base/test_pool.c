@@ -149,7 +149,7 @@ Test(pool, a_nice_one_lets_others_go_first)
 
     cr_assert_eq(pool_submit(p, QUEUE_BULK, priority, &its), ERR_OK);
     pool_free(p);
-    cr_expect_eq(its, 5);
+    cr_expect_eq(its, mine + 5 < 19 ? mine + 5 : 19);
     cr_expect_eq(getpriority(PRIO_PROCESS, 0), mine, "nobody else's");
 }
 
