@@ -1,6 +1,5 @@
 #include "base/mem.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,14 @@ static void *or_stop(void *p, size_t size)
         _exit(70);
     }
     return p;
+}
+
+void mem_must_have(bool made, const char *what)
+{
+    if (made)
+        return;
+    fprintf(stderr, "ragd: out of memory (for %s); stopping, nothing acknowledged is lost\n", what);
+    _exit(70);
 }
 
 void *mem_alloc(size_t size)

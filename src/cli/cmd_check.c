@@ -221,7 +221,8 @@ static void first_problem(void *arg, const char *problem)
         buf_add_str(first, problem);
 }
 
-/* Opens the copy as a store of its own and checks it. A file of no bytes would be a new store. */
+/* Opens the copy as a store of its own and checks it. A file of no bytes would be a new
+ * store, and so would one of a single byte (SQLite writes one on systems that need it). */
 static int validate(const char *folder, const char *file)
 {
     int rc = ERR_OK;
@@ -229,7 +230,7 @@ static int validate(const char *folder, const char *file)
     struct buf problem;
     struct stat st;
 
-    if (stat(file, &st) == 0 && st.st_size == 0)
+    if (stat(file, &st) == 0 && st.st_size <= 1)
         return FAIL(ERR_FORMAT, "'%s' is empty, so it is not a backup that can be used", file);
 
     buf_init(&problem);

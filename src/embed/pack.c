@@ -262,7 +262,7 @@ static int read_parts(int fd, const struct head *h, struct pack *p)
     size_t hot_end = at.hot + p->facts.hot_bytes;
     struct hash128 sum;
 
-    CHECK(hash != NULL);
+    mem_must_have(hash != NULL, "a checksum");
     p->pages = pages_alloc(p->facts.hot_bytes);
     XXH3_128bits_reset(hash);
     TRY(hash_range(fd, hash, CHECKED_FROM, at.hot, buffer, NULL));

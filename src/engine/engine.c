@@ -170,15 +170,15 @@ static bool has_index_files(const char *data)
     return any;
 }
 
-/* To SQLite a file of no bytes is a new database. Beside index files it is one that was lost, and
- * to begin anew there would remove the last trace of that. */
+/* To SQLite a file of no bytes is a new database, and one of a single byte too. Beside index files
+ * it is one that was lost, and to begin anew there would remove the last trace of that. */
 static int refuse_lost_database(const char *data)
 {
     char path[CONFIG_TEXT_MAX + 16];
     struct stat st;
 
     snprintf(path, sizeof path, "%s/ragd.db", data);
-    if (stat(path, &st) < 0 || st.st_size > 0 || !has_index_files(data))
+    if (stat(path, &st) < 0 || st.st_size > 1 || !has_index_files(data))
         return ERR_OK;
     return FAIL(ERR_FORMAT,
                 "'%s' is empty, although there are index files of documents; put a backup in its "

@@ -258,7 +258,7 @@ int writer_new(struct writer **out, struct db *taken)
     *taken = (struct db){0};
     w->tx = (struct store_tx){.db = &w->db, .reader = {.db = &w->db, .depth = 1}};
     w->tx.zstd = ZSTD_createCCtx();
-    CHECK(w->tx.zstd != NULL);
+    mem_must_have(w->tx.zstd != NULL, "a compressor");
     w->wal_pages = -1;
     w->last = &w->first;
     sqlite3_wal_hook(w->db.handle, on_commit, w);

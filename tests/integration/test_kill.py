@@ -267,6 +267,8 @@ class Cycle:
         status, d = http.ask("GET", "/documents/%s?text=true" % key)
         if status == 404:
             return GONE
+        if status != 200:
+            raise AssertionError("%s: %d %s" % (key, status, d))
         there = [v for v in self.known.may.get(key, {GONE})
                  if v and words_of(text_of(key, v)) == words_of(d["text"])]
         return there[0] if there and d["chunks"] > 0 else -1
