@@ -15,7 +15,7 @@ static void check_sizes(const struct bert_config *c)
     FUZZ_TRUE(c->intermediate >= 1 && c->intermediate <= BERT_MAX_INTERMEDIATE);
     FUZZ_TRUE(c->vocab_size >= 1 && c->vocab_size <= BERT_MAX_VOCAB);
     FUZZ_TRUE(c->n_positions >= 1 && c->n_positions <= BERT_MAX_POSITIONS);
-    FUZZ_TRUE(c->epsilon > 0 && c->epsilon < 1);
+    FUZZ_TRUE(c->epsilon >= 0 && c->epsilon < 1);
 }
 
 FUZZ_TARGET(model_config)
