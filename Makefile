@@ -161,6 +161,11 @@ $(B)/tests/fuzz/replay: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
 
+$(B)/tests/fuzz/large: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/large.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
 $(B)/tests/fuzz/make_seeds: $(B)/fuzz_obj/make_seeds.o $(B)/fuzz_obj/fuzz.o $(B)/libragd.a
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
+#include "engine/config_text.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
 #include "net/redis_url.h"
@@ -711,8 +712,16 @@ out:
 
 /* ---- showing ---- */
 
+static void print_quoted(const char *text, bool json, struct buf *out)
+{
+    if (json)
+        jsonw_string(out, str_of(text));
+    else
+        config_text_print(text, out);
+}
+
 /* A Redis may have its password in the URL. */
-static void print_masked(const char *text, struct buf *out)
+static void print_masked(const char *text, bool json, struct buf *out)
 {
     struct redis_url url = {0};
     char *shown = NULL;
@@ -721,11 +730,11 @@ static void print_masked(const char *text, struct buf *out)
         shown = redis_url_shown(&url);
         redis_url_done(&url);
     }
-    jsonw_string(out, str_of(shown ? shown : ""));
+    print_quoted(shown ? shown : "", json, out);
     mem_free(shown);
 }
 
-static void value_print(const struct config *c, const struct setting *s, struct buf *out)
+static void value_print(const struct config *c, const struct setting *s, bool json, struct buf *out)
 {
     const char *at = (const char *)c + s->offset;
     int64_t i = 0;
@@ -736,9 +745,9 @@ static void value_print(const struct config *c, const struct setting *s, struct 
     case TYPE_TEXT:
     case TYPE_WORD:
         if (at == c->redis.url)
-            print_masked(at, out);
+            print_masked(at, json, out);
         else
-            jsonw_string(out, str_of(at));
+            print_quoted(at, json, out);
         break;
     case TYPE_BOOL:
         memcpy(&yes, at, sizeof yes);
@@ -780,7 +789,7 @@ static void print_text(const struct config *c, struct buf *out)
             open = section;
         }
         buf_addf(out, "%s%s = ", section.n ? "    " : "", leaf);
-        value_print(c, &settings[i], out);
+        value_print(c, &settings[i], false, out);
         if (settings[i].type == TYPE_SIZE) {
             memcpy(&value, (const char *)c + settings[i].offset, sizeof value);
             buf_add_str(out, value > INT32_MAX ? "L;" : ";"); /* libconfig's 64-bit mark */
@@ -817,7 +826,7 @@ static void print_json(const struct config *c, struct buf *out)
             open = section;
         }
         jsonw_key(&w, leaf);
-        value_print(c, &settings[i], out);
+        value_print(c, &settings[i], true, out);
         w.comma = true;
     }
     jsonw_close(&w, '}');

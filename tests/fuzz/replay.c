@@ -6,7 +6,6 @@
  * Each target runs in a child of its own, so that one that crashes is one failure; the input that
  * did it is written beside this program as NAME.crash. Speaks TAP. Reads tests/fuzz/corpus.
  */
-#include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,60 +19,21 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "fuzz/corpus.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/mutate.h"
 
-#define CORPUS    "tests/fuzz/corpus"
-#define INPUT_MAX ((size_t)1 << 20)
-#define FILES_MAX 4096
-#define RUNS      1500
-#define SECONDS   300 /* of a target, before it counts as hanging */
+#define RUNS    1500
+#define SECONDS 300 /* of a target, before it counts as hanging */
 
 /* What the child is at, for the parent to see when it is gone. */
 struct progress {
     size_t n_files, n_runs, n;
-    char input[INPUT_MAX];
-};
-
-struct corpus {
-    struct buf v[FILES_MAX];
-    size_t n;
+    char input[CORPUS_FILE_MAX];
 };
 
 static struct progress *now;
 static char crash_dir[512];
-
-/* ---- the corpus ---- */
-
-static int is_file(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
-
-static void corpus_read(struct corpus *c, const char *target)
-{
-    char folder[256], path[512];
-    struct dirent **names = NULL;
-    int n;
-
-    snprintf(folder, sizeof folder, "%s/%s", CORPUS, target);
-    n = scandir(folder, &names, is_file, alphasort);
-    FUZZ_TRUE(n <= FILES_MAX);
-    for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
-        buf_init(&c->v[i]);
-        FUZZ_TRUE(file_read(path, INPUT_MAX, &c->v[i]) == ERR_OK);
-        free(names[i]);
-    }
-    free(names);
-    c->n = n < 0 ? 0 : (size_t)n;
-}
-
-static void corpus_done(struct corpus *c)
-{
-    for (size_t i = 0; i < c->n; i++)
-        buf_done(&c->v[i]);
-}
 
 /* ---- one target, in the child ---- */
 
@@ -101,7 +61,7 @@ static void replay(size_t target, size_t n_mutations)
     buf_init(&b);
     for (size_t i = 0; i < n_mutations && c.n; i++) {
         mutate(&b, buf_view(&c.v[i % c.n]), buf_view(&c.v[mutate_next(&seed) % c.n]), seed);
-        if (b.n <= INPUT_MAX)
+        if (b.n <= CORPUS_FILE_MAX)
             run_one(target, buf_view(&b));
     }
     buf_done(&b);
