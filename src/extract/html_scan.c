@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -88,9 +89,44 @@ static size_t tag_end(struct str s, size_t from)
     return gt ? (size_t)(gt - s.p) + 1 : s.n;
 }
 
+/* Elements that are open, by a small hash of their names: one that shares another's is closed by
+ * its end. A heading is closed by any heading's. */
+struct open_elements {
+    size_t depth;
+    uint32_t by_name[256];
+};
+
+static uint32_t *open_of(struct open_elements *o, struct str name)
+{
+    unsigned char h = 0;
+
+    if (name.n == 2 && (name.p[0] | 32) == 'h' && name.p[1] >= '1' && name.p[1] <= '6')
+        name.n = 1;
+    for (size_t i = 0; i < name.n; i++)
+        h = (unsigned char)(h * 31 + (name.p[i] | 32));
+    return &o->by_name[h];
+}
+
+static size_t element_opens(struct open_elements *o, struct str name)
+{
+    ++*open_of(o, name);
+    return ++o->depth;
+}
+
+static void element_closes(struct open_elements *o, struct str name)
+{
+    uint32_t *n = open_of(o, name);
+
+    if (*n == 0)
+        return;
+    --*n;
+    o->depth--;
+}
+
 int html_check_depth(struct str s, size_t max)
 {
-    size_t depth = 0, at = 0;
+    struct open_elements open = {0};
+    size_t at = 0;
 
     while (at < s.n) {
         const char *lt = memchr(s.p + at, '<', s.n - at);
@@ -114,10 +150,10 @@ int html_check_depth(struct str s, size_t max)
         if (name.n == 0 || is_uncounted(name) || (!closing && at >= 2 && s.p[at - 2] == '/'))
             continue;
         if (closing)
-            depth -= depth > 0;
+            element_closes(&open, name);
         else if (is_raw_text(name))
             at = raw_text_end(s, at, name) + 2 + name.n;
-        else if (++depth > max)
+        else if (element_opens(&open, name) > max)
             return FAIL(ERR_LIMIT, "HTML nested deeper than the limit of %zu elements", max);
     }
     return ERR_OK;
