@@ -39,6 +39,12 @@ static bool one_of(struct str name, const char *const *names)
     return false;
 }
 
+/* "<br$>" is an element of that name, and no br. */
+static bool ends_name(char c)
+{
+    return isspace((unsigned char)c) || c == '/' || c == '>';
+}
+
 /* No end tag, or one that is often left out. */
 static bool is_uncounted(struct str name)
 {
@@ -143,7 +149,7 @@ int html_check_depth(struct str s, size_t max)
         }
         closing = at + 1 < s.n && s.p[at + 1] == '/';
         name_at = i = at + 1 + closing;
-        while (i < s.n && is_name(s.p[i]) && (i > name_at || isalpha((unsigned char)s.p[i])))
+        while (i < s.n && (i > name_at ? !ends_name(s.p[i]) : isalpha((unsigned char)s.p[i])))
             i++;
         name = str_sub(s, name_at, i);
         at = i > name_at ? tag_end(s, i) : i;

@@ -51,6 +51,13 @@ Test(html_scan, an_end_of_what_is_not_open_closes_nothing)
     cr_expect_eq(depth_of("<b><i></b></i>", 5000), ERR_OK);
 }
 
+Test(html_scan, a_name_ends_where_the_parser_ends_it)
+{
+    cr_expect_eq(depth_of("<meta<x>", 101), ERR_LIMIT, "not a meta");
+    cr_expect_eq(depth_of("<br$>", 101), ERR_LIMIT);
+    cr_expect_eq(depth_of("<br\n><br/><br\t><br\f>", 5000), ERR_OK);
+}
+
 Test(html_scan, does_not_count_void_and_optional_ends)
 {
     cr_expect_eq(depth_of("<br><img src=x><p>text<li>item", 5000), ERR_OK);
