@@ -70,7 +70,7 @@ def read_wrk(text):
 
 
 def wrk(port, bodies, connections, seconds, first=0):
-    out = subprocess.run(["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency", "--timeout", "30s",
+    out = subprocess.run(["wrk", "-t1", "-c%d" % connections, "-d%ds" % max(1, round(seconds)), "--latency", "--timeout", "30s",
                           "-s", WRK_SCRIPT, "http://127.0.0.1:%d/query" % port, "--", bodies.path, str(first)],
                          stdout=subprocess.PIPE, text=True, check=True)
     return read_wrk(out.stdout)
