@@ -214,20 +214,25 @@ void spending_enter(struct spending *s, const struct spender *who, struct spendi
 /* ---- what was taken ---- */
 
 void spending_add(struct spending *s, const struct spender *who, struct spending_now now,
-                  int64_t tokens, struct spending_report *out)
+                  struct spending_use use, struct spending_report *out)
 {
     struct account *a;
-    int64_t limit = who->limits.tokens_per_minute;
+    const struct key_limits *l = &who->limits;
 
-    CHECK(tokens >= 0);
+    CHECK(use.requests >= 0);
+    CHECK(use.tokens >= 0);
     pthread_mutex_lock(&s->mu);
     a = account_locked(s, who);
     begin_day(a, now);
-    a->day_tokens += tokens;
-    if (limit)
-        token_bucket_spend(&a->tokens, limit, now.mono_ms, tokens);
-    if (s->redis && tokens > 0) {
-        a->untold_tokens += tokens;
+    a->day_requests += use.requests;
+    a->day_tokens += use.tokens;
+    if (l->requests_per_minute)
+        token_bucket_spend(&a->requests, l->requests_per_minute, now.mono_ms, use.requests);
+    if (l->tokens_per_minute)
+        token_bucket_spend(&a->tokens, l->tokens_per_minute, now.mono_ms, use.tokens);
+    if (s->redis) {
+        a->untold_requests += l->requests_per_minute ? use.requests : 0;
+        a->untold_tokens += use.tokens;
         spending_tell_locked(s, a);
     }
     if (out)

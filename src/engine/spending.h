@@ -102,9 +102,15 @@ bool spending_limits(const struct spending *s, const struct caller *c, struct sp
 void spending_enter(struct spending *s, const struct spender *who, struct spending_now now,
                     struct spending_wait *w, struct spending_decision *out);
 
-/* Of a request that was admitted: tokens it took, and its end after `ran_ms`. */
+/* What a request took, as far as it is known by now. */
+struct spending_use {
+    int64_t requests; /* beside the one that was admitted, where it holds several */
+    int64_t tokens;
+};
+
+/* Of a request that was admitted: what it took, and its end after `ran_ms`. */
 void spending_add(struct spending *s, const struct spender *who, struct spending_now now,
-                  int64_t tokens, struct spending_report *out); /* out may be NULL */
+                  struct spending_use use, struct spending_report *out); /* out may be NULL */
 void spending_leave(struct spending *s, const struct spender *who, int64_t ran_ms);
 
 /* What an id has taken; false: nothing is known of it. */

@@ -95,13 +95,15 @@ static int ask(struct spending *s, const struct question *q, int64_t told[N_TOLD
 
 static void take_over(struct account *a, const int64_t told[N_TOLD], struct spending_now now)
 {
-    int64_t limit = a->who.limits.tokens_per_minute;
+    const struct key_limits *l = &a->who.limits;
 
     a->ahead += told[GRANTED];
     a->requests = (struct token_bucket){told[OWED_REQUESTS], now.mono_ms};
     a->tokens = (struct token_bucket){told[OWED_TOKENS], now.mono_ms};
-    if (limit)
-        token_bucket_spend(&a->tokens, limit, now.mono_ms, a->untold_tokens);
+    if (l->requests_per_minute)
+        token_bucket_spend(&a->requests, l->requests_per_minute, now.mono_ms, a->untold_requests);
+    if (l->tokens_per_minute)
+        token_bucket_spend(&a->tokens, l->tokens_per_minute, now.mono_ms, a->untold_tokens);
     if (a->day < told[DAY])
         a->day_requests = 0;
     a->day = told[DAY];
@@ -232,7 +234,7 @@ static bool ask_once(struct spending *s, struct account *a)
         take_over(a, told, now);
     }
     settled = settle_locked(s, a, told[GRANTED] > 0);
-    again = a->first || (reached && a->untold_tokens > 0);
+    again = a->first || (reached && (a->untold_tokens > 0 || a->untold_requests > 0));
     a->calling = again;
     note_away(s, !reached);
     pthread_mutex_unlock(&s->mu);

@@ -115,10 +115,20 @@ int limits_admit(struct request *r, void (*decided)(struct request *r, int statu
     return LIMITS_LATER;
 }
 
+static void spend(struct limited *l, struct spending_use use)
+{
+    if (l && (use.tokens > 0 || use.requests > 0))
+        spending_add(l->spending, &l->who, spending_now(), use, &l->report);
+}
+
 void limits_spend(struct limited *l, int64_t tokens)
 {
-    if (l && tokens > 0)
-        spending_add(l->spending, &l->who, spending_now(), tokens, &l->report);
+    spend(l, (struct spending_use){.tokens = tokens});
+}
+
+void limits_spend_requests(struct limited *l, size_t n)
+{
+    spend(l, (struct spending_use){.requests = (int64_t)n - 1});
 }
 
 void limits_leave(struct request *r)

@@ -27,8 +27,9 @@ struct request;
  * or LIMITS_LATER: r is held until `decided` is called, with status and reason as from here. */
 int limits_admit(struct request *r, void (*decided)(struct request *r, int status));
 
-/* What the request took; l NULL is fine. */
+/* What the request took: tokens, or that it is really n requests, 1 at least. l NULL is fine. */
 void limits_spend(struct limited *l, int64_t tokens);
+void limits_spend_requests(struct limited *l, size_t n);
 
 /* The request is over, or nobody will answer it; more than once is fine. */
 void limits_leave(struct request *r);

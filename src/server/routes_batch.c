@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "server/access.h"
 #include "server/ask.h"
+#include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/tracing.h"
@@ -207,6 +208,16 @@ static void parse_items(struct batch *b, const json_t *questions)
     map_free(seen);
 }
 
+/* What it costs: a question is a request, here too. */
+static size_t n_distinct(const struct batch *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        n += !b->items[i].same && b->items[i].rc == ERR_OK;
+    return n;
+}
+
 static void free_tree(void *tree)
 {
     json_decref(tree);
@@ -238,6 +249,7 @@ static int read_batch(struct request *r, struct batch *b)
     b->items = ARENA_ARRAY(r->mem, struct item, b->n);
     request_defer(r, free_batch, b);
     parse_items(b, questions);
+    limits_spend_requests(r->limited, n_distinct(b));
 out:
     return rc;
 }

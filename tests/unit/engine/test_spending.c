@@ -74,7 +74,7 @@ Test(spending, tokens_are_taken_when_they_are_known_and_waited_for_by_the_next)
     struct spending_decision d;
 
     cr_expect(is_admitted(&who, 0));
-    spending_add(s, &who, at(0), 1200, &r);
+    spending_add(s, &who, at(0), (struct spending_use){.tokens = 1200}, &r);
     cr_expect_eq(r.tokens_left, 0);
     cr_expect_eq(r.tokens_full_ms, 120000);
     d = enter(&who, 0);
@@ -84,6 +84,18 @@ Test(spending, tokens_are_taken_when_they_are_known_and_waited_for_by_the_next)
     cr_expect(is_admitted(&who, 60100));
 }
 
+Test(spending, a_request_that_holds_several_is_paid_as_several)
+{
+    struct spender who = {.id = 1, .limits.requests_per_minute = 60};
+    struct spending_report r;
+
+    cr_expect(is_admitted(&who, 0));
+    spending_add(s, &who, at(0), (struct spending_use){.requests = 99}, &r);
+    cr_expect_eq(r.requests_left, 0);
+    cr_expect_eq(r.requests_today, 100);
+    cr_expect_eq(enter(&who, 0).retry_ms, 41000);
+}
+
 Test(spending, the_days_tokens_come_back_at_midnight)
 {
     struct spender who = {.id = 1, .limits.tokens_per_day = 1000};
@@ -91,11 +103,11 @@ Test(spending, the_days_tokens_come_back_at_midnight)
     struct spending_report r;
 
     cr_expect(is_admitted(&who, 0));
-    spending_add(s, &who, at(0), 999, &r);
+    spending_add(s, &who, at(0), (struct spending_use){.tokens = 999}, &r);
     cr_expect_eq(r.day_left, 1);
     cr_expect_eq(r.day_ends_ms, 43200000);
     cr_expect(is_admitted(&who, 1));
-    spending_add(s, &who, at(1), 5000, NULL);
+    spending_add(s, &who, at(1), (struct spending_use){.tokens = 5000}, NULL);
     d = enter(&who, 2);
     cr_expect_eq(d.over, SPENDING_DAY);
     cr_expect_eq(d.retry_ms, 43200000 - 2);
@@ -128,7 +140,7 @@ Test(spending, of_two_limits_the_later_one_counts)
     struct spending_decision d;
 
     cr_expect(is_admitted(&who, 0));
-    spending_add(s, &who, at(0), 179, NULL);
+    spending_add(s, &who, at(0), (struct spending_use){.tokens = 179}, NULL);
     d = enter(&who, 0);
     cr_expect_eq(d.over, SPENDING_TOKENS);
     cr_expect_eq(d.retry_ms, 120000);
@@ -142,7 +154,7 @@ Test(spending, what_is_refused_takes_nothing)
     struct spending_report r;
 
     cr_expect(is_admitted(&who, 0));
-    spending_add(s, &who, at(0), 10, NULL);
+    spending_add(s, &who, at(0), (struct spending_use){.tokens = 10}, NULL);
     for (int i = 0; i < 50; i++)
         cr_expect(!is_admitted(&who, 0));
     cr_assert(spending_of(s, 1, at(0), &r));
@@ -156,7 +168,7 @@ Test(spending, a_clock_that_goes_back_gives_no_day_twice)
     struct spender who = {.id = 1, .limits.tokens_per_day = 10};
 
     cr_expect(is_admitted(&who, 43200000));
-    spending_add(s, &who, at(43200000), 10, NULL);
+    spending_add(s, &who, at(43200000), (struct spending_use){.tokens = 10}, NULL);
     cr_expect(!is_admitted(&who, 0));
     cr_expect(!is_admitted(&who, 43200001));
 }

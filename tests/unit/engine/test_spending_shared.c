@@ -143,9 +143,9 @@ Test(spending_shared, tokens_spent_at_one_server_are_missing_at_the_other)
     REDIS_OR_SKIP();
     pair_open(&p);
     cr_expect_eq(enter(p.of[0], &who).verdict, SPENDING_ADMITTED);
-    spending_add(p.of[0], &who, spending_now(), 3000, NULL);
+    spending_add(p.of[0], &who, spending_now(), (struct spending_use){.tokens = 3000}, NULL);
     cr_expect_eq(enter(p.of[0], &day).verdict, SPENDING_ADMITTED);
-    spending_add(p.of[0], &day, spending_now(), 500, NULL);
+    spending_add(p.of[0], &day, spending_now(), (struct spending_use){.tokens = 500}, NULL);
     for (int i = 0; i < 200 && enter(p.of[1], &who).verdict == SPENDING_ADMITTED; i++)
         redis_pause(20);
     d = enter(p.of[1], &who);

@@ -133,6 +133,18 @@ Test(limits, what_the_encoder_read_is_counted_in_the_reply_already)
     live_close(&k.live);
 }
 
+Test(limits, a_batch_is_as_many_requests_as_it_has_questions)
+{
+    struct keyed k;
+    char *reply;
+
+    KEYED_OPEN(&k, 10, 0, 0, 0);
+    reply = ask_times(&k, 1, "/query/batch", "{\"questions\":[\"a\",\"b\",\"a\",\"c\"]}");
+    cr_expect(strstr(reply, "RateLimit: \"requests\";r=7;t=18\r\n"), "%s", reply);
+    mem_free(reply);
+    live_close(&k.live);
+}
+
 Test(limits, tokens_beyond_the_limit_are_waited_for_by_the_next)
 {
     struct keyed k;

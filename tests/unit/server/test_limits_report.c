@@ -13,7 +13,7 @@ static struct spending *spent(void)
 
     for (int i = 0; i < 3; i++)
         spending_enter(s, &who, spending_now(), NULL, &d);
-    spending_add(s, &who, spending_now(), 40, NULL);
+    spending_add(s, &who, spending_now(), (struct spending_use){.tokens = 40}, NULL);
     return s;
 }
 
