@@ -29,8 +29,8 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_PARTLY = 3
 struct common {
     const char *data, *config_file, *tenant, *collection;
     bool json;
-    bool help;  /* --help was there and has been printed */
-    bool local; /* needs no engine after all (bench --url) */
+    bool help;          /* --help was there and has been printed */
+    bool local;         /* needs no engine after all (bench --url) */
     bool until_stopped; /* Ctrl-C and SIGTERM are its end, not ours (ingest --watch) */
     struct {
         const char *setting, *value, *option;
