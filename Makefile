@@ -117,7 +117,8 @@ serve: setup  ## serve what `make demo` ingested, on http://127.0.0.1:8080
 # ---- tests: one Criterion program a file, against the sanitized library ----
 
 TESTS_C := $(sort $(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
-SCRIPTS := $(sort $(wildcard tests/integration/test_*.sh tests/integration/test_*.py))
+# Of the torture tests those whose short form takes a minute or so.
+SCRIPTS := $(sort $(wildcard tests/integration/test_*.sh tests/integration/test_*.py) tests/torture/test_drain.py)
 RACES_C := $(sort $(wildcard tests/race/*.c))
 chosen  = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(f)),$(f))),$(1))
 TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
@@ -184,9 +185,11 @@ cov-run:
 	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN) || true
 	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --print-summary $(B)
 
-torture:  ## the long tests of tests/torture
+TORTURE_C = $(shell grep -l 'support/figure.h' $(TESTS_C))
+torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT=1: in minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
-	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
+	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T= $(TORTURE_C:tests/%.c=build/debug/tests/%)
+	@scripts/torture $(if $(SHORT),--short) $(T)
 
 # The ARM kernels: built by the cross compiler, linked statically, run by the emulator.
 NEON_CC  := aarch64-linux-gnu-gcc

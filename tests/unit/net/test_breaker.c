@@ -1,4 +1,5 @@
 #include "net/breaker.h"
+#include "support/figure.h"
 
 #include <criterion/criterion.h>
 
@@ -181,6 +182,7 @@ Test(breaker, does_what_a_plain_model_does_over_random_operations)
         cr_assert_eq(breaker_is_open(b), m.open, "step %d, seed 42", i);
     }
     breaker_free(b);
+    figure("R13 | breaker against a plain model, 100000 operations, seed 42 | 0 differences");
 }
 
 Test(breaker, a_probe_that_taught_nothing_leaves_its_place_to_the_next)
