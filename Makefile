@@ -19,9 +19,11 @@ WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-
 CFLAGS_release := -O2 -DNDEBUG
 CFLAGS_debug   := -O1 -DRAGD_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined \
                   -fno-omit-frame-pointer
+CFLAGS_fuzz    := $(CFLAGS_debug) -fsanitize=fuzzer-no-link
 CFLAGS_tsan    := -O1 -DRAGD_DEBUG -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -DRAGD_DEBUG --coverage
 LDFLAGS_debug  := -fsanitize=address,undefined
+LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
 LDFLAGS_tsan   := -fsanitize=thread
 LDFLAGS_cov    := --coverage
 
@@ -126,8 +128,12 @@ SCRIPTS_CHOSEN := $(call chosen,$(SCRIPTS))
 TEST_BIN := $(TESTS_CHOSEN:tests/%.c=$(B)/tests/%)
 NEON_BIN := $(if $(findstring test_neon,$(SCRIPTS_CHOSEN)),$(if $(shell command -v aarch64-linux-gnu-gcc),build/neon/test_kernels))
 BENCH_BIN := $(if $(findstring test_bench_embed,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_embed) \
+             $(if $(findstring test_bench_load,$(SCRIPTS_CHOSEN)),$(B)/bench/bench_load) \
              $(if $(findstring test_bench_search,$(SCRIPTS_CHOSEN)),$(addprefix $(B)/bench/bench_,search scale live vectors))
 RACE_BIN := $(RACES_C:tests/%.c=$(B)/tests/%)
+FUZZ_C   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(patsubst tests/%.c,$(B)/tests/%,$(if $(F),$(F:%=tests/fuzz/fuzz_%.c),$(FUZZ_C)))
+REPLAY_BIN := $(if $(call chosen,$(FUZZ_C)),$(B)/tests/fuzz/replay)
 
 $(B)/tests/race/%: tests/race/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
@@ -144,10 +150,43 @@ $(B)/tests/unit/cli/%: tests/unit/cli/%.c $(B)/cli.a $(B)/libragd.a
 	@echo "  test  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/cli.a $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
 
+# The same targets twice: all of them in one program that replays what was kept (gcc, in the
+# tests), and each with libFuzzer (clang, `make fuzz`).
+FUZZ_H := $(wildcard tests/fuzz/*.h)
+$(B)/fuzz_obj/%.o: tests/fuzz/%.c $(FUZZ_H) $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -Itests $(PKG_C) -MMD -MP -c $< -o $@
+
+$(B)/tests/fuzz/replay: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/replay.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(B)/tests/fuzz/large: $(FUZZ_C:tests/fuzz/%.c=$(B)/fuzz_obj/%.o) $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/large.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(B)/tests/fuzz/make_seeds: $(B)/fuzz_obj/make_seeds.o $(B)/fuzz_obj/fuzz.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_$(V)) $^ -o $@ $(PKG_L) $(LIBS)
+
+$(FUZZ_C:tests/%.c=$(B)/tests/%): $(B)/tests/fuzz/fuzz_%: $(B)/fuzz_obj/fuzz_%.o $(B)/fuzz_obj/fuzz.o $(B)/fuzz_obj/libfuzzer.o $(B)/libragd.a
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS_fuzz) $^ -o $@ $(PKG_L) $(LIBS)
+
 $(B)/tests/%: tests/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
 	@echo "  test  $<"
 	@$(CC) $(CFLAGS) -Itests $(PKG_C) $(LDFLAGS_$(V)) -MMD -MP $< $(B)/libragd.a -o $@ $(PKG_L) $(LIBS) -lcriterion
+
+# Preloaded, so it is built without sanitizers.
+$(B)/tests/fail_calls.so: tests/support/fail_calls.c
+	@mkdir -p $(@D)
+	@echo "  test  $<"
+	@$(CC) -std=gnu17 -O1 -g -fPIC -shared $(WARN) $< -o $@ -ldl -lpthread
 
 # Tests of the extractors start it where ragd itself would be started.
 $(filter $(B)/tests/unit/extract/test_extract% $(B)/tests/integration/test_ingest%,$(TEST_BIN)): | $(B)/tests/extract_helper
@@ -160,10 +199,10 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 	@$(MAKE) --no-print-directory V=debug T=$(T) test-run
 
 # Scripts use the program and the C example, two of them benchmarks, so they are built with them.
-test-programs: $(TEST_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(BENCH_BIN)) $(NEON_BIN)
+test-programs: $(TEST_BIN) $(REPLAY_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(B)/tests/fail_calls.so $(BENCH_BIN)) $(NEON_BIN)
 
 test-run:
-	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN)
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(REPLAY_BIN) $(SCRIPTS_CHOSEN)
 
 .PHONY: clients-litellm
 clients-litellm:  ## LiteLLM's proxy in build/litellm, for the test against it
@@ -182,12 +221,27 @@ cov:  ## line coverage of the tests, in build/cov/index.html
 	@$(MAKE) --no-print-directory V=cov T=$(T) cov-run
 cov-run:
 	@find $(B) -name '*.gcda' -delete
-	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(SCRIPTS_CHOSEN) || true
+	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(REPLAY_BIN) $(SCRIPTS_CHOSEN) || true
 	@gcovr --root . --filter 'src/' --html-details $(B)/index.html --print-summary $(B)
+
+FUZZ_CC ?= clang
+.PHONY: fuzz fuzz-programs fuzz-run fuzz-seeds
+fuzz:  ## fuzz the parsers, 20 s each (F="json url", RUNS=N, SECONDS=S; ARGS="--merge")
+	@scripts/setup --fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) V=fuzz CC="$(FUZZ_CC)" F="$(F)" fuzz-programs
+	@$(MAKE) --no-print-directory V=fuzz CC="$(FUZZ_CC)" F="$(F)" fuzz-run
+fuzz-programs: $(FUZZ_BIN)
+fuzz-run:
+	@scripts/fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS) $(FUZZ_BIN)
+
+fuzz-seeds:  ## the first inputs of binary formats, of this version's layouts
+	@$(MAKE) --no-print-directory -j$(JOBS) V=debug build/debug/tests/fuzz/make_seeds
+	@build/debug/tests/fuzz/make_seeds
 
 TORTURE_C = $(shell grep -l 'support/figure.h' $(TESTS_C))
 torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT=1: in minutes)
-	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all \
+	    build/release/tests/fail_calls.so build/release/bench/bench_load
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T= $(TORTURE_C:tests/%.c=build/debug/tests/%)
 	@scripts/torture $(if $(SHORT),--short) $(T)
 
@@ -238,6 +292,8 @@ precisions: all  ## what bf16 and int8 cost in quality, on ../shared/data
 	@$(MAKE) --no-print-directory V=release build/release/bench/compare_precisions
 	@scripts/precisions
 
+LOAD_C := $(addprefix bench/,load.c load_link.c load_requests.c load_report.c delays.c cpu_time.c)
+$(B)/bench/bench_load: $(LOAD_C) $(LOAD_C:.c=.h)
 $(B)/bench/%: bench/%.c $(B)/libragd.a
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) $(filter %.c,$^) $(B)/libragd.a -o $@ $(PKG_L) $(LIBS)
@@ -247,8 +303,37 @@ $(B)/bench/bench_embed: $(EMBED_C) $(EMBED_C:.c=.h)
 
 .PHONY: bench-cached
 bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all --rounds 7")
-	@$(MAKE) --no-print-directory V=release build/release/bench/bench_cached
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
 	@scripts/bench-cached $(ARGS)
+
+.PHONY: bench-serve
+bench-serve: all  ## questions a second at 1 to 512 connections, closed and open loop (ARGS, REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-serve $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+.PHONY: seedstack bench-seedstack
+seedstack:  ## the usual Python stack in build/seedstack (6.3 GB), for bench-seedstack
+	@scripts/seedstack-venv
+
+bench-seedstack: all  ## ragd beside the usual Python stack (ARGS="--rounds 3", REPORT)
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load
+	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-seedstack $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+# The same objects, but what looks at them is linked to nothing.
+UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace answers_count answers_saved \
+          reply_timing access_log_add tracing_begin
+$(B)/bench/ragd_unobserved: bench/unobserved.c $(OBJ_CLI) $(B)/libragd.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(PKG_C) $(LDFLAGS_$(V)) -Wl,--gc-sections $(UNSEEN:%=-Wl,--wrap=%) $^ -o $@ $(PKG_L) $(LIBS)
+
+.PHONY: bench-observe
+bench-observe: all  ## what log, metrics, timings and traces cost a cached reply (ARGS="--rounds 15")
+	@$(MAKE) --no-print-directory V=release build/release/bench/bench_load build/release/bench/ragd_unobserved
+	@scripts/bench-observe $(ARGS)
+
+.PHONY: bench-live-ingest
+bench-live-ingest: all  ## questions while documents come over HTTP (ARGS="--rounds 15")
+	@scripts/bench-live-ingest $(ARGS)
 
 .PHONY: bench-added
 bench-added: all  ## what is added to a language model's first token (ARGS="--questions 200")

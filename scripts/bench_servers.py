@@ -13,7 +13,7 @@ def free_port():
 
 
 def await_port(port, process, log):
-    for _ in range(600):
+    for _ in range(4800):  # of torch and its like a start takes minutes where all processors are busy
         if process.poll() is not None:
             with open(log, encoding="utf-8") as f:
                 sys.exit("%s ended: %s" % (process.args[0], f.read()))
@@ -40,6 +40,3 @@ class Process:
         self.process.terminate()
         self.process.wait(60)
         self.log.close()
-
-    def word(self):
-        return "%s=%d:%d" % (self.name, self.port, self.process.pid)

@@ -9,7 +9,8 @@ Prints its port on the first line, serves 127.0.0.1 until it is killed or its in
     GET  /v1/models             the one model
     GET  /counts                {"requests", "streams", "open", "open_max", "finished", "cancelled",
                                  "tokens", "cancelled_at_ms": [...], "asked_at_ms": [...], "bodies": [...],
-                                 "keys": [...]}; times are of CLOCK_MONOTONIC, bodies and keys the last 64
+                                 "keys": [...], "traces": [[traceparent, tracestate], ...]};
+                                times are of CLOCK_MONOTONIC, bodies, keys and traces the last 64
     POST /reset                 counts begin again
     POST /set                   {"first_token_ms": 300, ...}: settings by the names of the options, with _
 """
@@ -65,9 +66,9 @@ class Counts:
     def __init__(self):
         self.requests = self.streams = self.open = self.open_max = 0
         self.finished = self.cancelled = self.tokens = 0
-        self.cancelled_at_ms, self.asked_at_ms, self.bodies, self.keys = [], [], [], []
+        self.cancelled_at_ms, self.asked_at_ms, self.bodies, self.keys, self.traces = [], [], [], [], []
 
-    def asked(self, body, key):
+    def asked(self, body, key, trace):
         self.requests += 1
         self.streams += body.get("stream") is True
         self.open += 1
@@ -75,6 +76,7 @@ class Counts:
         self.asked_at_ms.append(now_ms())
         self.bodies = [*self.bodies[1 - KEPT:], body]
         self.keys = [*self.keys[1 - KEPT:], key]
+        self.traces = [*self.traces[1 - KEPT:], trace]
 
 
 def now_ms():
@@ -278,7 +280,7 @@ class Server:
         if not isinstance(body.get("messages"), list) or not isinstance(body.get("model"), str):
             await plain.reply(400, {"error": {"message": "model and messages are wanted"}})
             return True
-        self.counts.asked(body, key)
+        self.counts.asked(body, key, [headers.get(k, "") for k in ("traceparent", "tracestate")])
         try:
             if self.o.key and key != self.o.key:
                 await plain.reply(401, {"error": {"message": "wrong key"}})

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -43,10 +44,10 @@ static char *put(char *out, int n, int v, char after)
     return out + n + 1;
 }
 
-void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_BYTES])
+#define SECOND_BYTES 20 /* "2026-03-01T12:30:05." */
+
+static void put_second(time_t s, char *out)
 {
-    int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
-    time_t s = (time_t)((wall_ms - ms) / 1000);
     struct tm tm;
 
     gmtime_r(&s, &tm);
@@ -55,9 +56,27 @@ void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_BYTES])
     out = put(out, 2, tm.tm_mday, 'T');
     out = put(out, 2, tm.tm_hour, ':');
     out = put(out, 2, tm.tm_min, ':');
-    out = put(out, 2, tm.tm_sec, '.');
-    out = put(out, 3, (int)ms, 'Z');
-    *out = '\0';
+    put(out, 2, tm.tm_sec, '.');
+}
+
+/* A thread's lines are mostly of the second of the line before. */
+void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_BYTES])
+{
+    static _Thread_local struct {
+        bool known;
+        time_t s;
+        char text[SECOND_BYTES];
+    } last;
+    int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
+    time_t s = (time_t)((wall_ms - ms) / 1000);
+
+    if (!last.known || last.s != s) {
+        put_second(s, last.text);
+        last.known = true;
+        last.s = s;
+    }
+    memcpy(out, last.text, SECOND_BYTES);
+    *put(out + SECOND_BYTES, 3, (int)ms, 'Z') = '\0';
 }
 
 /* Exactly n digits at *s; moves on. */

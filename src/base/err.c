@@ -38,7 +38,7 @@ const char *err_name(int code)
     static const char *const names[] = {
         "ok",     "io",          "format",   "argument",  "limit",     "not-found",
         "exists", "busy",        "timeout",  "cancelled", "database",  "unavailable",
-        "gone",   "unsupported", "no-space", "system",    "forbidden",
+        "gone",   "unsupported", "no-space", "system",    "forbidden", "mismatch",
     };
     int i = -code;
 

@@ -29,6 +29,7 @@ enum {
     ERR_NO_SPACE = -14,    /* disk or memory budget is used up */
     ERR_SYSTEM = -15,      /* a bug of ours that was caught */
     ERR_FORBIDDEN = -16,   /* there, or not, but not for whoever asks */
+    ERR_MISMATCH = -17,    /* the name was given to something else before */
 };
 
 #define ERR_TEXT_MAX 1024

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -75,7 +76,8 @@ static int sync_folder_of(const char *path)
 /* ---- writing ---- */
 
 /* Small pieces are gathered, so that a piece costs no call. */
-#define WRITER_BYTES ((size_t)256 << 10)
+#define WRITER_BYTES   ((size_t)256 << 10)
+#define RANDOM_LETTERS 6 /* of the name beside */
 
 struct file_writer {
     char *path, *beside;
@@ -114,6 +116,23 @@ static void write_waiting(struct file_writer *w)
     buf_clear(&w->waiting);
 }
 
+/* mkostemp would do, but for the thread sanitizer: it does not see what that opens, and takes the
+ * descriptor for the connection that had its number before, which libuv closed unseen, too. */
+static int open_beside(char *path, size_t n)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    int fd;
+
+    do {
+        uint64_t r = clock_ns() ^ (uint64_t)gettid() << 40;
+
+        for (size_t i = 1; i <= RANDOM_LETTERS; i++, r /= sizeof letters - 1)
+            path[n - i] = letters[r % (sizeof letters - 1)];
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EEXIST);
+    return fd;
+}
+
 struct file_writer *file_begin(const char *path)
 {
     struct file_writer *w = mem_calloc(1, sizeof *w);
@@ -123,11 +142,11 @@ struct file_writer *file_begin(const char *path)
     buf_addf(&beside, "%s.XXXXXX", path); /* two threads may write the same path */
     w->path = mem_strdup(path);
     w->beside = mem_strdup(beside.p);
-    buf_done(&beside);
-    buf_init(&w->waiting);
-    w->fd = mkostemp(w->beside, O_CLOEXEC);
+    w->fd = open_beside(w->beside, beside.n);
     if (w->fd < 0)
         keep_error(w, "cannot create a file beside", path);
+    buf_done(&beside);
+    buf_init(&w->waiting);
     return w;
 }
 

@@ -44,7 +44,7 @@ struct digest digest_of(const void *p, size_t n)
     struct digest d;
     unsigned len = 0;
 
-    CHECK(EVP_Digest(p, n, d.b, &len, EVP_sha256(), NULL) == 1);
+    mem_must_have(EVP_Digest(p, n, d.b, &len, EVP_sha256(), NULL) == 1, "a digest");
     CHECK(len == DIGEST_BYTES);
     return d;
 }
@@ -78,8 +78,7 @@ struct digester *digester_new(void)
 
     d->n_gathered = 0;
     d->ctx = EVP_MD_CTX_new();
-    CHECK(d->ctx != NULL);
-    CHECK(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1);
+    mem_must_have(d->ctx && EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1, "a digest");
     return d;
 }
 

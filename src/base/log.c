@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "base/trace_context.h"
 
 static enum log_level lowest = LOG_WARN;
 
@@ -16,7 +18,7 @@ void log_set_level(enum log_level level)
     __atomic_store_n(&lowest, level, __ATOMIC_RELAXED);
 }
 
-static bool is_wanted(enum log_level level)
+bool log_is_wanted(enum log_level level)
 {
     return level >= __atomic_load_n(&lowest, __ATOMIC_RELAXED) && level < LOG_NONE;
 }
@@ -36,13 +38,25 @@ static void add_field(struct buf *b, const struct log_field *f)
         jsonw_number(b, f->f);
 }
 
+static void add_trace(struct buf *b, const struct trace_context *c)
+{
+    char id[TRACE_ID_HEX];
+
+    if (!c)
+        return;
+    trace_hex(c->trace_id, TRACE_ID_BYTES, id);
+    buf_add_str(b, ",\"trace_id\":\"");
+    buf_add(b, id, TRACE_ID_HEX - 1);
+    buf_add_char(b, '"');
+}
+
 void log_add(struct buf *b, enum log_level level, const char *event, const struct log_field *fields,
              size_t n)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char when[CLOCK_ISO_BYTES];
 
-    if (!is_wanted(level))
+    if (!log_is_wanted(level))
         return;
     buf_reserve(b, 255); /* most lines */
     clock_iso(clock_wall_ms(), when);
@@ -55,6 +69,7 @@ void log_add(struct buf *b, enum log_level level, const char *event, const struc
     buf_add_char(b, '"');
     for (size_t i = 0; i < n; i++)
         add_field(b, &fields[i]);
+    add_trace(b, trace_context_bound());
     buf_add_str(b, "}\n");
 }
 
@@ -71,14 +86,28 @@ static size_t piece_of(const char *p, size_t n)
     return end ? (size_t)(end - p) + 1 : n;
 }
 
+/* All of it, although a signal may cut a write short; when the system refuses nobody is left to
+ * tell. */
+static void put_out(const char *p, size_t n)
+{
+    while (n) {
+        ssize_t put = write(STDERR_FILENO, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return;
+        p += put;
+        n -= (size_t)put;
+    }
+}
+
 void log_flush(struct buf *lines)
 {
     for (size_t at = 0; at < lines->n;) {
         size_t n = piece_of(lines->p + at, lines->n - at);
 
-        if (write(STDERR_FILENO, lines->p + at, n) < 0) {
-            /* nobody is left to tell */
-        }
+        put_out(lines->p + at, n);
         at += n;
     }
     buf_clear(lines);
@@ -88,7 +117,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
     struct buf line = {0};
 
-    if (!is_wanted(level))
+    if (!log_is_wanted(level))
         return;
     log_add(&line, level, event, fields, n);
     log_flush(&line);

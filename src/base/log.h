@@ -4,11 +4,13 @@
  *   {"time":"2026-03-01T12:30:05.123Z","level":"info","event":"listening","address":"...","pid":7}
  *
  * Strings are escaped, so nothing a client sends can forge a line or move a terminal's cursor.
- * Question text is never passed here unless the user asked for it.
+ * Question text is never passed here unless the user asked for it. While a thread works for a
+ * traced request (base/trace_context.h) its lines carry a "trace_id".
  *
- * Threads  locked: a line is written with one write(2).
+ * Threads  locked: a line is written with one write(2), unless a signal cuts that short.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +34,8 @@ struct log_field {
 
 /* Lines below this level are dropped (default LOG_WARN; the server sets LOG_INFO). */
 void log_set_level(enum log_level level);
+
+bool log_is_wanted(enum log_level level);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 

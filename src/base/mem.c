@@ -16,6 +16,14 @@ static void *or_stop(void *p, size_t size)
     return p;
 }
 
+void mem_must_have(bool made, const char *what)
+{
+    if (made)
+        return;
+    fprintf(stderr, "ragd: out of memory (for %s); stopping, nothing acknowledged is lost\n", what);
+    _exit(70);
+}
+
 void *mem_alloc(size_t size)
 {
     return or_stop(malloc(size ? size : 1), size);
@@ -71,15 +79,30 @@ void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size)
     return mem_realloc(p, want * elem_size);
 }
 
-size_t mem_resident_bytes(void)
+static bool read_pages(unsigned long *resident, unsigned long *of_files)
 {
-    unsigned long pages = 0, resident = 0;
     FILE *f = fopen("/proc/self/statm", "r");
+    bool read;
 
     if (!f)
-        return 0;
-    if (fscanf(f, "%lu %lu", &pages, &resident) != 2)
-        resident = 0;
+        return false;
+    read = fscanf(f, "%*u %lu %lu", resident, of_files) == 2;
     fclose(f);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
+    return read;
+}
+
+size_t mem_resident_bytes(void)
+{
+    unsigned long resident, of_files;
+
+    return read_pages(&resident, &of_files) ? resident * (size_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+size_t mem_own_bytes(void)
+{
+    unsigned long resident, of_files;
+
+    if (!read_pages(&resident, &of_files) || of_files > resident)
+        return 0;
+    return (resident - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }

@@ -7,11 +7,16 @@
  * Threads  free of state.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 void *mem_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
 void *mem_calloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_realloc(void *p, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+
+/* For what a library makes and fails to only for want of memory: stops in the same way unless it
+ * was `made`. */
+void mem_must_have(bool made, const char *what);
 
 /* Aligned to 64 bytes, a cache line and an AVX-512 register; zeroed; freed with mem_free. */
 void *mem_alloc_aligned(size_t size) __attribute__((malloc, returns_nonnull));
@@ -23,5 +28,7 @@ void mem_free(void *p);
 /* Grows an array so that it holds at least n elements; doubles, so appending is amortised O(1). */
 void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size) __attribute__((returns_nonnull));
 
-/* This process's resident set in bytes (/proc/self/statm). */
+/* This process's resident set in bytes (/proc/self/statm); 0: not known. The own part of it is what
+ * belongs to no file, so that the kernel cannot take it back. */
 size_t mem_resident_bytes(void);
+size_t mem_own_bytes(void);

@@ -50,7 +50,7 @@ struct sections_writer *sections_create(const char *path)
 
     w->file = file_begin(path);
     w->sum = XXH3_createState();
-    CHECK(w->sum);
+    mem_must_have(w->sum != NULL, "a checksum");
     file_put(w->file, &later, sizeof later);
     return w;
 }

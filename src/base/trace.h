@@ -30,9 +30,10 @@ enum stage {
 };
 
 struct trace {
-    uint64_t start_ns;     /* the first parsed byte */
-    uint64_t end_ns;       /* the reply was written; 0: not yet */
-    uint64_t ns[N_STAGES]; /* may be entered several times; adds up */
+    uint64_t start_ns;           /* the first parsed byte */
+    uint64_t end_ns;             /* the reply was written; 0: not yet */
+    uint64_t ns[N_STAGES];       /* may be entered several times; adds up */
+    uint64_t first_ns[N_STAGES]; /* when each began for the first time; 0: it did not */
 };
 
 /* "queue", "cache", ... */
@@ -50,6 +51,7 @@ static inline uint64_t trace_add(struct trace *t, enum stage s, uint64_t since_n
 {
     uint64_t now = clock_ns();
 
+    t->first_ns[s] = t->first_ns[s] ? t->first_ns[s] : since_ns;
     t->ns[s] += now - since_ns;
     return now;
 }

@@ -293,6 +293,12 @@ void answers_clear(struct answers *a)
     pthread_mutex_unlock(&a->mu);
 }
 
+void answers_shrink(struct answers *a)
+{
+    lru_shrink(a->replies, 0.5);
+    lru_shrink(a->questions, 0.5);
+}
+
 void answers_count(struct answers *a, enum answers_outcome outcome)
 {
     atomic_fetch_add_explicit(&a->outcomes[outcome], 1, memory_order_relaxed);

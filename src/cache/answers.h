@@ -83,6 +83,7 @@ bool answers_put(struct answers *a, struct lru_value *reply, uint64_t ticket);
 void answers_purge_document(struct answers *a, const char *tenant, const char *collection,
                             struct str document);
 void answers_clear(struct answers *a);
+void answers_shrink(struct answers *a); /* forgets the half that was used longest ago */
 
 /* How a question ended, told once a question. Look-ups count nothing by themselves. */
 enum answers_outcome {

@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/store_questions.h"
 
 struct kept_questions {
@@ -115,8 +115,7 @@ struct kept_questions *kept_questions_new(struct store *store, struct asked *ask
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&k->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    CHECK(pthread_create(&k->writer, NULL, write_now_and_then, k) == 0);
-    pthread_setname_np(k->writer, "questions");
+    thread_start(&k->writer, "questions", write_now_and_then, k);
     return k;
 }
 

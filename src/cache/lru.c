@@ -313,6 +313,22 @@ void lru_clear(struct lru *c)
     }
 }
 
+void lru_shrink(struct lru *c, double share)
+{
+    for (int i = 0; i < c->n_shards; i++) {
+        struct shard *s = &c->shards[i];
+        size_t most;
+
+        pthread_mutex_lock(&s->mu);
+        most = (size_t)((double)s->stats.bytes * share);
+        while (s->oldest && s->stats.bytes > most) {
+            drop_locked(s, s->oldest);
+            s->stats.evictions++;
+        }
+        pthread_mutex_unlock(&s->mu);
+    }
+}
+
 void lru_stats_get(struct lru *c, struct lru_stats *out)
 {
     *out = (struct lru_stats){0};

@@ -62,4 +62,7 @@ bool lru_has(struct lru *c, const struct digest *key);
 bool lru_put(struct lru *c, const struct digest *key, struct lru_value *value);
 bool lru_remove(struct lru *c, const struct digest *key);
 void lru_clear(struct lru *c);
+
+/* Drops what was used longest ago, until at most this share of the bytes in each shard is left. */
+void lru_shrink(struct lru *c, double share);
 void lru_stats_get(struct lru *c, struct lru_stats *out);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "cache/tiers_parts.h"
 
 #define REFRESH_NS   1000000000u  /* purges that are owed, the counter of purges */
@@ -338,7 +339,7 @@ struct tiers *tiers_new(const struct tiers_options *o)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&t->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    CHECK(pthread_create(&t->keeper, NULL, keep, t) == 0);
+    thread_start(&t->keeper, "keeper", keep, t);
     return t;
 }
 

@@ -221,12 +221,17 @@ static void first_problem(void *arg, const char *problem)
         buf_add_str(first, problem);
 }
 
-/* Opens the copy as a store of its own and checks it. */
+/* Opens the copy as a store of its own and checks it. A file of no bytes would be a new
+ * store, and so would one of a single byte (SQLite writes one on systems that need it). */
 static int validate(const char *folder, const char *file)
 {
     int rc = ERR_OK;
     struct store *s = NULL;
     struct buf problem;
+    struct stat st;
+
+    if (stat(file, &st) == 0 && st.st_size <= 1)
+        return FAIL(ERR_FORMAT, "'%s' is empty, so it is not a backup that can be used", file);
 
     buf_init(&problem);
     rc = store_open(&s, folder);

@@ -8,10 +8,12 @@
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/follow.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
 #include "ingest/ingest.h"
 #include "ingest/model_summaries.h"
+#include "ingest/watch.h"
 
 #define META_MAX 64
 
@@ -36,7 +38,7 @@ struct ingest_command {
     size_t n_meta;
     const char *meta_file, *root_name, *language;
     long chunk_chars, chunk_overlap;
-    bool prune, prune_force;
+    bool prune, prune_force, watch;
     enum summaries_when summaries;
     bool summaries_said; /* then there need be no path */
     char **paths;        /* in argv */
@@ -106,13 +108,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_LANGUAGE: o->language = arg; return 0;
     case KEY_CHARS: return option_int(state, "--chunk-chars", arg, 0, 100000, &o->chunk_chars);
     case KEY_OVERLAP: return option_int(state, "--chunk-overlap", arg, 0, 50000, &o->chunk_overlap);
-    case KEY_WATCH: argp_error(state, "--watch is not available in this version"); return EINVAL;
+    case KEY_WATCH: o->watch = o->common.until_stopped = true; return 0;
     case ARGP_KEY_ARGS:
         o->paths = state->argv + state->next;
         o->n_paths = (size_t)(state->argc - state->next);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        if (o->common.help || (o->summaries_said && o->summaries != SUMMARIES_LATER))
+        if (o->common.help || (o->summaries_said && o->summaries != SUMMARIES_LATER && !o->watch))
             return 0;
         argp_error(state, "a file or folder is missing");
         return EINVAL;
@@ -252,12 +254,8 @@ static void print_summaries(FILE *out, const struct model_summaries *s, bool ask
                 *s->reason ? ": " : "", s->reason);
 }
 
-static void print_text(FILE *out, const struct ingest_report *r)
+static void print_totals(FILE *out, const struct ingest_report *r)
 {
-    for (size_t i = 0; i < r->n_skipped; i++)
-        fprintf(out, "skipped %s: %s\n", r->skipped[i].path, r->skipped[i].reason);
-    for (size_t i = 0; i < r->n_refused; i++)
-        fprintf(out, "refused %s: %s\n", r->refused[i].path, r->refused[i].reason);
     fprintf(out,
             "%zu document%s in %zu chunk%s, %zu unchanged, %zu removed, %zu skipped, %zu refused\n",
             r->documents, r->documents == 1 ? "" : "s", r->chunks, r->chunks == 1 ? "" : "s",
@@ -265,7 +263,16 @@ static void print_text(FILE *out, const struct ingest_report *r)
     fprintf(out, "%.2f s, %.1f chunks a second\n", r->seconds, rate(r));
 }
 
-/* ---- the command ---- */
+static void print_text(FILE *out, const struct ingest_report *r)
+{
+    for (size_t i = 0; i < r->n_skipped; i++)
+        fprintf(out, "skipped %s: %s\n", r->skipped[i].path, r->skipped[i].reason);
+    for (size_t i = 0; i < r->n_refused; i++)
+        fprintf(out, "refused %s: %s\n", r->refused[i].path, r->refused[i].reason);
+    print_totals(out, r);
+}
+
+/* ---- a new collection's language ---- */
 
 static int check_language(struct engine *e, const struct ingest_options *how, const char *language)
 {
@@ -302,96 +309,191 @@ static int set_language(struct engine *e, const struct ingest_options *how, cons
     return rc == ERR_EXISTS ? check_language(e, how, language) : rc;
 }
 
-static int ingest(struct engine *e, const struct command_call *call, const struct ingest_command *o,
-                  struct ingest_options *how, struct ingest_report *report)
-{
-    char **paths = mem_calloc(o->n_paths, sizeof *paths);
-    char *meta_file = o->meta_file ? command_path(call, o->meta_file) : NULL;
-    int rc;
+/* ---- once ---- */
 
+/* One run of the command. */
+struct ingesting {
+    struct engine *engine;
+    const struct command_call *call;
+    const struct ingest_command *o;
+    struct ingest_options how;
+    struct watcher watcher;
+    char **paths, *meta_file; /* as this process sees them */
+    struct ingest_report report;
+    struct model_summaries summaries; /* of the last pass that made some */
+    bool watching;                    /* the first pass went well */
+};
+
+static void begin(struct ingesting *run)
+{
+    const struct ingest_command *o = run->o;
+
+    run->paths = mem_calloc(o->n_paths, sizeof *run->paths);
     for (size_t i = 0; i < o->n_paths; i++)
-        paths[i] = command_path(call, o->paths[i]);
-    how->meta_file = meta_file;
-    rc = ingest_paths(e, (const char *const *)paths, o->n_paths, how, report);
-    for (size_t i = 0; i < o->n_paths; i++)
-        mem_free(paths[i]);
-    mem_free(paths);
-    mem_free(meta_file);
-    return rc;
+        run->paths[i] = command_path(run->call, o->paths[i]);
+    run->meta_file = o->meta_file ? command_path(run->call, o->meta_file) : NULL;
+    run->how = (struct ingest_options){
+        .tenant = o->common.config.tenant,
+        .collection = o->common.config.collection,
+        .chunk_chars = o->chunk_chars,
+        .chunk_overlap = o->chunk_overlap,
+        .root_name = o->root_name,
+        .meta_file = run->meta_file,
+        .prune = o->prune,
+        .prune_force = o->prune_force,
+        .progress = on_progress,
+        .progress_arg = &run->watcher,
+        .cancel = &run->watcher.cancel,
+    };
+    run->watcher.call = run->call;
+    progress_init(&run->watcher.bar, run->call->err, run->call->terminal);
+    ingest_report_init(&run->report);
+}
+
+static void end(struct ingesting *run)
+{
+    for (size_t i = 0; i < run->o->n_paths; i++)
+        mem_free(run->paths[i]);
+    mem_free(run->paths);
+    mem_free(run->meta_file);
+    ingest_report_done(&run->report);
+}
+
+static int ingest(struct ingesting *run)
+{
+    return ingest_paths(run->engine, (const char *const *)run->paths, run->o->n_paths, &run->how,
+                        &run->report);
 }
 
 /* While another makes them, or when they are to come later, they are only counted. */
-static int make_summaries(struct engine *e, const struct ingest_command *o, struct watcher *watcher,
-                          struct model_summaries *out)
+static int make_summaries(struct ingesting *run)
 {
+    const struct ingest_command *o = run->o;
+    struct model_summaries *out = &run->summaries;
     struct model_summaries_options how = {.tenant = o->common.config.tenant,
                                           .collection = o->common.config.collection,
                                           .again = o->summaries == SUMMARIES_AGAIN,
                                           .progress = on_summary,
-                                          .arg = watcher,
-                                          .cancel = &watcher->cancel};
+                                          .arg = &run->watcher,
+                                          .cancel = &run->watcher.cancel};
     int rc = ERR_BUSY;
 
-    if (!model_summaries_wanted(e))
+    if (!model_summaries_wanted(run->engine))
         return ERR_OK;
     if (o->summaries != SUMMARIES_LATER)
-        rc = model_summaries_make(e, &how, out);
+        rc = model_summaries_make(run->engine, &how, out);
     if (rc != ERR_BUSY)
         return rc;
-    rc = model_summaries_count(e, &how, out);
+    rc = model_summaries_count(run->engine, &how, out);
     if (out->owed)
         snprintf(out->reason, sizeof out->reason, "%s",
                  o->summaries == SUMMARIES_LATER ? "left for later" : "another run makes them");
     return rc;
 }
 
+static int ingest_once(struct ingesting *run)
+{
+    int rc = ERR_OK;
+
+    if (run->o->n_paths)
+        TRY(ingest(run));
+    TRY(make_summaries(run));
+out:
+    progress_done(&run->watcher.bar);
+    return rc;
+}
+
+/* ---- --watch ---- */
+
+static int watch_paths(const struct ingesting *run, struct watch *w)
+{
+    int rc = ERR_OK;
+
+    for (size_t i = 0; i < run->o->n_paths; i++)
+        TRY(watch_add(w, run->paths[i]));
+out:
+    return rc;
+}
+
+static int summarize_again(void *arg)
+{
+    return make_summaries(arg);
+}
+
+static void say_watching(const struct ingesting *run, const struct watch *w)
+{
+    if (!run->o->common.json)
+        print_text(run->call->out, &run->report);
+    fflush(run->call->out);
+    fprintf(run->call->err, "watching %zu folder%s; Ctrl-C ends it\n", watch_count(w),
+            watch_count(w) == 1 ? "" : "s");
+}
+
+/* Ctrl-C is how it ends, so being cancelled is no failure. */
+static int ingest_on(struct ingesting *run)
+{
+    int rc = ERR_OK;
+    struct watch *w = NULL;
+    struct follow f = {.engine = run->engine,
+                       .call = run->call,
+                       .paths = (const char *const *)run->paths,
+                       .n_paths = run->o->n_paths,
+                       .options = &run->how,
+                       .quiet = run->o->common.json,
+                       .changed = summarize_again,
+                       .arg = run};
+
+    TRY(watch_open(&w));
+    TRY(watch_paths(run, w));
+    TRY(ingest_once(run));
+    say_watching(run, w);
+    run->watching = true;
+    f.watch = w;
+    TRY(follow_changes(&f, &run->report));
+out:
+    watch_close(w);
+    return rc == ERR_CANCELLED ? ERR_OK : rc;
+}
+
+/* ---- the command ---- */
+
+static void print(const struct ingesting *run)
+{
+    if (run->o->common.json) {
+        print_json(run->call->out, &run->report, &run->summaries);
+        return;
+    }
+    if (run->o->n_paths && !run->o->watch)
+        print_text(run->call->out, &run->report);
+    if (run->o->watch) /* what is wrong with which file was said as it came */
+        print_totals(run->call->out, &run->report);
+    print_summaries(run->call->out, &run->summaries, run->o->summaries_said);
+}
+
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
     int rc = ERR_OK;
-    struct ingest_command *o = options;
-    struct watcher watcher = {.call = call};
-    struct model_summaries summaries = {0};
-    struct ingest_report report;
+    struct ingesting run = {.engine = e, .call = call, .o = options};
     json_t *meta = NULL;
-    struct ingest_options how = {
-        .tenant = o->common.config.tenant,
-        .collection = o->common.config.collection,
-        .chunk_chars = o->chunk_chars,
-        .chunk_overlap = o->chunk_overlap,
-        .root_name = o->root_name,
-        .prune = o->prune,
-        .prune_force = o->prune_force,
-        .progress = on_progress,
-        .progress_arg = &watcher,
-        .cancel = &watcher.cancel,
-    };
     int code;
 
-    ingest_report_init(&report);
-    progress_init(&watcher.bar, call->err, call->terminal);
-    TRY(metadata(o, &meta));
-    if (o->summaries_said)
+    begin(&run);
+    TRY(metadata(run.o, &meta));
+    if (run.o->summaries_said)
         TRY(model_summaries_check(e)); /* before anything is done */
-    if (o->language)
-        TRY(set_language(e, &how, o->language));
-    how.metadata = json_object_size(meta) ? meta : NULL;
-    if (o->n_paths)
-        TRY(ingest(e, call, o, &how, &report));
-    TRY(make_summaries(e, o, &watcher, &summaries));
+    if (run.o->language)
+        TRY(set_language(e, &run.how, run.o->language));
+    run.how.metadata = json_object_size(meta) ? meta : NULL;
+    TRY(run.o->watch ? ingest_on(&run) : ingest_once(&run));
 out:
-    progress_done(&watcher.bar);
     if (rc < 0)
         code = command_failed(call, rc);
     else
-        code = report.n_refused ? EXIT_PARTLY : EXIT_DONE;
-    if (rc == ERR_OK && o->common.json)
-        print_json(call->out, &report, &summaries);
-    else if (rc == ERR_OK && o->n_paths)
-        print_text(call->out, &report);
-    if (rc == ERR_OK && !o->common.json)
-        print_summaries(call->out, &summaries, o->summaries_said);
+        code = run.report.n_refused ? EXIT_PARTLY : EXIT_DONE;
+    if (rc == ERR_OK || run.watching)
+        print(&run);
     json_decref(meta);
-    ingest_report_done(&report);
+    end(&run);
     return code;
 }
 
@@ -409,7 +511,11 @@ static const struct argp_option options[] = {
      "those of ingest.summary_model: 'now' (waits for them; needs no PATH), 'later', or 'again': "
      "also those that another model made",
      1},
-    {"watch", KEY_WATCH, NULL, OPTION_HIDDEN, NULL, 1},
+    {"watch", KEY_WATCH, NULL, 0,
+     "then goes on until Ctrl-C: what changes in them is ingested as it does, and with --prune "
+     "what "
+     "is removed goes",
+     1},
     {0},
 };
 

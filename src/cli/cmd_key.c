@@ -141,6 +141,7 @@ struct listing {
     bool json;
     struct jsonw w;
     struct table table;
+    struct spending *spending; /* a server's; NULL: none runs */
     size_t n;
 };
 
@@ -164,6 +165,15 @@ static void write_time(struct jsonw *w, const char *key, int64_t ms)
     jsonw_cstr(w, when);
 }
 
+static void write_today(struct jsonw *w, const char *key, const int64_t *n)
+{
+    jsonw_key(w, key);
+    if (n)
+        jsonw_int(w, *n);
+    else
+        jsonw_null(w);
+}
+
 static void write_collections(struct jsonw *w, const char *list)
 {
     jsonw_key(w, "collections"), jsonw_open(w, '[');
@@ -176,7 +186,8 @@ static void write_collections(struct jsonw *w, const char *list)
     jsonw_close(w, ']');
 }
 
-static void write_row(struct jsonw *w, const struct key_row *row)
+/* r NULL: no server runs that would know. */
+static void write_row(struct jsonw *w, const struct key_row *row, const struct spending_report *r)
 {
     jsonw_open(w, '{');
     jsonw_key(w, "id"), jsonw_int(w, row->id);
@@ -193,6 +204,8 @@ static void write_row(struct jsonw *w, const struct key_row *row)
     jsonw_key(w, "tokens_per_minute"), jsonw_int(w, row->tokens_per_minute);
     jsonw_key(w, "tokens_per_day"), jsonw_int(w, row->tokens_per_day);
     jsonw_key(w, "concurrency"), jsonw_int(w, row->concurrency);
+    write_today(w, "requests_today", r ? &r->requests_today : NULL);
+    write_today(w, "tokens_today", r ? &r->tokens_today : NULL);
     write_time(w, "created", row->created_ms);
     write_time(w, "expires", row->expires_ms);
     write_time(w, "revoked", row->revoked_ms);
@@ -208,14 +221,25 @@ static void limit_cell(struct table *t, int64_t limit)
         table_cell(t, "-");
 }
 
+/* What limits have counted since midnight (UTC); of a key without any nobody counts. */
+static void today_cell(struct listing *l, bool spent, int64_t n)
+{
+    if (spent)
+        table_cell(&l->table, "%lld", (long long)n);
+    else
+        table_cell(&l->table, "-");
+}
+
 static int list_one(void *arg, const struct key_row *row)
 {
     struct listing *l = arg;
     char when[CLOCK_ISO_BYTES] = "-";
+    struct spending_report r = {0};
+    bool spent = l->spending && spending_of(l->spending, row->id, spending_now(), &r);
 
     l->n++;
     if (l->json) {
-        write_row(&l->w, row);
+        write_row(&l->w, row, l->spending ? &r : NULL);
         return ERR_OK;
     }
     if (row->expires_ms)
@@ -230,15 +254,18 @@ static int list_one(void *arg, const struct key_row *row)
     limit_cell(&l->table, row->tokens_per_minute);
     limit_cell(&l->table, row->tokens_per_day);
     limit_cell(&l->table, row->concurrency);
+    today_cell(l, spent, r.requests_today);
+    today_cell(l, spent, r.tokens_today);
     table_cell(&l->table, "%.10s", when);
     table_cell(&l->table, "%s", state_of(row));
     return ERR_OK;
 }
 
-static int list(struct store *store, const struct command_call *call, const struct key_options *o)
+static int list(struct store *store, struct spending *spending, const struct command_call *call,
+                const struct key_options *o)
 {
     struct buf text = {0};
-    struct listing l = {.json = o->common.json, .w = jsonw_to(&text)};
+    struct listing l = {.json = o->common.json, .w = jsonw_to(&text), .spending = spending};
     struct store_reader *reader = store_reader_get(store);
     int rc;
 
@@ -246,8 +273,8 @@ static int list(struct store *store, const struct command_call *call, const stru
     jsonw_key(&l.w, "keys"), jsonw_open(&l.w, '[');
     table_init(&l.table,
                "id|name|tenant|role|collections|filter|requests/min|tokens/min|tokens/day|at once|"
-               "expires|state",
-               "rlllllrrrrll");
+               "today|tokens today|expires|state",
+               "rlllllrrrrrrll");
     rc = store_each_key(reader, list_one, &l);
     jsonw_close(&l.w, ']');
     jsonw_close(&l.w, '}');
@@ -296,13 +323,14 @@ out:
 
 /* ---- the command ---- */
 
-static int carry_out(struct store *store, struct keys *keys, const struct command_call *call,
-                     const struct key_options *o)
+/* spending NULL: no server runs. */
+static int carry_out(struct store *store, struct keys *keys, struct spending *spending,
+                     const struct command_call *call, const struct key_options *o)
 {
     if (strcmp(o->what, "add") == 0)
         return add(keys, call, o);
     if (strcmp(o->what, "list") == 0)
-        return list(store, call, o);
+        return list(store, spending, call, o);
     return revoke(keys, call, o);
 }
 
@@ -318,7 +346,7 @@ static int in_folder(const struct command_call *call, const struct key_options *
     TRY(folder_lock_take(&lock, c->data));
     TRY(store_open(&store, c->data));
     TRY(keys_open(&keys, store, c->tenant));
-    TRY(carry_out(store, keys, call, o));
+    TRY(carry_out(store, keys, NULL, call, o));
 out:
     keys_close(keys);
     store_close(store);
@@ -329,7 +357,7 @@ out:
 static int run(struct engine *e, const struct command_call *call, void *options)
 {
     struct key_options *o = options;
-    int rc = e ? carry_out(e->store, e->keys, call, o) : in_folder(call, o);
+    int rc = e ? carry_out(e->store, e->keys, e->spending, call, o) : in_folder(call, o);
 
     return rc < 0 ? command_failed(call, rc) : EXIT_DONE;
 }

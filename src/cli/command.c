@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cli/interrupt.h"
 #include "engine/embedding.h"
 #include "engine/engine.h"
 #include "engine/stored_model.h"
@@ -113,7 +114,7 @@ static int run_command(const struct command *cmd, int argc, char **argv)
 {
     void *options = NULL;
     struct common *o;
-    volatile bool cancelled = false; /* a command that runs here ends with its process */
+    volatile bool never = false; /* a command that runs here ends with its process */
     char cwd[4096];
     struct command_call call = {
         .argc = argc,
@@ -122,12 +123,14 @@ static int run_command(const struct command *cmd, int argc, char **argv)
         .terminal = isatty(STDERR_FILENO),
         .out = stdout,
         .err = stderr,
-        .cancelled = &cancelled,
+        .cancelled = &never,
     };
     int code = options_parse(cmd, argc, argv, false, &options), rc;
 
     o = options;
     if (code == EXIT_DONE && !o->help) {
+        if (o->until_stopped)
+            call.cancelled = interrupt_catch();
         rc = common_configure(o);
         if (rc < 0)
             code = command_failed(&call, rc);
@@ -150,6 +153,7 @@ int command_main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "help";
 
     signal(SIGPIPE, SIG_IGN); /* told by write's result instead */
+    signal(SIGXFSZ, SIG_IGN); /* likewise: a limit on file sizes is as a full disk */
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         printf("ragd %s\n", RAGD_VERSION);
         return flushed(EXIT_DONE);

@@ -31,6 +31,7 @@ struct common {
     bool json;
     bool help;  /* --help was there and has been printed */
     bool local; /* needs no engine after all (bench --url) */
+    bool until_stopped; /* Ctrl-C and SIGTERM are its end, not ours (ingest --watch) */
     struct {
         const char *setting, *value, *option;
     } overrides[OVERRIDES_MAX]; /* options that are settings */

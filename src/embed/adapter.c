@@ -14,6 +14,9 @@
 #define HEAD_BYTES 104
 #define SUM_BYTES  8
 
+/* Below it, squares are too small for floats to tell a length by: nothing is left. */
+#define LENGTH_MIN 1e-15f
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is written as memory has it");
 
 struct adapter {
@@ -85,7 +88,7 @@ void adapter_apply(const struct adapter *a, const float *v, float *out)
 
     k->dot_rows(v, a->weights, a->dim, a->dim, out);
     length = sqrtf(k->dot(out, out, a->dim));
-    if (!(length > 0) || !isfinite(length)) {
+    if (!(length > LENGTH_MIN) || !isfinite(length)) {
         memcpy(out, v, a->dim * sizeof *out);
         return;
     }

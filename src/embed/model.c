@@ -6,7 +6,6 @@
 #include <time.h>
 #include <xxhash.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -75,7 +74,7 @@ static struct hash128 hash_small_files(const struct model_folder *folder)
     XXH128_canonical_t c;
     struct hash128 out;
 
-    CHECK(hash != NULL);
+    mem_must_have(hash != NULL, "a checksum");
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, &folder->files->cls_pooling, sizeof folder->files->cls_pooling);
     for (size_t i = 0; i < sizeof small_files / sizeof *small_files; i++) {

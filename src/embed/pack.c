@@ -150,6 +150,16 @@ static struct pack_facts facts_of(const struct head *h)
     };
 }
 
+/* The limits of bert_config_read, which every pack was made within. */
+static bool is_possible(const struct head *h)
+{
+    return h->hidden >= 1 && h->hidden <= BERT_MAX_HIDDEN && h->n_layers >= 1 &&
+           h->n_layers <= BERT_MAX_LAYERS && h->n_heads >= 1 && h->hidden % h->n_heads == 0 &&
+           h->intermediate >= 1 && h->intermediate <= BERT_MAX_INTERMEDIATE && h->vocab_size >= 1 &&
+           h->vocab_size <= BERT_MAX_VOCAB && h->n_positions >= 1 &&
+           h->n_positions <= BERT_MAX_POSITIONS && h->n_labels <= 1;
+}
+
 static int check_head(const struct head *h, size_t file_bytes)
 {
     struct pack_facts f;
@@ -166,6 +176,8 @@ static int check_head(const struct head *h, size_t file_bytes)
     if (h->cold_bytes > PART_BYTES_MAX || h->hot_bytes > PART_BYTES_MAX || h->hot_bytes == 0 ||
         h->tokenizer_bytes > PART_BYTES_MAX)
         return FAIL(ERR_FORMAT, "its parts have impossible sizes");
+    if (!is_possible(h))
+        return FAIL(ERR_FORMAT, "its configuration is over the limits");
     f = facts_of(h);
     if (places_of(&f).end != file_bytes)
         return FAIL(ERR_FORMAT, "it has %zu bytes, its parts need %zu", file_bytes,
@@ -250,7 +262,7 @@ static int read_parts(int fd, const struct head *h, struct pack *p)
     size_t hot_end = at.hot + p->facts.hot_bytes;
     struct hash128 sum;
 
-    CHECK(hash != NULL);
+    mem_must_have(hash != NULL, "a checksum");
     p->pages = pages_alloc(p->facts.hot_bytes);
     XXH3_128bits_reset(hash);
     TRY(hash_range(fd, hash, CHECKED_FROM, at.hot, buffer, NULL));

@@ -125,6 +125,7 @@ int caller_of_row(struct caller **out, const struct key_row *row)
     struct caller *c = caller_new();
 
     c->id = row->id;
+    memcpy(&c->mark, row->hash.b, sizeof c->mark);
     c->name = arena_strdup(c->mem, row->name);
     c->tenant = arena_strdup(c->mem, row->tenant);
     c->expires_ms = row->expires_ms;

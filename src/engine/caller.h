@@ -34,6 +34,8 @@ struct key_limits {
 
 struct caller {
     int64_t id;       /* of the key, never used again for another; 0: there is none */
+    uint64_t mark;    /* of the key's hash: tells keys of copies of a folder apart that have the
+                       * same id; 0: there is none */
     const char *name; /* of the key; "" */
     const char *tenant;
     enum role role;

@@ -13,13 +13,16 @@
 #include "base/file.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "base/token_bucket.h"
 #include "embed/rerank_remote.h"
 #include "engine/config_llm.h"
+#include "engine/config_text.h"
 #include "engine/embedding.h"
 #include "engine/origins.h"
 #include "engine/reload.h"
 #include "engine/reranking.h"
 #include "net/redis_url.h"
+#include "net/url.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define NAME_MAX_BYTES  128
@@ -206,6 +209,17 @@ static const struct setting settings[] = {
     TEXT("server.cors_origins", server.cors_origins, "",
          "web pages that may call: \"https://a.example, https://b.example\", \"*\"; \"\": none"),
     BOOL("server.log_questions", server.log_questions, "false", "write questions to the log"),
+    BOOL("server.access_log", server.access_log, "true", "write a line to the log for each request"),
+
+    TEXT("trace.url", trace.url, "",
+         "where traces go, OTLP over HTTP in JSON: \"http://127.0.0.1:4318/v1/traces\"; \"\": nowhere"),
+    REAL("trace.sample", trace.sample, "0.01", 0, 1,
+         "share of the traces that begin here; a caller's own are recorded as it says"),
+    TEXT("trace.service", trace.service, "ragd", "name of this service in them"),
+    TEXT("trace.headers_env", trace.headers_env, "",
+         "variable with headers for the collector, \"name=value,name=value\"; \"\": none"),
+    INT("trace.timeout_ms", trace.timeout_ms, "3000", 1, 60000,
+        "milliseconds that a request to the collector may take"),
 
     INT("limits.queue", server.queue, "256", 1, 1000000, "requests that may wait"),
     SIZE("limits.body_bytes", limits.body_bytes, "1MB", 1024, GIB, "body of a request"),
@@ -219,6 +233,18 @@ static const struct setting settings[] = {
          "output of a connection that may wait to be sent"),
     SIZE("limits.reply_bytes", limits.reply_bytes, "16MB", 4096, GIB, "one whole reply"),
     INT("limits.connections", limits.connections, "10000", 1, 1000000, "open connections"),
+    INT("limits.connections_per_address", limits.per_address, "0", 0, 1000000,
+        "open connections of one address; 0: as many as of all"),
+    INT("limits.requests_per_minute", limits.requests_per_minute, "0", 0, TOKEN_BUCKET_MAX,
+        "requests of a key that says nothing, or of all who need none; 0: no limit"),
+    INT("limits.tokens_per_minute", limits.tokens_per_minute, "0", 0, TOKEN_BUCKET_MAX,
+        "tokens of the same; 0: no limit"),
+    INT("limits.tokens_per_day", limits.tokens_per_day, "0", 0, TOKEN_BUCKET_MAX,
+        "tokens of the same a day (UTC); 0: no limit"),
+    INT("limits.concurrency", limits.concurrency, "0", 0, 1000000,
+        "requests of the same at once, in this server; 0: no limit"),
+    BOOL("limits.shared", limits.shared, "false",
+         "count requests and tokens in Redis, with the other servers"),
     SIZE("limits.memory", limits.memory, "0", 0, 1024 * TIB,
          "memory beyond which documents are refused; 0: no such limit"),
 
@@ -240,7 +266,6 @@ static const struct {
 } later_settings[] = {
     {"store.kind", "embedded"},
     {"store", NULL},
-    {"limits.requests_per_minute", NULL},
 };
 
 /* ---- one value ---- */
@@ -723,6 +748,13 @@ static int at_its_place(const struct config *c, int rc, const char *name)
     return err_context(rc, "%s", variable);
 }
 
+static int trace_check(const struct config *c)
+{
+    int rc = c->trace.url[0] ? url_check(c->trace.url) : ERR_OK;
+
+    return rc < 0 ? err_context(rc, "'trace.url'") : ERR_OK;
+}
+
 int config_check(const struct config *c)
 {
     int rc = ERR_OK;
@@ -736,6 +768,7 @@ int config_check(const struct config *c)
     TRY(at_its_place(c, config_llm_check(c), "ingest.summary_model"));
     TRY(at_its_place(c, check_precompute(c), "precompute.at"));
     TRY(at_its_place(c, redis_check(c), "redis.url"));
+    TRY(at_its_place(c, trace_check(c), "trace.url"));
     TRY(at_its_place(c, origins_check(c->server.cors_origins), "server.cors_origins"));
 out:
     return rc;
@@ -743,8 +776,16 @@ out:
 
 /* ---- showing ---- */
 
+static void print_quoted(const char *text, bool json, struct buf *out)
+{
+    if (json)
+        jsonw_string(out, str_of(text));
+    else
+        config_text_print(text, out);
+}
+
 /* A Redis may have its password in the URL. */
-static void print_masked(const char *text, struct buf *out)
+static void print_masked(const char *text, bool json, struct buf *out)
 {
     struct redis_url url = {0};
     char *shown = NULL;
@@ -753,11 +794,11 @@ static void print_masked(const char *text, struct buf *out)
         shown = redis_url_shown(&url);
         redis_url_done(&url);
     }
-    jsonw_string(out, str_of(shown ? shown : ""));
+    print_quoted(shown ? shown : "", json, out);
     mem_free(shown);
 }
 
-static void value_print(const struct config *c, const struct setting *s, struct buf *out)
+static void value_print(const struct config *c, const struct setting *s, bool json, struct buf *out)
 {
     const char *at = (const char *)c + s->offset;
     int64_t i = 0;
@@ -768,9 +809,9 @@ static void value_print(const struct config *c, const struct setting *s, struct 
     case TYPE_TEXT:
     case TYPE_WORD:
         if (at == c->redis.url)
-            print_masked(at, out);
+            print_masked(at, json, out);
         else
-            jsonw_string(out, str_of(at));
+            print_quoted(at, json, out);
         break;
     case TYPE_BOOL:
         memcpy(&yes, at, sizeof yes);
@@ -812,7 +853,7 @@ static void print_text(const struct config *c, struct buf *out)
             open = section;
         }
         buf_addf(out, "%s%s = ", section.n ? "    " : "", leaf);
-        value_print(c, &settings[i], out);
+        value_print(c, &settings[i], false, out);
         if (settings[i].type == TYPE_SIZE) {
             memcpy(&value, (const char *)c + settings[i].offset, sizeof value);
             buf_add_str(out, value > INT32_MAX ? "L;" : ";"); /* libconfig's 64-bit mark */
@@ -851,7 +892,7 @@ static void print_json(const struct config *c, struct buf *out)
             open = section;
         }
         jsonw_key(&w, leaf);
-        value_print(c, &settings[i], out);
+        value_print(c, &settings[i], true, out);
         w.comma = true;
     }
     jsonw_close(&w, '}');

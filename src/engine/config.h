@@ -120,7 +120,15 @@ struct config {
         int64_t ready_wait_s;               /* 0 */
         char cors_origins[CONFIG_TEXT_MAX]; /* "": none */
         bool log_questions;                 /* false */
+        bool access_log;                    /* true */
     } server;
+    struct {
+        char url[CONFIG_TEXT_MAX]; /* "": no traces; where a collector takes OTLP over HTTP */
+        double sample;             /* 0.01: share of the traces that begin here */
+        char service[129];         /* "ragd" */
+        char headers_env[128];     /* name of the variable that holds headers, "a=b,c=d" */
+        int64_t timeout_ms;        /* 3000 */
+    } trace;
     struct {
         int64_t body_bytes;      /* 1 MiB */
         int64_t documents_bytes; /* 64 MiB */
@@ -131,6 +139,10 @@ struct config {
         int64_t reply_bytes;     /* 16 MiB */
         int64_t connections;     /* 10000 */
         int64_t memory;          /* 0: no budget */
+        int64_t per_address; /* 0: connections of one address; "limits.connections_per_address" */
+        /* Of a key that says nothing, and of all together who need none; 0: none. */
+        int64_t requests_per_minute, tokens_per_minute, tokens_per_day, concurrency;
+        bool shared; /* false: counted in Redis, with the other servers */
     } limits;
     struct {
         int64_t timeout_s;    /* 10 a file */

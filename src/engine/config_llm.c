@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "engine/config_text.h"
 #include "net/url.h"
 
 enum member_type { MEMBER_TEXT, MEMBER_MS, MEMBER_PRICE };
@@ -260,7 +261,10 @@ void config_llm_print(const struct config *c, struct buf *out)
 
             if (!is_said(&c->llm[i], &members[m]))
                 continue;
-            print_member(&c->llm[i], &members[m], &w);
+            if (members[m].type == MEMBER_TEXT)
+                config_text_print((const char *)&c->llm[i] + members[m].offset, &value);
+            else
+                print_member(&c->llm[i], &members[m], &w);
             buf_addf(out, " %s = %.*s;", members[m].name, STR_ARGS(buf_view(&value)));
             buf_done(&value);
         }

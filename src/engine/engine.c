@@ -1,7 +1,9 @@
 #include "engine/engine.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -124,9 +126,22 @@ static int open_tiers(struct engine *e)
 
     if (c->redis.url[0])
         TRY(redis_open(&o.redis, c->redis.url, (int)c->redis.timeout_ms));
+    e->redis = o.redis;
     e->tiers = tiers_new(&o);
 out:
     return rc;
+}
+
+static int open_spending(struct engine *e)
+{
+    const struct config *c = &e->config;
+    struct key_limits defaults = {c->limits.requests_per_minute, c->limits.tokens_per_minute,
+                                  c->limits.tokens_per_day, c->limits.concurrency};
+
+    if (c->limits.shared && !e->redis)
+        return FAIL(ERR_ARGUMENT, "limits.shared needs a Redis: set redis.url");
+    e->spending = spending_new(&defaults, c->limits.shared ? e->redis : NULL, store_uuid(e->store));
+    return ERR_OK;
 }
 
 /* Beside the answers' own bytes; nobody fills it who does not ask for reuse by meaning. */
@@ -143,6 +158,43 @@ static void open_questions(struct engine *e)
         e->kept = kept_questions_new(e->store, e->asked);
 }
 
+static bool has_index_files(const char *data)
+{
+    char pattern[CONFIG_TEXT_MAX + 32];
+    glob_t found;
+    bool any;
+
+    snprintf(pattern, sizeof pattern, "%s/index/*.manifest", data);
+    any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0 && found.gl_pathc > 0;
+    globfree(&found);
+    return any;
+}
+
+/* To SQLite a file of no bytes is a new database, and one of a single byte too. Beside index files
+ * it is one that was lost, and to begin anew there would remove the last trace of that. */
+static int refuse_lost_database(const char *data)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/ragd.db", data);
+    if (stat(path, &st) < 0 || st.st_size > 1 || !has_index_files(data))
+        return ERR_OK;
+    return FAIL(ERR_FORMAT,
+                "'%s' is empty, although there are index files of documents; put a backup in its "
+                "place, or remove it to begin anew",
+                path);
+}
+
+/* What can be made again. A reply that is being sent lives until it is. */
+static void give_back(void *arg)
+{
+    struct engine *e = arg;
+
+    answers_shrink(e->answers);
+    alike_clear(e->alike);
+}
+
 static int open_engine(struct engine **out, const struct config *config, bool beside)
 {
     int rc = ERR_OK;
@@ -151,10 +203,13 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     enum simd_level level;
 
     pthread_mutex_init(&e->model_mu, NULL);
+    turn_init(&e->embedding);
     e->config = *config;
+    e->room = room_new((size_t)config->limits.memory, give_back, e);
     e->started_ms = clock_wall_ms();
     TRY(cpu_chosen_level(&level));
     TRY(folder_lock_take(&e->lock, e->config.data));
+    TRY(refuse_lost_database(e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(keys_open(&e->keys, e->store, e->config.tenant));
     TRY(open_embedder(e));
@@ -167,6 +222,7 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
     TRY(open_tiers(e));
+    TRY(open_spending(e));
     e->flights = flights_new();
     e->alike = alike_new((size_t)config->cache.bytes / ALIKE_SHARE, config->cache.ttl_s * 1000);
     open_questions(e);
@@ -201,6 +257,7 @@ void engine_close(struct engine *e)
     asked_free(e->asked);
     if (e->retriever)
         retriever_on_document_gone(e->retriever, NULL, NULL);
+    spending_free(e->spending);
     tiers_free(e->tiers);
     answers_free(e->answers);
     retriever_close(e->retriever);
@@ -211,7 +268,9 @@ void engine_close(struct engine *e)
     keys_close(e->keys);
     store_close(e->store);
     folder_lock_release(e->lock);
+    room_free(e->room);
     pthread_mutex_destroy(&e->model_mu);
+    turn_done(&e->embedding);
     mem_free(e);
 }
 

@@ -4,7 +4,7 @@
  * the pool, which goes first because its queued work uses the others.
  *
  *   lock -> store -> keys, embedder, reranker, language models -> pool -> retriever
- *        -> static encoders, adapters -> answers, tiers, flights, questions
+ *        -> static encoders, adapters -> answers, tiers, spending, flights, questions
  *
  * Threads  the struct is immutable once open, but for what is marked; its parts say for themselves.
  *          The embedder changes with the model (ingest/reembed.h): whoever uses it takes a
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "base/turn.h"
 #include "cache/alike.h"
 #include "cache/answers.h"
 #include "cache/asked.h"
@@ -30,6 +31,8 @@
 #include "engine/chatting.h"
 #include "engine/config.h"
 #include "engine/keys.h"
+#include "engine/room.h"
+#include "engine/spending.h"
 #include "engine/static_encoders.h"
 #include "index/retriever.h"
 #include "store/lock.h"
@@ -63,11 +66,18 @@ struct engine {
                                           * known. A running mean, as the machine is just now */
     struct answers *answers;             /* in memory */
     struct tiers *tiers;                 /* in the store, and in a Redis where one is configured */
+    struct redis *redis;                 /* that one, theirs; NULL: none */
+    struct spending *spending;           /* what keys have taken of their limits */
     struct flights *flights;
     struct alike *alike;         /* questions that others may be taken for */
     struct asked *asked;         /* what is asked, where somebody has a use for it */
     struct kept_questions *kept; /* NULL: none are kept */
+    struct room *room;           /* the memory budget */
+    struct turn embedding;       /* of ingests: one batch at a time has the pool's idle workers */
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
+    struct {
+        atomic_uint_fast64_t documents, chunks, refused; /* documents that were not written */
+    } ingested;                                          /* since the engine was opened */
     int64_t started_ms;
 };
 

@@ -7,13 +7,18 @@
 
 /* A section stands for all that is in it. */
 static const char *const live[] = {
-    "server.log_questions", "server.drain_s",     "server.ready_wait_s",
-    "server.cors_origins",  "limits.body_bytes",  "limits.documents_bytes",
-    "limits.receive_s",     "limits.documents_s", "limits.output_bytes",
-    "limits.reply_bytes",   "limits.connections", "stream",
-    "prompt.file",          "cache.ttl_s",        "cache.semantic_check",
-    "precompute.file",      "precompute.top",     "precompute.at",
-    "precompute.ttl_s",     "precompute.popular", "precompute.per_minute",
+    "server.log_questions",  "server.access_log",
+    "trace.sample",          "server.drain_s",
+    "server.ready_wait_s",   "server.cors_origins",
+    "limits.body_bytes",     "limits.documents_bytes",
+    "limits.receive_s",      "limits.documents_s",
+    "limits.output_bytes",   "limits.reply_bytes",
+    "limits.connections",    "stream",
+    "prompt.file",           "cache.ttl_s",
+    "cache.semantic_check",  "precompute.file",
+    "precompute.top",        "precompute.at",
+    "precompute.ttl_s",      "precompute.popular",
+    "precompute.per_minute",
 };
 
 struct kept_config {

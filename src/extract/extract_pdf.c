@@ -164,6 +164,14 @@ static void write_pages(struct str pages, struct textout *out)
     pdf_layout_free(layout);
 }
 
+int extract_drawn(struct str drawn, struct textout *out)
+{
+    read_title(drawn, out);
+    read_first_line(pages_of(drawn), out);
+    write_pages(pages_of(drawn), out);
+    return textout_finish(out, "no text (scanned images?)");
+}
+
 int extract_pdf(struct str bytes, uint64_t memory_bytes, uint32_t timeout_ms, struct textout *out)
 {
     struct pdftotext_limits limits = {memory_bytes, DRAWN_MAX, timeout_ms};
@@ -172,12 +180,8 @@ int extract_pdf(struct str bytes, uint64_t memory_bytes, uint32_t timeout_ms, st
 
     buf_init(&drawn);
     rc = pdftotext_run(bytes, &limits, &drawn);
-    if (rc == ERR_OK) {
-        read_title(buf_view(&drawn), out);
-        read_first_line(pages_of(buf_view(&drawn)), out);
-        write_pages(pages_of(buf_view(&drawn)), out);
-        rc = textout_finish(out, "no text (scanned images?)");
-    }
+    if (rc == ERR_OK)
+        rc = extract_drawn(buf_view(&drawn), out);
     buf_done(&drawn);
     return rc;
 }

@@ -10,3 +10,6 @@
 #include "extract/textout.h"
 
 int extract_pdf(struct str bytes, uint64_t memory_bytes, uint32_t timeout_ms, struct textout *out);
+
+/* Its second half: what pdftotext wrote, NUL-terminated. For who has that already. */
+int extract_drawn(struct str drawn, struct textout *out);

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -36,6 +37,12 @@ static bool one_of(struct str name, const char *const *names)
         if (str_eq_nocase(name, str_of(*names)))
             return true;
     return false;
+}
+
+/* "<br$>" is an element of that name, and no br. */
+static bool ends_name(char c)
+{
+    return isspace((unsigned char)c) || c == '/' || c == '>';
 }
 
 /* No end tag, or one that is often left out. */
@@ -88,9 +95,44 @@ static size_t tag_end(struct str s, size_t from)
     return gt ? (size_t)(gt - s.p) + 1 : s.n;
 }
 
+/* Elements that are open, by a small hash of their names: one that shares another's is closed by
+ * its end. A heading is closed by any heading's. */
+struct open_elements {
+    size_t depth;
+    uint32_t by_name[256];
+};
+
+static uint32_t *open_of(struct open_elements *o, struct str name)
+{
+    unsigned char h = 0;
+
+    if (name.n == 2 && (name.p[0] | 32) == 'h' && name.p[1] >= '1' && name.p[1] <= '6')
+        name.n = 1;
+    for (size_t i = 0; i < name.n; i++)
+        h = (unsigned char)(h * 31 + (name.p[i] | 32));
+    return &o->by_name[h];
+}
+
+static size_t element_opens(struct open_elements *o, struct str name)
+{
+    ++*open_of(o, name);
+    return ++o->depth;
+}
+
+static void element_closes(struct open_elements *o, struct str name)
+{
+    uint32_t *n = open_of(o, name);
+
+    if (*n == 0)
+        return;
+    --*n;
+    o->depth--;
+}
+
 int html_check_depth(struct str s, size_t max)
 {
-    size_t depth = 0, at = 0;
+    struct open_elements open = {0};
+    size_t at = 0;
 
     while (at < s.n) {
         const char *lt = memchr(s.p + at, '<', s.n - at);
@@ -107,17 +149,17 @@ int html_check_depth(struct str s, size_t max)
         }
         closing = at + 1 < s.n && s.p[at + 1] == '/';
         name_at = i = at + 1 + closing;
-        while (i < s.n && is_name(s.p[i]) && (i > name_at || isalpha((unsigned char)s.p[i])))
+        while (i < s.n && (i > name_at ? !ends_name(s.p[i]) : isalpha((unsigned char)s.p[i])))
             i++;
         name = str_sub(s, name_at, i);
         at = i > name_at ? tag_end(s, i) : i;
         if (name.n == 0 || is_uncounted(name) || (!closing && at >= 2 && s.p[at - 2] == '/'))
             continue;
         if (closing)
-            depth -= depth > 0;
+            element_closes(&open, name);
         else if (is_raw_text(name))
             at = raw_text_end(s, at, name) + 2 + name.n;
-        else if (++depth > max)
+        else if (element_opens(&open, name) > max)
             return FAIL(ERR_LIMIT, "HTML nested deeper than the limit of %zu elements", max);
     }
     return ERR_OK;

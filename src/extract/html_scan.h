@@ -13,5 +13,7 @@
 const char *html_charset(struct str bytes, char out[HTML_CHARSET_MAX]);
 
 /* ERR_LIMIT when more than `max` elements are open at once. Elements whose end tag may be left
- * out (p, li, td, ...) do not count: their containers do. */
+ * out (p, li, td, ...) do not count: their containers do. An end tag counts where an element of
+ * that name is open. What is deep by other means (<div/>, <rt><rt>) is for the helper's time limit.
+ */
 int html_check_depth(struct str text, size_t max);

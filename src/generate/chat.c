@@ -24,6 +24,7 @@ struct leg {
     struct chat_try attempt;
     size_t i_model;
     enum breaker_pass pass;
+    struct chat_tried *tried; /* NULL: not recorded */
 };
 
 struct chat {
@@ -39,9 +40,11 @@ struct chat_run {
     struct buf messages, body;
     int *chain;
     size_t i_chain;
-    int n_tried;        /* requests to this model of the chain */
-    struct leg legs[2]; /* the request and its hedge */
-    struct leg *winner; /* gave the first token */
+    int n_tried;              /* requests to this model of the chain */
+    struct leg legs[2];       /* the request and its hedge */
+    struct leg *winner;       /* gave the first token */
+    struct chat_tried *tried; /* [n_recorded], room for CHAT_TRIED_MAX; NULL: none is recorded */
+    size_t n_recorded;
     uv_timer_t timer;
     uint64_t due_ns[N_DUE]; /* 0: not awaited */
     uint64_t start_ns;
@@ -62,6 +65,56 @@ static int64_t ms_since(uint64_t ns)
     return (int64_t)((clock_ns() - ns) / MS_NS);
 }
 
+/* ---- for the trace ---- */
+
+static struct chat_tried *record_start(struct chat_run *run, const struct leg *l)
+{
+    struct chat_tried *t;
+
+    if (!run->tried || run->n_recorded == CHAT_TRIED_MAX)
+        return NULL;
+    t = &run->tried[run->n_recorded++];
+    t->i_model = l->i_model;
+    t->context = *run->call.trace;
+    trace_new_span_id(t->context.span_id);
+    t->start_ns = clock_ns();
+    t->hedge = l != run->legs;
+    t->resends = t->hedge ? 0 : run->n_tried - 1;
+    return t;
+}
+
+static void record_first_token(const struct leg *l)
+{
+    if (l->tried)
+        l->tried->first_token_ns = clock_ns();
+}
+
+static void record_end(struct leg *l)
+{
+    struct chat_tried *t = l->tried;
+    const struct chat_try *a = &l->attempt;
+
+    if (!t)
+        return;
+    l->tried = NULL;
+    t->end_ns = clock_ns();
+    t->cancelled = a->running;
+    t->rc = a->running ? ERR_OK : a->rc;
+    t->status = a->status;
+    snprintf(t->error, sizeof t->error, "%s", t->rc < 0 ? a->error : "");
+    snprintf(t->model, sizeof t->model, "%s", a->reply.model);
+    snprintf(t->finish, sizeof t->finish, "%s", a->reply.finish);
+    t->usage_known = a->reply.usage_known;
+    t->prompt_tokens = a->reply.prompt_tokens;
+    t->completion_tokens = a->reply.completion_tokens;
+}
+
+const struct chat_tried *chat_tries(const struct chat_run *run, size_t *n)
+{
+    *n = run->n_recorded;
+    return run->tried;
+}
+
 /* ---- the end ---- */
 
 /* What the breaker learns of a request that is cut short. */
@@ -69,15 +122,24 @@ static void stop_leg(struct leg *l, enum chat_lesson lesson, const char *why)
 {
     if (!l->attempt.running)
         return;
+    record_end(l);
     chat_try_cancel(&l->attempt);
     chat_models_leave(l->run->chat->models, l->i_model, l->pass, lesson, why);
 }
 
 static void stop_late(struct leg *l, enum chat_lesson lesson, const char *why)
 {
-    if (l->attempt.running)
-        chat_models_failed(l->run->chat->models, l->i_model, ERR_TIMEOUT, 0);
+    struct chat_tried *t = l->tried;
+
+    if (!l->attempt.running)
+        return;
+    chat_models_failed(l->run->chat->models, l->i_model, ERR_TIMEOUT, 0);
     stop_leg(l, lesson, why);
+    if (t) {
+        t->cancelled = false;
+        t->rc = ERR_TIMEOUT;
+        snprintf(t->error, sizeof t->error, "%s", why ? why : "too late");
+    }
 }
 
 static void run_closed(uv_handle_t *handle)
@@ -89,6 +151,7 @@ static void run_closed(uv_handle_t *handle)
     buf_done(&run->messages);
     buf_done(&run->body);
     mem_free(run->chain);
+    mem_free(run->tried);
     mem_free(run);
 }
 
@@ -183,6 +246,7 @@ static void on_token(void *arg, struct str text)
     struct chat_run *run = l->run;
 
     if (!run->winner) {
+        record_first_token(l);
         win(run, l);
         chat_models_took(run->chat->models, l->i_model, CHAT_TIME_FIRST_TOKEN,
                          clock_ns() - l->attempt.start_ns);
@@ -241,6 +305,7 @@ static void on_end(void *arg)
     const struct chat_try *t = &l->attempt;
     const struct leg *other = &run->legs[l == run->legs];
 
+    record_end(l);
     chat_models_leave(run->chat->models, l->i_model, l->pass, t->failed ? CHAT_FAILED : CHAT_WORKED,
                       t->fault);
     note_trouble(run, l);
@@ -274,6 +339,8 @@ static void start_leg(struct chat_run *run, struct leg *l, enum breaker_pass pas
     l->attempt.token = on_token;
     l->attempt.end = on_end;
     l->attempt.arg = l;
+    l->tried = record_start(run, l);
+    l->attempt.trace = l->tried ? &l->tried->context : run->call.trace;
     run->result.tries++;
     run->result.i_model = l->i_model;
     chat_models_count(models, l->i_model, CHAT_REQUESTS);
@@ -466,6 +533,8 @@ static struct chat_run *run_new(struct chat *c, const struct chat_call *call)
     run->start_ns = clock_ns();
     run->due_ns[DUE_DEADLINE] = call->until_ns;
     run->result.retry_after_ms = -1;
+    if (call->trace && call->record)
+        run->tried = mem_calloc(CHAT_TRIED_MAX, sizeof *run->tried);
     chat_messages_write(call->messages, call->n, &run->messages);
     uv_timer_init(c->loop, &run->timer);
     run->timer.data = run;

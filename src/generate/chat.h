@@ -29,7 +29,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/err.h"
 #include "base/str.h"
+#include "base/trace_context.h"
 #include "generate/chat_models.h"
 #include "generate/chat_wire.h"
 
@@ -56,6 +58,24 @@ struct chat_result {
     uint64_t first_token_ns; /* since chat_start; 0: no token came */
 };
 
+/* One request of a call, for the call's trace. Times are of clock_ns; 0: not yet, or never. */
+#define CHAT_TRIED_MAX 25
+struct chat_tried {
+    size_t i_model;
+    struct trace_context context; /* what it took along: its span_id is its own */
+    uint64_t start_ns, first_token_ns, end_ns;
+    int resends;    /* how often this model was asked before */
+    bool hedge;     /* a second because the first was late */
+    bool cancelled; /* nobody waited for its end */
+    int rc;         /* as `error` says */
+    char error[ERR_TEXT_MAX];
+    int status;                 /* 0: none came */
+    char model[CHAT_MODEL_MAX]; /* that answered, as it calls itself; "": not said */
+    char finish[CHAT_FINISH_MAX];
+    bool usage_known;
+    size_t prompt_tokens, completion_tokens;
+};
+
 struct chat_call {
     const struct chat_message *messages; /* borrowed for the call, as are models */
     size_t n;
@@ -66,6 +86,9 @@ struct chat_call {
     int max_tokens;     /* 0: the server's own */
     uint64_t until_ns;  /* of clock_ns; 0: none */
     bool hedge;
+    const struct trace_context *trace; /* the requests are part of it; NULL: of none; lives as long
+                                        * as the call */
+    bool record; /* and each has an id of its own there, under which chat_tries tells of it */
     void (*token)(void *arg, struct str text); /* at least one byte; borrowed */
     /* An answer that broke off, where another model is left: true takes back all that was said.
      * NULL: nothing is. Must not cancel. */
@@ -83,6 +106,10 @@ void chat_free(struct chat *c);
 
 /* The pointer is good until done or chat_cancel. */
 struct chat_run *chat_start(struct chat *c, const struct chat_call *call);
+
+/* What was recorded so far, the first CHAT_TRIED_MAX; good until done has returned. What is still
+ * under way has no end yet. */
+const struct chat_tried *chat_tries(const struct chat_run *run, size_t *n);
 
 /* No callback after it; the connections are closed at once. Also from inside `token`. */
 void chat_cancel(struct chat_run *run);

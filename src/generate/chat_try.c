@@ -197,6 +197,7 @@ static void reset(struct chat_try *t)
                            .token = t->token,
                            .end = t->end,
                            .arg = t->arg,
+                           .trace = t->trace,
                            .retry_after_ms = -1,
                            .start_ns = clock_ns(),
                            .running = true};
@@ -215,6 +216,7 @@ void chat_try_start(struct chat_try *t, struct http_async *h, struct str body)
                                    .connect_ms = m->first_token_ms < CONNECT_MS ? m->first_token_ms
                                                                                 : CONNECT_MS,
                                    .total_ms = m->timeout_ms,
+                                   .trace = t->trace,
                                    .head = on_head,
                                    .data = on_data,
                                    .done = on_done,

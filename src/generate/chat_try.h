@@ -29,6 +29,7 @@ struct chat_try {
     void (*token)(void *arg, struct str text); /* at least one byte */
     void (*end)(void *arg);
     void *arg;
+    const struct trace_context *trace; /* that the request is part of; NULL: of none */
 
     /* How it went: right when `end` is called. */
     int rc;                   /* as `error` says */

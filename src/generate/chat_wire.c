@@ -96,6 +96,13 @@ static int server_error(const json_t *error)
                 words ? words : "error");
 }
 
+/* The first that is said. */
+static void read_model(struct chat_reply *r, const char *name)
+{
+    if (name && !r->model[0])
+        snprintf(r->model, sizeof r->model, "%s", name);
+}
+
 static int read_usage(struct chat_reply *r, const json_t *usage)
 {
     int rc = ERR_OK;
@@ -163,6 +170,7 @@ static int read_parsed(struct chat_reply *r, const json_t *root, const char *par
     if (json_array_size(choices) > 0)
         TRY(read_choice(r, json_array_get(choices, 0), part));
     TRY(read_usage(r, json_object_get(root, "usage")));
+    read_model(r, json_string_value(json_object_get(root, "model")));
 out:
     return rc;
 }

@@ -22,6 +22,7 @@
 #include "generate/message.h"
 
 #define CHAT_FINISH_MAX 32
+#define CHAT_MODEL_MAX  129 /* a longer name is cut */
 
 /* A JSON list of messages, the same for every model that is asked. */
 void chat_messages_write(const struct chat_message *messages, size_t n, struct buf *out);
@@ -39,6 +40,7 @@ void chat_ask_write(const struct chat_ask *a, struct buf *out);
 /* A reply as far as it has been read. */
 struct chat_reply {
     struct buf text;              /* what is new is added; the caller clears it */
+    char model[CHAT_MODEL_MAX];   /* as it calls itself; "": not said (yet) */
     char finish[CHAT_FINISH_MAX]; /* "stop", "length", ...; "": not said (yet) */
     bool usage_known;
     size_t prompt_tokens, completion_tokens;

@@ -48,7 +48,9 @@ struct check {
     const uint32_t *cited; /* [n_cited]; 0: all count */
     size_t n_cited;
     struct marks claim;
-    struct window window;
+    struct window *windows; /* [n_windows] all that the claim is compared with, in order */
+    size_t n_windows;
+    struct window window; /* the best of them */
     struct arena *mem;
 };
 
@@ -118,10 +120,7 @@ static double share_of(const struct marks *claim, const struct source *s, size_t
     return n ? (double)n_found / (double)n : 0;
 }
 
-/* Called for each window of a source; false ends it. */
-typedef bool (*window_fn)(void *arg, const struct window *w);
-
-static bool each_window(const struct marks *claim, const struct source *s, window_fn fn, void *arg)
+static void add_windows(struct check *c, const struct source *s)
 {
     for (size_t from = 0; from < s->text.n;) {
         uint32_t first = s->text.v[from].i_sentence;
@@ -135,36 +134,24 @@ static bool each_window(const struct marks *claim, const struct source *s, windo
             if (len == 0)
                 next = to;
             w.to = to;
-            w.share = share_of(claim, s, from, to, false) - WINDOW_COST * len;
-            if (!fn(arg, &w))
-                return false;
+            w.share = share_of(&c->claim, s, from, to, false) - WINDOW_COST * len;
+            c->windows[c->n_windows++] = w;
         }
         from = next;
     }
-    return true;
 }
 
-static bool all_windows(const struct check *c, window_fn fn, void *arg)
+/* Once a claim: whoever looks for a place of one of its marks looks through all of them. */
+static void find_windows(struct check *c)
 {
+    c->n_windows = 0;
     for (size_t i = 0; i < c->n_sources; i++)
-        if (takes_part(c, &c->sources[i]) && !each_window(&c->claim, &c->sources[i], fn, arg))
-            return false;
-    return true;
-}
-
-static bool keep_better(void *arg, const struct window *w)
-{
-    struct window *best = arg;
-
-    if (!best->source || w->share > best->share)
-        *best = *w;
-    return true;
-}
-
-static void find_window(struct check *c)
-{
+        if (takes_part(c, &c->sources[i]))
+            add_windows(c, &c->sources[i]);
     c->window = (struct window){0};
-    all_windows(c, keep_better, &c->window);
+    for (size_t i = 0; i < c->n_windows; i++)
+        if (!c->window.source || c->windows[i].share > c->window.share)
+            c->window = c->windows[i];
 }
 
 /* ---- numbers and names ---- */
@@ -204,19 +191,11 @@ static bool another_stands_there(const struct check *c, const struct mark *m)
     return false;
 }
 
-struct place {
-    const struct marks *claim;
-    size_t i; /* the mark */
-    double share_min;
-};
-
-static bool is_no_place(void *arg, const struct window *w)
+/* Whether a window that holds as much has mark i of the claim. */
+static bool is_place(const struct check *c, size_t i, const struct window *w, double share_min)
 {
-    const struct place *p = arg;
-
-    return w->share < p->share_min ||
-           !(in_window(w, &p->claim->v[p->i]) ||
-             is_said_otherwise(p->claim, p->i, w->source, w->from, w->to));
+    return w->share >= share_min && (in_window(w, &c->claim.v[i]) ||
+                                     is_said_otherwise(&c->claim, i, w->source, w->from, w->to));
 }
 
 /* Whether a mark that the sources have stands where they say the same as the claim: in the best
@@ -224,11 +203,12 @@ static bool is_no_place(void *arg, const struct window *w)
 static bool has_place(const struct check *c, size_t i)
 {
     bool verbatim = c->window.share >= VERBATIM;
-    const struct mark *m = &c->claim.v[i];
-    struct place p = {&c->claim, i, c->window.share - (verbatim ? CLEARLY_BEST : NEARLY_AS_GOOD)};
+    double share_min = c->window.share - (verbatim ? CLEARLY_BEST : NEARLY_AS_GOOD);
+    bool found = c->window.share < SAYS_THE_SAME || !another_stands_there(c, &c->claim.v[i]);
 
-    return c->window.share < SAYS_THE_SAME || !another_stands_there(c, m) ||
-           !all_windows(c, is_no_place, &p);
+    for (size_t k = 0; k < c->n_windows && !found; k++)
+        found = is_place(c, i, &c->windows[k], share_min);
+    return found;
 }
 
 static const char *wrong_number(const struct check *c)
@@ -315,7 +295,11 @@ static bool has_words(const struct check *c)
 static enum claim_verdict verdict_of(struct check *c, const char **reason)
 {
     *reason = NULL;
-    find_window(c);
+    if (c->claim.n > CLAIM_MARKS_MAX) {
+        *reason = "too long to be checked";
+        return CLAIM_WORDS;
+    }
+    find_windows(c);
     if (!c->window.source) {
         *reason = "no passage has its words";
         return CLAIM_WORDS;
@@ -460,6 +444,16 @@ static struct source *prepare(struct word_analyzer *words, const struct claim_so
     return s;
 }
 
+/* Room for the windows of any claim: each sentence of a source begins WINDOW_MAX at most. */
+static struct window *windows_room(const struct source *sources, size_t n, struct arena *mem)
+{
+    size_t n_sentences = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_sentences += sources[i].text.n_sentences;
+    return ARENA_ARRAY(mem, struct window, n_sentences * WINDOW_MAX);
+}
+
 /* Sentences, with the citations that lead the next one; those of nothing else are left out. */
 static size_t cut_claims(struct str answer, struct claim *claims, struct cited *cited,
                          struct arena *mem)
@@ -488,13 +482,15 @@ void claims_check(struct word_analyzer *words, struct str answer,
     struct claim *claims = ARENA_ARRAY(mem, struct claim, CLAIMS_MAX);
     struct cited *cited = ARENA_ARRAY(mem, struct cited, CLAIMS_MAX);
     struct source *prepared = prepare(words, sources, n_sources, mem);
+    struct window *windows = windows_room(prepared, n_sources, mem);
     size_t n = cut_claims(answer, claims, cited, mem);
 
     for (size_t i = 0; i < n; i++) {
         struct cited none = {0}; /* leading ones of the next are in cited[i] already */
         struct span s = claims[i].span;
         struct str text = without_citations(str_sub(answer, s.start, s.end), &none, mem);
-        struct check c = {.sources = prepared, .n_sources = n_sources, .mem = mem};
+        struct check c = {
+            .sources = prepared, .n_sources = n_sources, .windows = windows, .mem = mem};
 
         for (size_t k = 0; k < none.n; k++)
             add_cited(&cited[i], none.v[k]);

@@ -3,7 +3,7 @@
  * Rules, no model. A sentence is compared with the passages that it cites, [n], or with all of them
  * when it cites none; the place that it is compared with is the window of one to three sentences
  * that holds most of its words. It is unsupported when
- *   words     the window lacks too many of its content words
+ *   words     the window lacks too many of its content words, or it has over CLAIM_MARKS_MAX
  *   number    a number is in none of these passages, or where the window says the same, another
  *             stands in its place (numbers.h: two ways to write one are one)
  *   name      the same of a capitalised word or an acronym; "OPEC" and what its letters stand for
@@ -28,6 +28,9 @@
 #include "text/words.h"
 
 #define CLAIMS_MAX 512 /* sentences; what is left belongs to the last one */
+/* Words, numbers and negations of a sentence. What has more is none that a passage could bear out;
+ * each is looked for in every window. */
+#define CLAIM_MARKS_MAX 400
 
 enum claim_verdict {
     CLAIM_SUPPORTED,

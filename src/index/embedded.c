@@ -247,6 +247,26 @@ size_t retriever_bytes(struct retriever *r)
     return bytes;
 }
 
+void retriever_totals(struct retriever *r, struct retriever_totals *out)
+{
+    size_t at = 0, n;
+    const void *key;
+    uint64_t value;
+
+    *out = (struct retriever_totals){0};
+    pthread_mutex_lock(&r->mu);
+    while (map_next(r->collections, &at, &key, &n, &value)) {
+        const struct snapshot *s = (const struct snapshot *)(uintptr_t)value;
+
+        out->collections++;
+        out->documents += s->n_documents;
+        out->chunks += s->n_chunks;
+        out->segments += s->n_views + (s->summaries ? s->summaries->n_views : 0);
+        out->bytes += snapshot_bytes(s);
+    }
+    pthread_mutex_unlock(&r->mu);
+}
+
 static struct passage passage_of(const struct hit *hit, const struct chunk_full *row)
 {
     return (struct passage){

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /* A million chunks are read from their files in 0.33 s; a worker is held up that long. */
 #define WAIT_MS 500
@@ -89,8 +90,7 @@ int opening_start(struct retriever *r, bool beside)
     r->opening = true;
     if (!beside)
         return read_all(r);
-    CHECK(pthread_create(&r->opener, NULL, opener_main, r) == 0);
-    pthread_setname_np(r->opener, "open");
+    thread_start(&r->opener, "open", opener_main, r);
     r->has_opener = true;
     return ERR_OK;
 }

@@ -26,13 +26,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sections.h"
+#include "base/thread.h"
 #include "index/manifest.h"
 #include "index/segment_file.h"
 
@@ -443,8 +443,7 @@ struct sealer *sealer_new(struct retriever *r)
 
 void sealer_start(struct sealer *s)
 {
-    CHECK(pthread_create(&s->thread, NULL, seal_main, s) == 0);
-    pthread_setname_np(s->thread, "seal");
+    thread_start(&s->thread, "seal", seal_main, s);
     s->started = true;
 }
 

@@ -22,6 +22,7 @@
  *          `ne`, `nin` and `exists:false`. Built-in: _kind _document _title _page _ingested.
  *
  * Limits   FILTER_NODES_MAX nodes, FILTER_DEPTH_MAX deep, FILTER_IN_MAX values in a list.
+ *          Text and JSON are UTF-8; the text has no NUL.
  * Errors   ERR_ARGUMENT with the place and what would be right.
  * Threads  immutable once parsed (in the arena it was parsed into).
  */

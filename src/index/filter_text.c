@@ -117,10 +117,8 @@ static int next(struct scan *s)
     case '"':
     case '\'': return next_quoted(s);
     default:
-        while (s->at < t.n && t.p[s->at] != '\0' && !ends_word(t.p[s->at]))
+        while (s->at < t.n && !ends_word(t.p[s->at]))
             s->at++;
-        if (s->at == s->from)
-            return FAIL(ERR_ARGUMENT, "filter, character %zu: a NUL byte", s->from + 1);
         s->token = TOKEN_WORD;
         s->s = str_sub(t, s->from, s->at);
         return ERR_OK;
@@ -315,6 +313,8 @@ int filter_from_text(struct filter **out, struct str text, struct arena *mem)
     struct scan s = {.p = {.mem = mem}, .text = text};
     struct filter *f = NULL;
 
+    if (!utf8_valid(text.p, text.n) || (text.n && memchr(text.p, 0, text.n)))
+        return FAIL(ERR_ARGUMENT, "the filter must be UTF-8 without NUL bytes");
     TRY(next(&s));
     if (s.token != TOKEN_END)
         TRY(parse_expression(&s, &f));

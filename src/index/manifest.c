@@ -81,7 +81,7 @@ static int read_view(const struct sections *s, const char *path, size_t i, struc
     view_section(name, "dead", i);
     dead = sections_get(s, name, sizeof *dead, &n_dead);
     if (!file || !kind || n_kind != 1 || !dead || n_name < 2 || n_name > MANIFEST_NAME_MAX ||
-        file[n_name - 1] || memchr(file, '/', n_name))
+        memchr(file, 0, n_name) != file + n_name - 1 || memchr(file, '/', n_name))
         return FAIL(ERR_FORMAT, "'%s' names no file for part %zu", path, i);
     out->of_summaries = *kind;
     out->file = arena_dup(mem, file, n_name);

@@ -283,3 +283,9 @@ struct analyzers *snapshot_analyzers(const struct snapshot *s);
 
 /* Index memory in bytes, for /metrics and bench. */
 size_t retriever_bytes(struct retriever *r);
+
+/* Of all collections together; summaries are counted in segments and bytes alone. */
+struct retriever_totals {
+    size_t collections, documents, chunks, segments, bytes;
+};
+void retriever_totals(struct retriever *r, struct retriever_totals *out);

@@ -68,12 +68,28 @@ void batch_free(struct batch *b)
 
 /* ---- embedding ---- */
 
+/* With ours two batches at once are no faster than one after the other, and keep more threads from
+ * questions; a server has its own bound. */
+static int embed_in_turn(struct batch *b, const struct todo *todo, size_t n)
+{
+    struct engine *e = b->run->e;
+    bool local = !embedder_info(b->run->model)->url;
+    int rc;
+
+    if (local)
+        turn_take(&e->embedding);
+    rc = embed_rows(b->run->model, e->pool, todo, n, b->scratch);
+    if (local)
+        turn_give(&e->embedding);
+    return rc;
+}
+
 static int embed_some(struct batch *b, const struct todo *todo, size_t n)
 {
     int rc = ERR_OK;
 
     TRY(run_check(b->run));
-    TRY(embed_rows(b->run->model, b->run->e->pool, todo, n, b->scratch));
+    TRY(embed_in_turn(b, todo, n));
     b->run->progress.n_chunks += n;
     run_progress(b->run, b->run->progress.current);
 out:
@@ -223,11 +239,15 @@ static void settle(struct run *run, struct ready *d, const char *reason)
 
     if (reason) {
         report_refuse(run->report, d->shown, reason);
+        run->e->ingested.refused++;
     } else {
         run->report->documents++;
         run->report->chunks += d->n_chunks;
+        run->e->ingested.documents++;
+        run->e->ingested.chunks += d->n_chunks;
     }
     if (result) {
+        run->progress.n_files_done++;
         result->status = reason ? INGEST_REFUSED : INGEST_INGESTED;
         result->chunks = reason ? 0 : d->n_chunks;
         result->reason = reason ? mem_strdup(reason) : NULL;

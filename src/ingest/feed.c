@@ -57,6 +57,22 @@ out:
     return rc;
 }
 
+/* Pruning has to know the records of a file. */
+static bool is_wanted(const struct feed *f, const struct fed_file *file)
+{
+    const struct ingest_options *o = f->run->o;
+    struct buf path;
+    bool wanted;
+
+    if (!o->wanted || file->file->link || (o->prune && walk_holds_records(file->file)))
+        return true;
+    buf_init(&path);
+    buf_addf(&path, "%s/%s", walk_root(file->walk), file->file->key);
+    wanted = o->wanted(o->wanted_arg, path.p);
+    buf_done(&path);
+    return wanted;
+}
+
 static void *feed_main(void *arg)
 {
     struct feed *f = arg;
@@ -68,7 +84,8 @@ static void *feed_main(void *arg)
             file->i_walk = i;
             file->walk = f->walks[i];
             file->file = walk_at(file->walk, k);
-            if (file->file->fate == WALK_READ) {
+            file->unwanted = !is_wanted(f, file);
+            if (file->file->fate == WALK_READ && !file->unwanted) {
                 file->rc = read_file(f, file);
                 if (file->rc < 0)
                     file->reason = mem_strdup(err_text());

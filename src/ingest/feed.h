@@ -21,6 +21,7 @@ struct fed_file {
     int rc;                /* < 0: refused, or for all */
     char *reason;          /* when rc < 0 */
     bool unchanged;        /* nothing was extracted */
+    bool unwanted;         /* nothing was looked at */
     struct source *source; /* else; a reference */
     struct digest hash;
     uint64_t n_bytes;

@@ -82,11 +82,6 @@ static bool met_before(struct run *run, const struct walk *walk, const struct wa
     return !added;
 }
 
-static bool holds_records(const struct walk_file *f)
-{
-    return f->kind == KIND_JSON || f->kind == KIND_JSONL || f->kind == KIND_CSV;
-}
-
 static int take_file(struct run *run, struct batch *batch, const struct fed_file *fed, bool *unsure)
 {
     const struct walk_file *f = fed->file;
@@ -100,6 +95,11 @@ static int take_file(struct run *run, struct batch *batch, const struct fed_file
 
     if (met_before(run, fed->walk, f))
         return ERR_OK;
+    if (fed->unwanted) {
+        if (f->fate != WALK_SKIP)
+            keep_document(run, f->key);
+        return ERR_OK;
+    }
     if (f->fate == WALK_SKIP) {
         report_skip(run->report, f->shown, f->reason);
         return ERR_OK;
@@ -110,7 +110,7 @@ static int take_file(struct run *run, struct batch *batch, const struct fed_file
     if (f->fate == WALK_REFUSE || fed->rc < 0) {
         report_refuse(run->report, f->shown, fed->rc < 0 ? fed->reason : f->reason);
         keep_document(run, f->key);
-        *unsure |= holds_records(f);
+        *unsure |= walk_holds_records(f);
         return ERR_OK;
     }
     if (fed->unchanged) {
@@ -193,11 +193,11 @@ closed:
 
 /* ---- documents that come as text ---- */
 
-/* What the report says of one document is its result. */
+/* `shown`: the id, as the report names it. */
 static int take_text(struct run *run, struct batch *batch, const struct ingest_document *in,
-                     struct ingest_result *result)
+                     const char *shown, struct ingest_result *result)
 {
-    struct origin origin = {.key = in->id, .root = {"", 0}, .shown = ""};
+    struct origin origin = {.key = in->id, .root = {"", 0}, .shown = shown};
     struct extracted doc = {.id = in->id,
                             .title = in->title,
                             .uri = in->uri,
@@ -208,16 +208,39 @@ static int take_text(struct run *run, struct batch *batch, const struct ingest_d
 
     if (rc < 0 && !is_for_all(rc)) {
         *result = (struct ingest_result){INGEST_REFUSED, 0, mem_strdup(err_text())};
+        report_refuse(run->report, shown, result->reason);
+        run->progress.n_files_done++;
         return ERR_OK;
     }
     if (rc < 0)
         return rc;
     if (!ready) {
         *result = (struct ingest_result){.status = INGEST_UNCHANGED};
+        run->report->unchanged++;
+        run->progress.n_files_done++;
         return ERR_OK;
     }
     ready->result = result;
     return batch_add(batch, ready);
+}
+
+static int take_texts(struct run *run, struct batch *batch, const struct ingest_document *docs,
+                      size_t n, struct arena *names, struct ingest_result *results)
+{
+    int rc = ERR_OK;
+
+    run->progress.n_files = n;
+    for (size_t i = 0; i < n; i++) {
+        const char *shown = arena_strndup(names, docs[i].id.p, docs[i].id.n);
+
+        TRY(run_check(run));
+        TRY(take_text(run, batch, &docs[i], shown, &results[i]));
+        run_progress(run, shown);
+    }
+    TRY(batch_flush(batch));
+out:
+    run->progress.current = NULL;
+    return rc;
 }
 
 int ingest_documents(struct engine *e, const struct ingest_document *docs, size_t n,
@@ -226,27 +249,20 @@ int ingest_documents(struct engine *e, const struct ingest_document *docs, size_
     int rc = ERR_OK;
     struct run run;
     struct batch *batch = NULL;
+    struct arena *names = arena_new(0);
     struct ingest_report report;
 
     ingest_report_init(&report);
-    rc = run_open(&run, e, o, &report);
-    if (rc < 0)
-        goto closed;
     for (size_t i = 0; i < n; i++)
-        results[i] = (struct ingest_result){.status = INGEST_REFUSED};
+        results[i] = (struct ingest_result){.status = INGEST_LEFT};
+    TRY(run_open(&run, e, o, &report));
     batch = batch_new(&run);
-    for (size_t i = 0; i < n; i++)
-        TRY(take_text(&run, batch, &docs[i], &results[i]));
-    TRY(batch_flush(batch));
-out:
-    for (size_t i = 0; i < n && rc < 0; i++) {
-        mem_free(results[i].reason);
-        results[i].reason = NULL;
-    }
+    rc = take_texts(&run, batch, docs, n, names, results);
     batch_free(batch);
     run_close(&run);
-closed:
+out:
     ingest_report_done(&report);
+    arena_free(names);
     return rc;
 }
 

@@ -27,10 +27,12 @@
 
 struct engine;
 
+struct ingest_report;
 struct ingest_progress {
-    size_t n_files, n_files_done; /* n_files grows while folders are walked */
-    size_t n_chunks;              /* embedded and stored so far */
-    const char *current;          /* path; borrowed */
+    size_t n_files, n_files_done;       /* or documents; n_files grows while folders are walked */
+    size_t n_chunks;                    /* embedded and stored so far */
+    const char *current;                /* path; borrowed */
+    const struct ingest_report *report; /* what is settled so far; borrowed */
 };
 
 struct ingest_options {
@@ -40,6 +42,11 @@ struct ingest_options {
     const json_t *metadata;  /* object merged into every document's; NULL: none */
     const char *meta_file;   /* jsonl: {"path": relative path, ...metadata}; NULL: none */
     bool prune, prune_force; /* of the folders named, after all went in; see ingest/prune.h */
+    /* Files for which it is false are taken for unchanged without a look, and not counted; a link
+     * is always looked at, and of other threads too. `path`: the real root, '/', the key. NULL: all
+     * are wanted. */
+    bool (*wanted)(void *arg, const char *path);
+    void *wanted_arg;
     void (*progress)(void *arg, const struct ingest_progress *p);
     void *progress_arg;
     const atomic_bool *cancel; /* NULL: cannot be cancelled */
@@ -74,12 +81,18 @@ struct ingest_document {
     struct str uri, title, text;
     const json_t *metadata; /* object or NULL */
 };
-enum ingest_status { INGEST_INGESTED, INGEST_UNCHANGED, INGEST_REFUSED };
+enum ingest_status {
+    INGEST_INGESTED,
+    INGEST_UNCHANGED,
+    INGEST_REFUSED,
+    INGEST_LEFT /* the run ended before */
+};
 struct ingest_result {
     enum ingest_status status;
     size_t chunks;
     char *reason; /* REFUSED: mem_free it */
 };
+/* results [n] are filled also when it fails: what was settled before that stays so. */
 int ingest_documents(struct engine *e, const struct ingest_document *docs, size_t n,
                      const struct ingest_options *o, struct ingest_result *results);
 

@@ -429,12 +429,16 @@ out:
     return rc;
 }
 
-static void open_loop(struct making *m)
+static int open_loop(struct making *m)
 {
-    CHECK(uv_loop_init(&m->loop) == 0);
+    int e = uv_loop_init(&m->loop);
+
+    if (e < 0)
+        return FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
     CHECK(uv_timer_init(&m->loop, &m->tick) == 0);
     CHECK(uv_timer_start(&m->tick, on_tick, TICK_MS, TICK_MS) == 0);
     m->chat = chat_new(&m->loop, m->e->chat_models);
+    return ERR_OK;
 }
 
 static void close_loop(struct making *m)
@@ -522,11 +526,11 @@ static int make(struct making *m)
 
     TRY(count_owed(m, &m->n_total));
     if (m->n_total) {
+        TRY(open_loop(m));
         m->batch = batch_new(&m->run);
-        open_loop(m);
         rc = make_all(m);
-        close_loop(m);
         batch_free(m->batch);
+        close_loop(m);
     }
     TRY(rc);
     TRY(count_owed(m, &m->out->owed));

@@ -80,6 +80,7 @@ int run_open(struct run *r, struct engine *e, const struct ingest_options *o,
     run_take_model(r);
     r->keys = map_new();
     r->files = map_new();
+    TRY(run_check(r));
     TRY(settle_chunking(r));
     digest_settings(r);
     if (o->metadata) { /* said once for all, not at every document */
@@ -126,12 +127,13 @@ bool run_cancelled(const struct run *r)
 
 int run_check(const struct run *r)
 {
-    return run_cancelled(r) ? FAIL(ERR_CANCELLED, "ingest was cancelled") : ERR_OK;
+    return run_cancelled(r) ? FAIL(ERR_CANCELLED, "ingest was cancelled") : room_check(r->e->room);
 }
 
 void run_progress(struct run *r, const char *current)
 {
     r->progress.current = current;
+    r->progress.report = r->report;
     if (r->o->progress)
         r->o->progress(r->o->progress_arg, &r->progress);
 }

@@ -41,7 +41,8 @@ void run_close(struct run *r); /* seconds go to the report */
 void run_take_model(struct run *r);
 
 bool run_cancelled(const struct run *r);
-int run_check(const struct run *r); /* ERR_CANCELLED when somebody said stop */
+int run_check(const struct run *r); /* ERR_CANCELLED when somebody said stop, ERR_NO_SPACE when
+                                     * the memory budget is used up */
 void run_progress(struct run *r, const char *current);
 
 /* The stored row of a key, no text; false when it is not there. Rows live in `mem`. */

@@ -117,16 +117,15 @@ static const char *special_name(mode_t mode)
 }
 
 /* `st` is of the file itself, links followed inside the root. */
-static void add_file(struct walk *w, const char *rel, const struct stat *st)
+static struct walk_file *add_file(struct walk *w, const char *rel, const struct stat *st)
 {
     if (kind_of(rel) == KIND_UNKNOWN)
-        add(w, rel, WALK_SKIP, UNKNOWN_KIND_REASON);
-    else if (!S_ISREG(st->st_mode))
-        add(w, rel, WALK_REFUSE, special_name(st->st_mode));
-    else if (!utf8_valid(rel, strlen(rel)))
-        add(w, rel, WALK_REFUSE, "its name is not UTF-8");
-    else
-        add(w, rel, WALK_READ, NULL);
+        return add(w, rel, WALK_SKIP, UNKNOWN_KIND_REASON);
+    if (!S_ISREG(st->st_mode))
+        return add(w, rel, WALK_REFUSE, special_name(st->st_mode));
+    if (!utf8_valid(rel, strlen(rel)))
+        return add(w, rel, WALK_REFUSE, "its name is not UTF-8");
+    return add(w, rel, WALK_READ, NULL);
 }
 
 /* ---- folders ---- */
@@ -147,7 +146,7 @@ static void add_link(struct walk *w, const char *rel)
     else if (S_ISDIR(st.st_mode))
         add(w, rel, WALK_SKIP, "a link to a folder; what it holds is read where it lies");
     else
-        add_file(w, rel, &st);
+        add_file(w, rel, &st)->link = true;
     close(fd);
 }
 
@@ -351,6 +350,11 @@ const struct walk_file *walk_at(const struct walk *w, size_t i)
 {
     CHECK(i < w->n);
     return &w->v[i];
+}
+
+bool walk_holds_records(const struct walk_file *f)
+{
+    return f->kind == KIND_JSON || f->kind == KIND_JSONL || f->kind == KIND_CSV;
 }
 
 /* ---- reading ---- */

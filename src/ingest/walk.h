@@ -35,6 +35,7 @@ struct walk_file {
     char *shown; /* as the user would write it */
     enum walk_fate fate;
     enum file_kind kind;
+    bool link;
     char *reason; /* SKIP, REFUSE */
 };
 
@@ -52,6 +53,9 @@ bool walk_is_folder(const struct walk *w);   /* false: a single file was named *
 bool walk_is_whole(const struct walk *w);    /* false: a folder below could not be looked into */
 size_t walk_count(const struct walk *w);
 const struct walk_file *walk_at(const struct walk *w, size_t i);
+
+/* Of a kind that may hold many documents: which ones is known when it is read. */
+bool walk_holds_records(const struct walk_file *f);
 
 /* Appends the file's bytes. ERR_LIMIT over `max`, ERR_IO with the system's reason. */
 int walk_read(const struct walk *w, const struct walk_file *f, size_t max, struct buf *out);

@@ -13,6 +13,11 @@
  * buffers where it can, and a server that never ends would keep all others waiting. */
 #define TURN_MAX 65536
 
+/* Libcurl's buffers of one request; its own choice is 16 and 64 KiB. What comes is a few tokens at
+ * a time, and what goes a prompt of some KiB: 512 streams took 66 MB, and take half of that. */
+#define RECEIVE_BYTES 4096L
+#define SEND_BYTES    16384L /* the least it takes */
+
 /* Libcurl may not be called from inside its own callbacks. So these only note what has come, and
  * the run waits in the list `ready` until libcurl has returned; then it is told:
  *
@@ -312,6 +317,8 @@ static CURL *handle_for(struct http_async_run *run, const struct http_async_call
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, run->headers);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
     curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, call->body.p);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES);
     curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* Without it libcurl waits for a name that is being looked up when the call is cancelled. */
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
@@ -352,7 +359,7 @@ struct http_async_run *http_async_start(struct http_async *h, const struct http_
         fail_later(run, CURLE_URL_MALFORMAT);
         return run;
     }
-    run->headers = http_handle_headers(call->key, call->accept, true);
+    run->headers = http_handle_headers(call->key, call->accept, true, call->trace);
     run->curl = handle_for(run, call);
     if (!run->curl || curl_multi_add_handle(h->multi, run->curl) != CURLM_OK)
         fail_later(run, CURLE_FAILED_INIT);

@@ -23,15 +23,18 @@
 #define HTTP_ASYNC_REST_MAX 65536
 
 struct http_async;
+struct trace_context;
+struct trace_context;
 struct http_async_run;
 
 struct http_async_call {
-    const char *url;    /* borrowed, as are key, body and accept */
-    const char *key;    /* sent as "Authorization: Bearer KEY"; NULL: none */
-    struct str body;    /* JSON to POST */
-    const char *accept; /* "text/event-stream" */
-    int64_t connect_ms; /* at least 1 */
-    int64_t total_ms;   /* 0: for ever */
+    const char *url;                   /* borrowed, as are key, body, accept and trace */
+    const char *key;                   /* sent as "Authorization: Bearer KEY"; NULL: none */
+    struct str body;                   /* JSON to POST */
+    const char *accept;                /* "text/event-stream" */
+    int64_t connect_ms;                /* at least 1 */
+    int64_t total_ms;                  /* 0: for ever */
+    const struct trace_context *trace; /* goes along as traceparent; NULL: none */
     /* content_type "" and retry_after_ms -1: the reply does not say. May be NULL. */
     void (*head)(void *arg, int status, const char *content_type, int64_t retry_after_ms);
     void (*data)(void *arg, struct str bytes); /* borrowed for the call, even if it cancels */

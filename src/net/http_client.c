@@ -176,7 +176,10 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
     if (rc < 0)
         return rc;
     k = take(c);
-    headers = http_handle_headers(call->key, "application/json", call->body.p);
+    headers =
+        http_handle_headers(call->key, "application/json", call->body.p, trace_context_bound());
+    for (const char *const *line = call->lines; line && *line; line++)
+        headers = curl_slist_append(headers, *line);
     buf_init(&x.result.body);
     wrong = k->curl ? CURLE_OK : CURLE_FAILED_INIT;
     if (k->curl) {

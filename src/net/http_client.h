@@ -10,6 +10,7 @@
  * Errors   ERR_TIMEOUT: the deadline passed. ERR_UNAVAILABLE: not reached, cut off, not HTTP, more
  *          than the limit. ERR_ARGUMENT: a URL or key that cannot be used. Each names the URL.
  *          A status of 400 and above is no error here: the caller judges it.
+ * Traces   what the calling thread works for (base/trace_context.h) goes along as traceparent.
  * Threads  any number of calls at once; each has a connection of its own while it runs.
  * Limits   HTTP_CLIENT_IDLE_MAX connections are kept, HTTP_HANDLE_HEAD_MAX bytes of reply head.
  */
@@ -27,10 +28,11 @@ struct http_client;
 
 struct http_call {
     const char *url;
-    const char *key;   /* sent as "Authorization: Bearer KEY"; NULL: none */
-    struct str body;   /* JSON to POST; p NULL: GET */
-    int64_t within_ms; /* connecting, sending and receiving; at least 1 */
-    size_t body_max;   /* bytes of reply */
+    const char *key;          /* sent as "Authorization: Bearer KEY"; NULL: none */
+    struct str body;          /* JSON to POST; p NULL: GET */
+    const char *const *lines; /* more header lines, "Name: value", the last NULL; NULL: none */
+    int64_t within_ms;        /* connecting, sending and receiving; at least 1 */
+    size_t body_max;          /* bytes of reply */
 };
 
 struct http_result {

@@ -52,7 +52,25 @@ static struct curl_slist *add_key(struct curl_slist *list, const char *key)
     return list;
 }
 
-struct curl_slist *http_handle_headers(const char *key, const char *accept, bool has_body)
+static struct curl_slist *add_trace(struct curl_slist *list, const struct trace_context *trace)
+{
+    char parent[TRACEPARENT_BYTES];
+    struct buf line = {0};
+
+    trace_context_write(trace, parent);
+    buf_addf(&line, "traceparent: %s", parent);
+    list = curl_slist_append(list, line.p);
+    if (trace->state && *trace->state) {
+        buf_clear(&line);
+        buf_addf(&line, "tracestate: %s", trace->state);
+        list = curl_slist_append(list, line.p);
+    }
+    buf_done(&line);
+    return list;
+}
+
+struct curl_slist *http_handle_headers(const char *key, const char *accept, bool has_body,
+                                       const struct trace_context *trace)
 {
     struct curl_slist *list;
     struct buf line;
@@ -64,6 +82,8 @@ struct curl_slist *http_handle_headers(const char *key, const char *accept, bool
     list = curl_slist_append(list, "Expect:"); /* no 100-continue round trip */
     if (has_body)
         list = curl_slist_append(list, "Content-Type: application/json");
+    if (trace)
+        list = add_trace(list, trace);
     return key ? add_key(list, key) : list;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "base/trace_context.h"
 
 #define HTTP_HANDLE_HEAD_MAX ((size_t)64 << 10)
 
@@ -22,8 +23,10 @@ char *http_handle_no_proxy(void);
 /* NULL when libcurl has no memory. `reason` [CURL_ERROR_SIZE] and no_proxy live as long. */
 CURL *http_handle_new(const char *no_proxy, char *reason);
 
-/* Header lines of a request; key NULL: none. curl_slist_free_all gives them back. */
-struct curl_slist *http_handle_headers(const char *key, const char *accept, bool has_body);
+/* Header lines of a request; key NULL: none; trace NULL: of no trace. curl_slist_free_all gives
+ * them back. */
+struct curl_slist *http_handle_headers(const char *key, const char *accept, bool has_body,
+                                       const struct trace_context *trace);
 
 /* The head of a reply as it comes in. */
 struct http_head {

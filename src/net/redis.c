@@ -1,6 +1,7 @@
 #include "net/redis.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -125,6 +126,8 @@ struct wish {
     int64_t number;     /* out */
     struct buf *text;   /* out */
     bool none;          /* out: nil */
+    bool by_sha1;       /* a script is: it may have to be sent whole */
+    bool no_script;     /* out: so it has */
 };
 
 /* The server's own words on one line; nothing when they might repeat the password. */
@@ -143,8 +146,19 @@ static int told_error(const struct redis *r, const redisReply *reply)
     return FAIL(ERR_UNAVAILABLE, "%s: error: %s", r->shown, words);
 }
 
+static bool lacks_script(const redisReply *reply, const struct wish *w)
+{
+    static const char code[] = "NOSCRIPT";
+
+    return w->by_sha1 && reply->type == REDIS_REPLY_ERROR &&
+           strncmp(reply->str, code, sizeof code - 1) == 0;
+}
+
 static int read_reply(const struct redis *r, const redisReply *reply, struct wish *w)
 {
+    w->no_script = lacks_script(reply, w);
+    if (w->no_script)
+        return ERR_OK;
     if (reply->type == REDIS_REPLY_ERROR)
         return told_error(r, reply);
     if (!(w->types & 1u << reply->type))
@@ -292,24 +306,60 @@ out:
     return rc;
 }
 
-int redis_eval(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
-               const struct str *words, size_t n_words, int64_t *out)
+/* `script` by its text or its SHA-1, as `command` has it. */
+static int eval(struct redis *r, const char *command, const char *script, const struct str *keys,
+                size_t n_keys, const struct str *words, size_t n_words, struct wish *w)
 {
-    int rc = ERR_OK;
     char room[24];
     struct str all[REDIS_WORDS_MAX];
-    struct wish w = {.types = NUMBER};
 
     CHECK(n_keys + n_words + 3 <= REDIS_WORDS_MAX);
-    all[0] = STR_LIT("EVAL");
+    all[0] = str_of(command);
     all[1] = str_of(script);
     all[2] = number_word((int64_t)n_keys, room);
     if (n_keys)
         memcpy(all + 3, keys, n_keys * sizeof *keys);
     if (n_words)
         memcpy(all + 3 + n_keys, words, n_words * sizeof *words);
-    TRY(call(r, all, 3 + n_keys + n_words, &w));
+    return call(r, all, 3 + n_keys + n_words, w);
+}
+
+int redis_eval(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
+               const struct str *words, size_t n_words, int64_t *out)
+{
+    int rc = ERR_OK;
+    struct wish w = {.types = NUMBER};
+
+    TRY(eval(r, "EVAL", script, keys, n_keys, words, n_words, &w));
     *out = w.number;
+out:
+    return rc;
+}
+
+#define SHA1_BYTES 20
+
+static void sha1_hex(const char *text, char out[2 * SHA1_BYTES + 1])
+{
+    unsigned char sha1[EVP_MAX_MD_SIZE];
+
+    CHECK(EVP_Digest(text, strlen(text), sha1, NULL, EVP_sha1(), NULL) == 1);
+    for (int i = 0; i < SHA1_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", sha1[i]);
+}
+
+int redis_run(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
+              const struct str *words, size_t n_words, struct buf *out)
+{
+    int rc = ERR_OK;
+    char sha1[2 * SHA1_BYTES + 1];
+    struct wish w = {.types = STRING, .text = out, .by_sha1 = true};
+
+    sha1_hex(script, sha1);
+    TRY(eval(r, "EVALSHA", sha1, keys, n_keys, words, n_words, &w));
+    if (!w.no_script)
+        return ERR_OK;
+    w.by_sha1 = false;
+    rc = eval(r, "EVAL", script, keys, n_keys, words, n_words, &w);
 out:
     return rc;
 }

@@ -59,6 +59,11 @@ int redis_renew_if(struct redis *r, struct str key, struct str value, int64_t li
 int redis_eval(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
                const struct str *words, size_t n_words, int64_t *out);
 
+/* The same of a script that replies with a text, which is added to `out`. It is sent by its SHA-1
+ * (EVALSHA), and whole where the server does not have it yet. */
+int redis_run(struct redis *r, const char *script, const struct str *keys, size_t n_keys,
+              const struct str *words, size_t n_words, struct buf *out);
+
 struct redis_stats {
     uint64_t calls, failures; /* sent, or tried to */
     uint64_t refused;         /* by the breaker, unsent */

@@ -62,7 +62,7 @@ int url_check(const char *url)
         rc = FAIL(ERR_ARGUMENT,
                   "the URL of '%s' has a user or password in it; a key comes from the environment",
                   shown);
-    else if (has_part(u, CURLUPART_QUERY) || has_part(u, CURLUPART_FRAGMENT))
+    else if (strpbrk(url, "?#")) /* an empty one is no part, and what is joined would be in it */
         rc = FAIL(ERR_ARGUMENT, "the URL of '%s' has a '?' or '#' in it; it must end with its path",
                   shown);
     mem_free(shown);

@@ -12,7 +12,7 @@ int url_check(const char *url);
 /* The URL as it may be shown; "(not a URL)" when it is none. mem_free it. */
 char *url_shown(const char *url);
 
-/* "base/path" with one slash between them; mem_free it. */
+/* "base/path" of a path that begins with the slash; mem_free it. */
 char *url_join(const char *base, const char *path);
 
 /* ERR_ARGUMENT when a key cannot be sent in a header; NULL is fine. The key is not in the text. */

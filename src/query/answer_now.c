@@ -164,8 +164,12 @@ static void ask_model(struct waiting *w)
     struct chat *chat;
     uv_timer_t timer;
     uv_loop_t loop;
+    int e = uv_loop_init(&loop);
 
-    CHECK(uv_loop_init(&loop) == 0);
+    if (e < 0) {
+        w->rc = FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
+        return;
+    }
     chat = chat_new(&loop, w->e->chat_models);
     uv_timer_init(&loop, &timer);
     timer.data = w;

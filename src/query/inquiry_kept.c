@@ -117,8 +117,17 @@ struct unfinished inquiry_unfinished(const struct inquiry *r)
                                .question = r->question};
 }
 
+/* Beyond the memory budget nothing more is kept. */
+static void keep_reply(struct engine *e, struct lru_value *reply, uint64_t ticket)
+{
+    if (!room_is_short(e->room))
+        answers_put(e->answers, reply, ticket);
+}
+
 static void remember_question(struct engine *e, const struct unfinished *u)
 {
+    if (room_is_short(e->room))
+        return;
     answers_remember(e->answers, &u->key, u->origin.epoch, u->vector, u->dim,
                      &u->origin.prompt_hash);
     if (u->lent.p)
@@ -130,7 +139,7 @@ static void take_found(struct engine *e, struct answer *ans, const struct unfini
                        enum cache_status how)
 {
     ans->cache = ans->shared->precomputed ? CACHE_PRECOMPUTED : how;
-    answers_put(e->answers, ans->shared, u->ticket);
+    keep_reply(e, ans->shared, u->ticket);
 }
 
 /* The prompt is one that was answered before: by this question (the collection moved, the answer
@@ -260,7 +269,7 @@ void unfinished_remember(struct engine *e, const struct query *q, struct answer 
 
     if (stores(q) && !ans->degraded) {
         remember_question(e, u);
-        answers_put(e->answers, ans->shared, u->ticket);
+        keep_reply(e, ans->shared, u->ticket);
         tiers_keep(e->tiers, ans->shared, u->shared_ticket, ans->flight);
         ans->flight = NULL;
     }

@@ -185,6 +185,11 @@ int query_finish(struct engine *e, const struct query *q, struct answer *ans,
     return ERR_OK;
 }
 
+bool query_is_late(const struct query *q, uint64_t waited_since_ns)
+{
+    return q->deadline_ms > 0 && clock_ms_since(waited_since_ns) >= (double)q->deadline_ms;
+}
+
 int query_search(struct engine *e, const struct query *q, struct answer *ans)
 {
     int rc = ERR_OK;

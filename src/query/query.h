@@ -153,6 +153,8 @@ struct answer {
     struct lru_value *shared; /* a reference, given back by answer_done */
 };
 
+const char *query_mode_name(enum search_mode m); /* "hybrid" */
+
 void query_defaults(struct query *q, const struct engine *e);
 
 /* Checks the question and brings it to the one form that is embedded, searched and cached: NFC,
@@ -234,6 +236,10 @@ bool query_is_plain(const struct engine *e, const struct query *q);
 /* Tells e->asked of a question that somebody asked, whatever came of it. At once. Without text or
  * model (a request known by its bytes, server/seen.h) it counts when the key is known. */
 void query_was_asked(struct engine *e, const struct query *q, const struct digest *key);
+
+/* Whether it has waited for its turn longer than it may take in all: then nobody is helped by a run
+ * (ERR_TIMEOUT). One that is late only now is still answered, with less. */
+bool query_is_late(const struct query *q, uint64_t waited_since_ns);
 
 /* Retrieval alone (POST /search): hits and passages. */
 int query_search(struct engine *e, const struct query *q, struct answer *ans);

@@ -18,6 +18,12 @@
 
 /* Words of the contract, in the order of their enums. */
 static const char *const mode_words[] = {"hybrid", "vector", "keyword", "summary", NULL};
+
+const char *query_mode_name(enum search_mode m)
+{
+    return mode_words[m];
+}
+
 static const char *const fusion_words[] = {"mix", "rrf", NULL};
 static const char *const rerank_words[] = {"off", "lexical", "model", NULL};
 static const char *const answer_words[] = {"auto", "extractive", "chat", "none", NULL};

@@ -153,6 +153,11 @@ bool access_sees_document(const struct request *r, const struct document_row *d)
     return passes;
 }
 
+struct str access_scope(const struct request *r)
+{
+    return str_of(arena_printf(r->mem, "%s#%lld", r->caller->tenant, (long long)r->caller->id));
+}
+
 int access_query(struct request *r, const json_t *v, bool search_only, struct arena *mem,
                  struct query *q)
 {

@@ -40,6 +40,9 @@ int access_collection(struct request *r, struct str named, const char **out);
 /* Whether the document is there for the caller. */
 bool access_sees_document(const struct request *r, const struct document_row *d);
 
+/* Whose jobs and kept replies there are for the caller: the key's own. In r->mem. */
+struct str access_scope(const struct request *r);
+
 /* A question of this request: the caller's defaults, then what the body says of it (`v`, of POST
  * /query or /search, or of a batch a string), then the caller's bounds. */
 int access_query(struct request *r, const json_t *v, bool search_only, struct arena *mem,

@@ -8,8 +8,10 @@
 #include "engine/engine.h"
 #include "query/question_chat.h"
 #include "server/http.h"
+#include "server/limits.h"
 #include "server/service.h"
 #include "server/sse.h"
+#include "text/tokens.h"
 
 static struct ask *ask_of(struct work *w)
 {
@@ -156,23 +158,66 @@ static void generated(struct work *w)
 static int take_result(struct work *w)
 {
     struct ask *a = ask_of(w);
-    int rc = query_finish(a->loop->service->engine, &a->query, &a->answer, &a->result,
-                          buf_view(&a->text));
+    int rc;
 
+    trace_context_bind(a->trace);
+    rc = query_finish(a->loop->service->engine, &a->query, &a->answer, &a->result,
+                      buf_view(&a->text));
+    trace_context_bind(NULL);
     land(a, rc, err_text());
     return rc;
+}
+
+static int64_t guess_asked(const struct ask *a)
+{
+    const struct question_chat *chat = a->answer.chat;
+    size_t n = 0;
+
+    for (size_t i = 0; i < chat->n; i++)
+        n += tokens_count(NULL, chat->messages[i].text);
+    return (int64_t)n;
+}
+
+/* What the model's server told, else a guess where it has begun to answer: leaving early is not for
+ * nothing. Who joined or found it in a cache pays nothing. */
+static void pay(const struct ask *a, const struct chat_result *result)
+{
+    if (!a->payer)
+        return;
+    if (result && result->usage_known)
+        limits_spend(a->payer, (int64_t)(result->prompt_tokens + result->completion_tokens));
+    else if (a->text.n)
+        limits_spend(a->payer, guess_asked(a) + (int64_t)tokens_count(NULL, buf_view(&a->text)));
+}
+
+/* Of a call that is over, or about to be cancelled. */
+static void keep_tries(struct ask *a)
+{
+    size_t n;
+    const struct chat_tried *tries = chat_tries(a->asking, &n);
+    uint64_t now = trace_add(&a->answer.trace, STAGE_GENERATE, a->asking_since_ns);
+
+    a->n_tries = n;
+    a->tries = ARENA_ARRAY(a->answer.mem, struct chat_tried, n);
+    for (size_t i = 0; i < n; i++) {
+        a->tries[i] = tries[i];
+        a->tries[i].cancelled |= tries[i].end_ns == 0;
+        a->tries[i].end_ns = tries[i].end_ns ? tries[i].end_ns : now;
+    }
 }
 
 static void asked(void *arg, const struct chat_result *result)
 {
     struct ask *a = arg;
 
-    trace_add(&a->answer.trace, STAGE_GENERATE, a->asking_since_ns);
+    keep_tries(a);
     a->asking = NULL;
     a->result = *result;
     a->result.error = arena_strdup(a->answer.mem, result->error);
     a->result.finish = arena_strdup(a->answer.mem, result->finish);
-    a->work = (struct work){.loop = a->loop, .run = take_result, .done = generated};
+    pay(a, result);
+    a->work = (struct work){
+        .loop = a->loop, .run = take_result, .done = generated, .flow = pool_flow(a->query.tenant)};
     if (work_submit_again(&a->work, a->loop->service->engine->pool, QUEUE_URGENT) == ERR_OK)
         a->loop->n_away--; /* the call's place was ours, and now it is the work's */
     else
@@ -213,7 +258,9 @@ static void cancel_if_alone(struct ask *a)
     if (a->leads && !flights_abandon(e->flights, &a->flight))
         return;
     a->leads = false;
+    keep_tries(a);
     chat_cancel(a->asking);
+    pay(a, NULL);
     a->asking = NULL;
     a->loop->n_away--;
     end_log(a, ERR_CANCELLED, "nobody reads it any more");
@@ -334,6 +381,8 @@ static void ask_model(struct ask *a)
                              .max_tokens = a->query.max_tokens,
                              .until_ns = chat->until_ns,
                              .hedge = true,
+                             .trace = a->trace,
+                             .record = a->recorded,
                              .token = token,
                              .cut = cut,
                              .done = asked,
@@ -411,7 +460,12 @@ static int run(struct work *w)
     int rc;
 
     trace_add(trace, STAGE_QUEUE, w->submitted_ns);
-    rc = query_run(a->loop->service->engine, &a->query, &a->answer);
+    trace_context_bind(a->trace);
+    if (query_is_late(&a->query, w->submitted_ns))
+        rc = FAIL(ERR_TIMEOUT, "the question's turn came after its deadline_ms");
+    else
+        rc = query_run(a->loop->service->engine, &a->query, &a->answer);
+    trace_context_bind(NULL);
     since = clock_ns();
     if (rc < 0 || !a->answer.unfinished)
         land(a, rc, err_text());
@@ -423,7 +477,8 @@ static void start_run(struct ask *a)
 {
     int rc;
 
-    a->work = (struct work){.loop = a->loop, .run = run, .done = came_back};
+    a->work = (struct work){
+        .loop = a->loop, .run = run, .done = came_back, .flow = pool_flow(a->query.tenant)};
     rc = work_submit(&a->work, a->loop->service->engine->pool, QUEUE_URGENT);
     if (rc == ERR_OK)
         return;

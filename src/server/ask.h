@@ -28,14 +28,17 @@ struct ask {
     struct loop *loop;
     struct query query;
     struct digest key;
-    uint64_t generation;  /* of the key; see query_keys_generation */
-    struct answer answer; /* mem and trace: the caller's; the rest is filled for done */
-    uint64_t since_ns;    /* what comes after this is the cache stage, the key included */
+    uint64_t generation;   /* of the key; see query_keys_generation */
+    struct limited *payer; /* whose tokens a model takes (server/limits.h); NULL: nobody's */
+    struct answer answer;  /* mem and trace: the caller's; the rest is filled for done */
+    uint64_t since_ns;     /* what comes after this is the cache stage, the key included */
     int rc;
     const char *error; /* when rc < 0; borrowed during done */
     void (*done)(struct ask *a);
     void (*began)(struct ask *a); /* may be NULL: a model is asked, and `log` has the sources */
     void *arg;
+    const struct trace_context *trace; /* whose part it is; NULL: no trace's; the caller's */
+    bool recorded;         /* then `tries` tells of each request to a model, in the end */
     bool follows;          /* streams: when a model answers somebody who asked the same before, its
                             * log will do; `began` and `done` are called at once then */
     struct event_log *log; /* of a model's answer, from `began` on; the ask's reference */
@@ -53,6 +56,8 @@ struct ask {
     uint64_t grace_ms; /* of uv_now: until when a reader may come back */
     uint64_t asking_since_ns;
     struct chat_result result;
+    struct chat_tried *tries; /* [n_tries], in answer.mem */
+    size_t n_tries;
     struct buf text;    /* of the model */
     struct buf written; /* the reply, when the log has it already */
 };

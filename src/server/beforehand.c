@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "cache/tiers.h"
 #include "engine/engine.h"
 #include "query/precompute.h"
@@ -257,8 +257,7 @@ struct beforehand *beforehand_start(struct engine *e)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&b->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    CHECK(pthread_create(&b->thread, NULL, work, b) == 0);
-    pthread_setname_np(b->thread, "beforehand");
+    thread_start(&b->thread, "beforehand", work, b);
     return b;
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #define REPLY_HEAD_MAX    16384
 #define REPLY_PROBLEM_MAX 65536
+#define LOOK_UP_MS        200
 
 static void write_request(const struct command_call *call, struct buf *out)
 {
@@ -105,14 +107,28 @@ static int refused(int fd)
     return ERR_UNAVAILABLE;
 }
 
+/* Until the next frame comes; looks up now and then whether the user has had enough. */
+static void await_frame(int fd, const struct command_call *call, bool *told)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    while (poll(&p, 1, LOOK_UP_MS) <= 0)
+        if (!*told && call->cancelled && *call->cancelled) {
+            shutdown(fd, SHUT_WR);
+            *told = true;
+        }
+}
+
 static int copy_frames(int fd, const struct command_call *call, int *exit_code)
 {
     int rc = ERR_OK;
+    bool told = false;
     unsigned char head[COMMAND_FRAME_HEAD];
     char *bytes = mem_alloc(COMMAND_FRAME_MAX);
     uint32_t n;
 
     for (;;) {
+        await_frame(fd, call, &told);
         TRY(receive(fd, head, sizeof head));
         memcpy(&n, head + 1, sizeof n);
         n = ntohl(n);

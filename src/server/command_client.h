@@ -14,7 +14,8 @@
  *   5      n    bytes as printed; 'x': the exit code, 4 bytes big-endian
  *
  * The 'x' frame is the last. A connection that ends without one means that the server stopped.
- * Closing the connection, or shutting its sending side, cancels the command.
+ * Closing the connection, or shutting its sending side, cancels the command; in the second case its
+ * last frames still come.
  *
  * Threads  confined; blocks.
  */
@@ -25,7 +26,8 @@
 #define COMMAND_FRAME_MAX  (1u << 20)
 #define COMMAND_MEDIA      "application/x-ragd-frames"
 
-/* Sends call's words, folder and terminal, and copies what comes back to call->out and call->err.
+/* When *call->cancelled (NULL: never) turns true, the command is cancelled and its end waited for.
+ * Sends call's words, folder and terminal, and copies what comes back to call->out and call->err.
  * ERR_NOT_FOUND when nobody listens there; ERR_UNAVAILABLE with the server's reason when it
  * refuses; ERR_IO when it ends before the command has. */
 int command_forward(const char *data_dir, const struct command_call *call, int *exit_code);

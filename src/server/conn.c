@@ -2,7 +2,7 @@
 
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -11,8 +11,11 @@
 #include "engine/engine.h"
 #include "server/access.h"
 #include "server/cors.h"
+#include "server/limits.h"
+#include "server/peers.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* A connection that asks nothing more is kept this long. */
 #define IDLE_MS 75000
@@ -24,6 +27,9 @@
 #define LINGER_MS 2000
 /* Uploads and downloads must move at least this fast once receive_s has passed. */
 #define BYTES_PER_MS_MIN 64 /* about 64 KiB/s */
+/* A request over its limits keeps its connection when its body is no longer than this: to close and
+ * open one costs both sides more. */
+#define OVER_BODY_MAX 65536
 /* What may arrive while a request is being answered before we stop reading. */
 #define WAITING_MAX LOOP_READ_BYTES
 
@@ -43,6 +49,7 @@ struct conn {
     bool local, reading, feeding, eof;
     struct gate gate;
     struct access_memo memo; /* who asked last */
+    struct peer peer;        /* whose it is, where that has a bound */
     struct request *request; /* in BODY and BUSY */
     size_t n_body;           /* Content-Length */
     struct buf waiting;      /* came while BUSY: the next requests */
@@ -98,6 +105,7 @@ void conn_abort(struct conn *c)
     if (c->next)
         c->next->at = c->at;
     atomic_fetch_sub(&c->loop->service->n_connections, 1);
+    peers_leave(c->loop->service->peers, &c->peer);
     c->request = NULL;
     uv_close(&c->u.handle, on_closed);
     if (r)
@@ -301,13 +309,21 @@ bool conn_end_request(struct conn *c)
     return true;
 }
 
+/* The request is whole. */
 static void dispatch(struct conn *c)
 {
     struct request *r = c->request;
 
     c->state = BUSY;
     c->deadline_ms = 0;
+    if (r->deciding)
+        return; /* decided() goes on */
+    if (r->over) {
+        reply_problem(r, 429, "rate_limited", "%s", r->over);
+        return;
+    }
     r->dispatched = true;
+    atomic_fetch_add_explicit(&c->loop->service->n_requests, 1, memory_order_relaxed);
     request_hold(r);
     r->route->handle(r);
     request_release(r);
@@ -365,6 +381,7 @@ static int admit(struct conn *c, struct request *r)
     r->close_after = !r->head.keep_alive;
     cors_add(r);
     rc = route_find(r);
+    tracing_begin(r);
     if (rc != 0)
         return rc;
     rc = access_admit(r, &c->memo);
@@ -373,6 +390,32 @@ static int admit(struct conn *c, struct request *r)
     if (is_foreign(c, r))
         return FAIL(403, "a request from a page of another site (Origin)");
     return check_body(c, r);
+}
+
+/* It is answered once its body is here, which is not looked at, if that is soon. */
+static void over_limits(struct conn *c, struct request *r)
+{
+    r->over = arena_strdup(r->mem, err_text());
+    if (c->n_body > OVER_BODY_MAX || c->gate.expect_continue)
+        refuse(c, 429, "rate_limited", r->over);
+    else if (c->n_body == 0)
+        dispatch(c);
+}
+
+/* Redis has told. */
+static void decided(struct request *r, int status)
+{
+    struct conn *c = r->conn;
+
+    r->deciding = false;
+    if (!c || r->answered)
+        return;
+    if (status == 0 && c->state == BUSY)
+        dispatch(c);
+    else if (status != 0 && c->state == BUSY)
+        reply_problem(r, 429, "rate_limited", "%s", err_text());
+    else if (status != 0)
+        over_limits(c, r);
 }
 
 static const char *refusal_code(int status)
@@ -384,10 +427,21 @@ static const char *refusal_code(int status)
     }
 }
 
+static void go_on_to_body(struct conn *c, const struct request *r)
+{
+    struct buf go_on = {0};
+
+    if (c->n_body == 0) {
+        dispatch(c);
+    } else if (c->gate.expect_continue && r->head.http_minor == 1) {
+        buf_add_str(&go_on, "HTTP/1.1 100 Continue\r\n\r\n");
+        conn_send(c, &go_on);
+    }
+}
+
 static void head_complete(struct conn *c)
 {
     struct request *r = c->request = request_new(c, c->loop, c->local, c->first_ns);
-    struct buf go_on = {0};
     int status;
 
     c->state = BODY;
@@ -399,12 +453,14 @@ static void head_complete(struct conn *c)
         return; /* no route has OPTIONS */
     } else if (status != 0) {
         refuse(c, status, refusal_code(status), err_text());
-    } else if (c->n_body == 0) {
-        dispatch(c);
-    } else if (c->gate.expect_continue && r->head.http_minor == 1) {
-        buf_add_str(&go_on, "HTTP/1.1 100 Continue\r\n\r\n");
-        conn_send(c, &go_on);
+        return;
     }
+    status = limits_admit(r, decided); /* last: what the head alone refuses takes nothing */
+    r->deciding = status == LIMITS_LATER;
+    if (status == 429)
+        over_limits(c, r);
+    else
+        go_on_to_body(c, r);
 }
 
 static size_t feed_head(struct conn *c, const char *p, size_t n)
@@ -490,7 +546,9 @@ static void on_eof(struct conn *c)
 {
     set_reading(c, false);
     c->eof = true;
-    if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
+    if (c->state == BUSY && c->request->on_eof)
+        c->request->on_eof(c->request);
+    else if (c->state == LINGER || (c->state == BUSY && c->request->gone_at_eof))
         conn_abort(c);
     else if (c->state == BUSY || c->waiting.n)
         return;
@@ -565,8 +623,8 @@ void conn_tick(struct conn *c)
         metrics_count(c->loop->service->metrics, COUNT_TIMEOUTS);
         conn_abort(c);
     } else if (c->state == HEAD && !c->first_ns) {
-        if (late ||
-            (c->loop->draining && !c->loop->has_tcp && !c->loop->has_local && may_hang_up(c)))
+        if (late || (c->loop->draining && !c->loop->tcp.is_open && !c->loop->local.is_open &&
+                     may_hang_up(c)))
             conn_abort(c); /* idle */
     } else if (c->state == HEAD && late) {
         timed_out(c);
@@ -581,32 +639,45 @@ void conn_tick(struct conn *c)
 
 /* ---- accepting ---- */
 
-/* From the listener, or `fd` when there is one already. */
-static int open_handle(struct conn *c, uv_stream_t *listener, int fd)
+static int open_handle(struct conn *c, int fd)
 {
-    int e =
-        c->local ? uv_pipe_init(&c->loop->uv, &c->u.pipe, 0) : uv_tcp_init(&c->loop->uv, &c->u.tcp);
+    int e;
 
-    if (e < 0)
-        return e;
+    if (c->local) {
+        e = uv_pipe_init(&c->loop->uv, &c->u.pipe, 0);
+        c->u.handle.data = c;
+        return e < 0 ? e : uv_pipe_open(&c->u.pipe, fd);
+    }
+    e = uv_tcp_init(&c->loop->uv, &c->u.tcp);
     c->u.handle.data = c;
-    if (listener)
-        e = uv_accept(listener, &c->u.stream);
-    else
-        e = c->local ? uv_pipe_open(&c->u.pipe, fd) : uv_tcp_open(&c->u.tcp, fd);
-    if (e == 0 && !c->local)
+    if (e == 0)
+        e = uv_tcp_open(&c->u.tcp, fd);
+    if (e == 0)
         uv_tcp_nodelay(&c->u.tcp, 1);
     return e;
 }
 
-static void refuse_connection(struct conn *c)
+static void refuse_connection(struct conn *c, const char *reason)
 {
+    metrics_count(c->loop->service->metrics, COUNT_CONNECTIONS_REFUSED);
     c->first_ns = clock_ns();
     request_without_head(c);
-    refuse(c, 503, "busy", "too many connections (limits.connections)");
+    refuse(c, 503, "busy", reason);
 }
 
-static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
+/* Whether its address may have one more. */
+static bool enter_peer(struct conn *c)
+{
+    struct sockaddr_storage from;
+    int n = sizeof from;
+
+    if (!c->loop->service->peers || c->local ||
+        uv_tcp_getpeername(&c->u.tcp, (struct sockaddr *)&from, &n) < 0)
+        return true;
+    return peers_enter(c->loop->service->peers, (struct sockaddr *)&from, &c->peer);
+}
+
+void conn_accept(struct loop *l, int fd, bool local)
 {
     struct service *s = l->service;
     struct conn *c = mem_calloc(1, sizeof *c);
@@ -621,7 +692,8 @@ static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
         c->next->at = &c->next;
     c->at = &l->conns;
     l->conns = c;
-    if (open_handle(c, listener, fd) < 0) {
+    if (open_handle(c, fd) < 0) {
+        close(fd);
         conn_abort(c);
         return;
     }
@@ -629,25 +701,11 @@ static void accepted(struct loop *l, uv_stream_t *listener, int fd, bool local)
     await_head(c);
     c->accepted_ms = l->now_ms;
     c->deadline_ms = l->now_ms + config_of(c)->limits.receive_s * 1000;
-    if (n > config_of(c)->limits.connections) {
-        metrics_count(s->metrics, COUNT_CONNECTIONS_REFUSED);
-        refuse_connection(c);
-    } else {
+    if (n > config_of(c)->limits.connections)
+        refuse_connection(c, "too many connections (limits.connections)");
+    else if (!enter_peer(c))
+        refuse_connection(c,
+                          "too many connections of one address (limits.connections_per_address)");
+    else
         set_reading(c, true);
-    }
-}
-
-void conn_accept(struct loop *l, uv_stream_t *listener, bool local)
-{
-    accepted(l, listener, -1, local);
-}
-
-void conn_accept_waiting(struct loop *l, uv_handle_t *listener, bool local)
-{
-    int listen_fd, fd;
-
-    if (uv_fileno(listener, &listen_fd) < 0)
-        return;
-    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        accepted(l, NULL, fd, local);
 }

@@ -20,9 +20,8 @@ struct conn;
 
 /* ---- for the loop ---- */
 
-void conn_accept(struct loop *l, uv_stream_t *listener, bool local);
-/* All that wait now. For the moment before a listener closes, which resets those it still has. */
-void conn_accept_waiting(struct loop *l, uv_handle_t *listener, bool local);
+/* `fd` is taken. */
+void conn_accept(struct loop *l, int fd, bool local);
 /* Looks at deadlines and streams; drops what is idle when draining. */
 void conn_tick(struct conn *c);
 void conn_abort(struct conn *c); /* closes now */

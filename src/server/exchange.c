@@ -10,14 +10,17 @@
 #include "base/log.h"
 #include "engine/caller.h"
 #include "engine/engine.h"
+#include "server/access_log.h"
 #include "server/conn.h"
+#include "server/limits.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* Bodies up to this size go out in one write with their head. */
 #define ONE_WRITE_MAX 65536
 /* What a head has at most beside the lines that handlers add. */
-#define HEAD_BYTES 320
+#define HEAD_BYTES 400
 
 /* ---- a request's life ---- */
 
@@ -59,29 +62,16 @@ void request_release(struct request *r)
     CHECK(r->n_holds > 0);
     if (--r->n_holds > 0)
         return;
+    tracing_send(r);
     for (struct deferred *d = r->deferred; d; d = d->next)
         d->fn(d->arg);
     buf_done(&r->head_bytes);
     buf_done(&r->body);
     buf_done(&r->extra);
     buf_done(&r->unsent);
+    limits_leave(r);
     caller_unref(r->caller);
     arena_free(r->mem);
-}
-
-static void log_access(const struct request *r, uint64_t ns)
-{
-    const struct log_field fields[] = {
-        LOG_S("method", r->head.method.n ? r->head.method.p : "-"),
-        LOG_S("route", r->route ? r->route->pattern : "-"),
-        LOG_I("status", r->status),
-        LOG_MS("ms", ns),
-        LOG_I("bytes_in", r->body.n),
-        LOG_I("bytes_out", r->n_sent),
-        LOG_S("request_id", r->id),
-    };
-
-    log_add(&r->loop->log, LOG_INFO, "request", fields, sizeof fields / sizeof *fields);
 }
 
 /* The reply is with the socket, or with nobody. */
@@ -94,9 +84,15 @@ static void finish(struct request *r)
     if (!c)
         r->status = 499; /* the client had left */
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status, ns);
-    log_access(r, ns);
+    metrics_bytes(s->metrics, r->body.n, r->n_sent);
+    if (engine_settings(s->engine)->server.access_log)
+        access_log_add(r, ns, &r->loop->log);
+    tracing_over(r);
+    if (r->dispatched)
+        atomic_fetch_sub_explicit(&s->n_requests, 1, memory_order_relaxed);
     r->conn = NULL;
-    r->on_tick = r->on_drain = r->on_gone = r->on_stop = NULL;
+    r->on_tick = r->on_drain = r->on_gone = r->on_eof = r->on_stop = NULL;
+    limits_leave(r); /* before the next one of the connection comes */
     if (c)
         conn_answered(c, !r->close_after);
     request_release(r);
@@ -130,6 +126,9 @@ static void start_head(struct request *r, int status, const char *type, struct b
         buf_add_str(out, "Connection: close\r\n");
     else if (r->head.http_minor == 0)
         buf_add_str(out, "Connection: keep-alive\r\n");
+    if (r->limited)
+        limits_add_lines(r->limited, out);
+    tracing_write_head(r, out);
     buf_add_view(out, buf_view(&r->extra));
 }
 
@@ -253,14 +252,33 @@ void reply_problem(struct request *r, int status, const char *code, const char *
     reply_refusal(r, &(struct refusal){status, code, NULL, str_of(detail)});
 }
 
+static uint64_t flow_of(const struct request *r)
+{
+    return r->caller ? pool_flow(r->caller->tenant) : QUEUE_NO_FLOW;
+}
+
+/* When a full queue has room again for who asked. */
+static void tell_room(struct request *r, struct pool *pool, enum queue_lane lane)
+{
+    int64_t s = (pool_room_ms(pool, lane, flow_of(r)) + 999) / 1000;
+
+    if (!has_line(&r->extra, "Retry-After:"))
+        buf_addf(&r->extra, "Retry-After: %lld\r\n", (long long)(s > 0 ? s : 1));
+}
+
 void reply_error(struct request *r, int rc, const char *text)
 {
     int status = http_status_of(rc);
 
-    if (status >= 500 && status != 503)
+    if (status >= 500 && status != 503) {
+        trace_context_bind(tracing_context(r));
         log_event(LOG_ERROR, "failed", LOG_S("error", text), LOG_S("request_id", r->id));
-    if (rc == ERR_BUSY)
+        trace_context_bind(NULL);
+    }
+    if (rc == ERR_BUSY) {
         metrics_count(r->loop->service->metrics, COUNT_BUSY);
+        tell_room(r, r->loop->service->engine->pool, QUEUE_URGENT);
+    }
     reply_refusal(r, &(struct refusal){status, err_name(rc), NULL, str_of(text)});
 }
 
@@ -300,6 +318,7 @@ void stream_begin(struct request *r, const char *content_type)
         buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     buf_add_str(out, "\r\n");
     r->streaming = true;
+    atomic_fetch_add_explicit(&r->loop->service->n_streams, 1, memory_order_relaxed);
     r->gone_at_eof = true;
     r->written_ms = r->loop->now_ms;
 }
@@ -345,6 +364,7 @@ void stream_end(struct request *r)
         buf_add_str(&r->unsent, "0\r\n\r\n");
     send_counted(r, &r->unsent);
     r->streaming = false;
+    atomic_fetch_sub_explicit(&r->loop->service->n_streams, 1, memory_order_relaxed);
     finish(r);
 }
 
@@ -353,8 +373,12 @@ void stream_end(struct request *r)
 static int run_request(struct work *w)
 {
     struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
+    int rc;
 
-    return r->work_run(r);
+    trace_context_bind(tracing_context(r));
+    rc = r->work_run(r);
+    trace_context_bind(NULL);
+    return rc;
 }
 
 static void request_worked(struct work *w)
@@ -370,13 +394,15 @@ void request_work(struct request *r, struct pool *pool, enum queue_lane lane,
 {
     int rc;
 
-    r->work = (struct work){.loop = r->loop, .run = run_request, .done = request_worked};
+    r->work = (struct work){
+        .loop = r->loop, .run = run_request, .done = request_worked, .flow = flow_of(r)};
     r->work_run = run;
     r->work_done = done;
     request_hold(r);
     rc = work_submit(&r->work, pool, lane);
     if (rc < 0) {
         request_release(r);
+        tell_room(r, pool, lane);
         reply_error(r, rc, err_text());
     }
 }

@@ -4,7 +4,7 @@
  * connection breaks while a handler is away, the request stays until the handler is back, has no
  * `conn` any more, and takes its reply into nothing.
  *
- * Threads  confined to the loop's thread; a handler's worker may use mem, head and body
+ * Threads  confined to the loop's thread; a handler's worker may use mem, head, body and extra
  *          while the loop waits for it.
  */
 #pragma once
@@ -22,7 +22,9 @@
 struct ask;
 struct caller;
 struct conn;
+struct limited;
 struct route;
+struct tracing;
 
 /* What is told to those whom the server cannot answer because it stops. */
 #define STOPPING_TEXT "the server stops (server.drain_s is over); ask again"
@@ -37,8 +39,12 @@ struct request {
     struct str tail;           /* decoded {id} or {name} of the path */
     uint64_t start_ns;         /* its first byte */
     char id[REQUEST_ID_MAX + 1];
-    bool from_local;       /* came over DIR/ragd.sock */
-    struct caller *caller; /* a reference; there from the moment a handler has it */
+    bool from_local;         /* came over DIR/ragd.sock */
+    struct tracing *tracing; /* NULL: of no trace (server/tracing.h) */
+    const char *cache;       /* for the log: what the cache did for a question; NULL: it is none */
+    struct caller *caller;   /* a reference; there from the moment a handler has it */
+
+    struct limited *limited; /* server/limits.h; NULL: it has no limits */
 
     struct work work; /* for handlers with one piece of work; see request_work */
     int (*work_run)(struct request *r);
@@ -52,9 +58,12 @@ struct request {
     void (*on_tick)(struct request *r);  /* every LOOP_TICK_MS while unanswered or streaming */
     void (*on_stop)(struct request *r);  /* streaming: the server stops, and it is to end now */
     void (*on_gone)(struct request *r);  /* the connection broke before the end */
+    void (*on_eof)(struct request *r);   /* the client has sent all it will; instead of the next */
     bool gone_at_eof;                    /* the client's half-close means it has left */
     bool close_after;                    /* the connection is not used again */
     bool dispatched;                     /* a handler has it */
+    bool deciding;                       /* whether it is within its limits is not known yet */
+    const char *over;                    /* it is not: why, in mem; NULL: it is */
 
     /* kept by exchange.c */
     struct deferred *deferred;

@@ -278,6 +278,7 @@ int http_status_of(int rc)
     case ERR_NOT_FOUND: return 404;
     case ERR_EXISTS: return 409;
     case ERR_LIMIT: return 413;
+    case ERR_MISMATCH: return 422;
     case ERR_BUSY:
     case ERR_CANCELLED:
     case ERR_UNAVAILABLE:
@@ -313,18 +314,18 @@ static void draw(unsigned char *bytes, size_t n)
     }
 }
 
-static void take_random(struct id_source *ids, unsigned char b[ID_BYTES])
+void http_random_bytes(struct id_source *ids, void *out, size_t n)
 {
     if (!ids) {
-        draw(b, ID_BYTES);
+        draw(out, n);
         return;
     }
-    if (ids->left < ID_BYTES) {
+    if (ids->left < n) {
         draw(ids->bytes, sizeof ids->bytes);
         ids->left = sizeof ids->bytes;
     }
-    ids->left -= ID_BYTES;
-    memcpy(b, ids->bytes + ids->left, ID_BYTES);
+    ids->left -= n;
+    memcpy(out, ids->bytes + ids->left, n);
 }
 
 void http_random_id(struct id_source *ids, const char *prefix, char *out)
@@ -332,7 +333,7 @@ void http_random_id(struct id_source *ids, const char *prefix, char *out)
     static const char hex[] = "0123456789abcdef";
     unsigned char b[ID_BYTES];
 
-    take_random(ids, b);
+    http_random_bytes(ids, b, ID_BYTES);
     out = stpcpy(out, prefix);
     for (size_t i = 0; i < ID_BYTES; i++) {
         *out++ = hex[b[i] >> 4];

@@ -68,6 +68,9 @@ struct id_source {
     size_t left;
 };
 
+/* So many random bytes, at most 32. */
+void http_random_bytes(struct id_source *ids, void *out, size_t n);
+
 /* The client's id when it is sane, else a fresh one. */
 void http_request_id(struct id_source *ids, struct str wanted, char out[REQUEST_ID_MAX + 1]);
 

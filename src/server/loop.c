@@ -1,7 +1,6 @@
 #include "server/loop.h"
 
-#include <linux/filter.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -16,24 +15,11 @@
 #include "server/seen.h"
 #include "server/service.h"
 
-#define LISTEN_BACKLOG 1024
 /* A balancer and clients with a request on the way get this long to notice: we go on accepting
  * and answering (with Connection: close) before the listeners and idle connections close. */
 #define DRAIN_GRACE_MS 250
 /* What is told at the end of server.drain_s has this long to reach those whom it is told. */
 #define DRAIN_LAST_MS 1000
-
-static void on_tcp(uv_stream_t *listener, int status)
-{
-    if (status == 0)
-        conn_accept(listener->data, listener, false);
-}
-
-static void on_local(uv_stream_t *listener, int status)
-{
-    if (status == 0)
-        conn_accept(listener->data, listener, true);
-}
 
 static void deliver(struct loop *l)
 {
@@ -53,27 +39,10 @@ static void deliver(struct loop *l)
     }
 }
 
-/* A listener that closes resets what it has not accepted, and between our last accept and the close
- * one more may come. So first no packet reaches it any more (who asks now will ask again, and find
- * nobody), then all that wait are accepted. Where the filter is not allowed the gap stays. */
-static void accept_the_last(struct loop *l, uv_handle_t *listener, bool local)
-{
-    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog filter = {1, &nothing};
-    int fd;
-
-    if (uv_fileno(listener, &fd) == 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
-    conn_accept_waiting(l, listener, local);
-}
-
 static void close_listeners(struct loop *l)
 {
-    if (l->has_tcp)
-        uv_close((uv_handle_t *)&l->tcp, NULL);
-    if (l->has_local)
-        uv_close((uv_handle_t *)&l->local, NULL);
-    l->has_tcp = l->has_local = false;
+    listener_close(&l->tcp);
+    listener_close(&l->local);
 }
 
 /* What is not a listener or a connection. */
@@ -86,6 +55,7 @@ static void close_own(struct loop *l)
     uv_close((uv_handle_t *)&l->tick, NULL);
     uv_close((uv_handle_t *)&l->grace, NULL);
     uv_close((uv_handle_t *)&l->before_wait, NULL);
+    uv_close((uv_handle_t *)&l->log_due, NULL);
 }
 
 /* Nobody is waited for any more, nor do those who asked wait for other replicas. */
@@ -126,10 +96,6 @@ static void drain(struct loop *l)
     since = l->now_ms - l->drain_began_ms - c->server.ready_wait_s * 1000;
     if (since < DRAIN_GRACE_MS && !at_once)
         return;
-    if (l->has_tcp)
-        accept_the_last(l, (uv_handle_t *)&l->tcp, false);
-    if (l->has_local)
-        accept_the_last(l, (uv_handle_t *)&l->local, true);
     close_listeners(l);
     if (!l->told && since > c->server.drain_s * 1000)
         end_requests(l);
@@ -157,6 +123,8 @@ static void on_tick(uv_timer_t *t)
 
     l->now_ms = (int64_t)uv_now(&l->uv);
     replay_expire(l->replay, l->now_ms);
+    listener_tick(&l->tcp);
+    listener_tick(&l->local);
     for (struct conn *c = l->conns, *next; c; c = next) {
         next = conn_next(c);
         conn_tick(c);
@@ -165,42 +133,36 @@ static void on_tick(uv_timer_t *t)
         drain(l);
 }
 
-/* One write for all the lines of a turn. */
-static void on_before_wait(uv_prepare_t *p)
+static void on_log_due(uv_timer_t *t)
 {
-    struct loop *l = p->data;
+    struct loop *l = t->data;
 
     log_flush(&l->log);
 }
 
-static int listen_tcp(struct loop *l, int fd)
+/* A write for each line would be a tenth of what a cached reply takes. */
+static void on_before_wait(uv_prepare_t *p)
 {
-    int e;
+    struct loop *l = p->data;
 
-    l->tcp.data = l;
-    uv_tcp_init(&l->uv, &l->tcp);
-    l->has_tcp = true;
-    e = uv_tcp_open(&l->tcp, fd);
-    if (e == 0)
-        e = uv_listen((uv_stream_t *)&l->tcp, LISTEN_BACKLOG, on_tcp);
-    if (e < 0)
-        return FAIL(ERR_IO, "cannot listen: %s", uv_strerror(e));
-    return ERR_OK;
+    if (l->log.n >= LOOP_LOG_BYTES)
+        log_flush(&l->log);
+    else if (l->log.n && !uv_is_active((uv_handle_t *)&l->log_due))
+        uv_timer_start(&l->log_due, on_log_due, LOOP_LOG_MS, 0);
 }
 
-static int listen_local(struct loop *l, int fd)
+/* What the system may refuse: descriptors of the loop's own. */
+static int init_uv(struct loop *l)
 {
-    int e;
+    int e = uv_loop_init(&l->uv);
 
-    l->local.data = l;
-    uv_pipe_init(&l->uv, &l->local, 0);
-    l->has_local = true;
-    e = uv_pipe_open(&l->local, fd);
-    if (e == 0)
-        e = uv_listen((uv_stream_t *)&l->local, LISTEN_BACKLOG, on_local);
     if (e < 0)
-        return FAIL(ERR_IO, "cannot listen on the data folder's socket: %s", uv_strerror(e));
-    return ERR_OK;
+        return FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
+    e = uv_async_init(&l->uv, &l->wake, on_wake);
+    if (e == 0)
+        return ERR_OK;
+    CHECK(uv_loop_close(&l->uv) == 0);
+    return FAIL(ERR_IO, "cannot make an event loop: %s", uv_strerror(e));
 }
 
 int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd)
@@ -208,25 +170,31 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     int rc = ERR_OK;
 
     *l = (struct loop){.service = s, .i = i};
+    rc = init_uv(l);
+    if (rc < 0) {
+        l->never_was = true;
+        close(tcp_fd);
+        close(local_fd);
+        return rc;
+    }
     pthread_mutex_init(&l->mu, NULL);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
     l->replay = replay_new();
     l->seen = seen_new();
-    CHECK(uv_loop_init(&l->uv) == 0);
-    CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
     CHECK(uv_timer_init(&l->uv, &l->grace) == 0);
+    CHECK(uv_timer_init(&l->uv, &l->log_due) == 0);
     if (s->engine && s->engine->chat_models)
         l->chat = chat_new(&l->uv, s->engine->chat_models);
     CHECK(uv_prepare_init(&l->uv, &l->before_wait) == 0);
-    l->wake.data = l->tick.data = l->before_wait.data = l->grace.data = l;
+    l->wake.data = l->tick.data = l->before_wait.data = l->grace.data = l->log_due.data = l;
     uv_prepare_start(&l->before_wait, on_before_wait);
     l->now_ms = (int64_t)uv_now(&l->uv);
     uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
     if (tcp_fd >= 0)
-        TRY(listen_tcp(l, tcp_fd));
+        TRY(listener_open(&l->tcp, l, tcp_fd, false));
     if (local_fd >= 0)
-        TRY(listen_local(l, local_fd));
+        TRY(listener_open(&l->local, l, local_fd, true));
 out:
     return rc;
 }
@@ -238,6 +206,8 @@ void loop_run(struct loop *l)
 
 void loop_done(struct loop *l)
 {
+    if (l->never_was)
+        return;
     if (!l->closed) { /* never ran: nothing but our own handles is open */
         close_listeners(l);
         close_own(l);
@@ -287,7 +257,8 @@ static void work_on_pool(void *arg, int i_worker)
     loop_post(w);
 }
 
-typedef int (*submit_fn)(struct pool *p, enum queue_lane lane, pool_fn fn, void *arg);
+typedef int (*submit_fn)(struct pool *p, enum queue_lane lane, uint64_t flow, pool_fn fn,
+                         void *arg);
 
 static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submit_fn to_pool)
 {
@@ -296,7 +267,7 @@ static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submi
     w->error = NULL;
     w->rc = ERR_OK;
     w->submitted_ns = clock_ns();
-    rc = to_pool(pool, lane, work_on_pool, w);
+    rc = to_pool(pool, lane, w->flow, work_on_pool, w);
     if (rc == ERR_OK)
         w->loop->n_away++;
     return rc;
@@ -304,7 +275,7 @@ static int submit(struct work *w, struct pool *pool, enum queue_lane lane, submi
 
 int work_submit(struct work *w, struct pool *pool, enum queue_lane lane)
 {
-    return submit(w, pool, lane, pool_submit);
+    return submit(w, pool, lane, pool_submit_for);
 }
 
 int work_submit_again(struct work *w, struct pool *pool, enum queue_lane lane)

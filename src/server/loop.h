@@ -15,6 +15,7 @@
 
 #include "base/pool.h"
 #include "server/http.h"
+#include "server/listener.h"
 
 struct chat;
 struct ask;
@@ -25,6 +26,8 @@ struct seen;
 
 #define LOOP_READ_BYTES 65536
 #define LOOP_TICK_MS    250 /* deadlines are looked at this often */
+#define LOOP_LOG_MS     100
+#define LOOP_LOG_BYTES  65536
 
 /* A piece of work away from the loop. Embedded in whatever it serves. */
 struct work {
@@ -34,6 +37,7 @@ struct work {
     int rc;
     char *error; /* err_text() of the worker when rc < 0; freed after done */
     uint64_t submitted_ns;
+    uint64_t flow; /* whose it is (base/pool.h); 0: nobody's */
     struct work *next;
 };
 
@@ -44,10 +48,9 @@ struct loop {
     uv_async_t wake;
     uv_timer_t tick;
     uv_prepare_t before_wait;
-    uv_tcp_t tcp;
-    uv_pipe_t local; /* DIR/ragd.sock; on loop 0 only */
-    bool has_tcp, has_local;
-    struct conn *conns; /* all open ones */
+    uv_timer_t log_due;         /* active while lines wait in `log` */
+    struct listener tcp, local; /* the latter on loop 0 only */
+    struct conn *conns;         /* all open ones */
     struct replay *replay;
     struct seen *seen;    /* requests that were asked before */
     struct ask *waiting;  /* those of this loop that wait for another's run (server/ask.h) */
@@ -55,13 +58,14 @@ struct loop {
     uv_timer_t grace;     /* until the first of them is given up */
     struct chat *chat;    /* asks the language models; NULL: none is configured */
     struct id_source ids;
-    struct buf log;          /* lines of this turn; written before the loop waits */
+    struct buf log; /* the access log's lines; written after LOOP_LOG_MS or LOOP_LOG_BYTES */
     struct buf head, around; /* of the reply that is being written; kept for their memory */
     char *read_buffer;       /* LOOP_READ_BYTES; a read is consumed before the next one */
     int n_away;              /* works submitted and not yet done */
     int64_t now_ms;          /* monotonic, as of this turn of the loop */
     int64_t drain_began_ms;
     bool draining, told, closed;
+    bool never_was; /* loop_init failed before there was anything to close */
 
     pthread_mutex_t mu; /* guards the field below */
     struct work *arrived_first, *arrived_last;

@@ -17,6 +17,7 @@ struct route_numbers {
 struct metrics {
     atomic_uint_least64_t counters[N_COUNTERS];
     atomic_uint_least64_t degraded[N_METRICS_PARTS];
+    atomic_uint_least64_t bytes_in, bytes_out;
     struct histogram stages[N_STAGES];
     size_t n_routes;
     struct route_numbers routes[];
@@ -83,6 +84,13 @@ void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns)
     CHECK(class > 0 && class < N_CLASSES);
     add(&m->routes[i_route].by_class[class], 1);
     histogram_add(&m->routes[i_route].latency, &histogram_of_requests, ns);
+}
+
+void metrics_bytes(struct metrics *m, uint64_t in, uint64_t out)
+{
+    if (in)
+        add(&m->bytes_in, in);
+    add(&m->bytes_out, out);
 }
 
 void metrics_trace(struct metrics *m, const struct trace *t)
@@ -178,6 +186,10 @@ void metrics_write(const struct metrics *m, struct buf *out)
     for (int i = 0; i < N_COUNTERS; i++)
         metrics_total(out, counter_words[i].name, counter_words[i].help,
                       (double)get(&m->counters[i]));
+    metrics_total(out, "ragd_http_received_bytes_total", "Bytes of requests' bodies.",
+                  (double)get(&m->bytes_in));
+    metrics_total(out, "ragd_http_sent_bytes_total", "Bytes of replies, heads and all.",
+                  (double)get(&m->bytes_out));
     write_degraded(m, out);
     write_routes(m, out);
     metrics_head(out, "ragd_stage_seconds", "histogram", "Time of each stage of a question.");

@@ -46,6 +46,8 @@ void metrics_count(struct metrics *m, enum counter c);
 void metrics_degraded(struct metrics *m, enum metrics_part part);
 uint64_t metrics_counter(const struct metrics *m, enum counter c);
 void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns);
+/* Bodies, in and out. */
+void metrics_bytes(struct metrics *m, uint64_t in, uint64_t out);
 void metrics_trace(struct metrics *m, const struct trace *t);
 uint64_t metrics_requests(const struct metrics *m); /* all routes */
 

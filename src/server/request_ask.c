@@ -8,6 +8,7 @@
 #include "server/routes.h"
 #include "server/seen.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 static struct engine *engine_of(const struct request *r)
 {
@@ -26,7 +27,9 @@ void request_log_question(const struct request *r, const struct query *q)
     if (!engine_settings(engine_of(r))->server.log_questions)
         return;
     text = arena_strndup(r->mem, q->question.p, q->question.n);
+    trace_context_bind(tracing_context(r));
     log_event(LOG_INFO, "question", LOG_S("question", text), LOG_S("request_id", r->id));
+    trace_context_bind(NULL);
 }
 
 /* RFC 9211. Age is told of what was kept, as RFC 9111 has it: since it was made, or since it was
@@ -47,6 +50,7 @@ static void add_cache_status(struct request *r, const struct answer *a)
     struct buf *out = &r->extra;
     bool stands_anew = a->cache == CACHE_REVALIDATED || a->cache == CACHE_STORED;
 
+    r->cache = cache_status_name(a->cache);
     buf_reserve(out, 255); /* the timings that follow, too */
     buf_add_str(out, "Cache-Status: ragd-answer; ");
     buf_add_str(out, words[a->cache]);
@@ -67,6 +71,10 @@ static struct ask *new_ask(struct request *r, void (*done)(struct ask *a))
     a->loop = r->loop;
     a->done = done;
     a->arg = r;
+    a->payer = r->limited;
+    a->trace = tracing_context(r);
+    a->recorded = tracing_is_recorded(r);
+    tracing_stages(r, &a->answer.trace);
     return a;
 }
 
@@ -118,6 +126,7 @@ bool request_ask_again(struct request *r, request_ask_ready_fn ready, void (*don
     if (!ask_cached(a))
         return false;
     belongs_to(a, r);
+    tracing_question(r, &a->query);
     request_log_question(r, &a->query);
     if (ready)
         ready(a, seen->more);
@@ -155,6 +164,7 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
     a->since_ns = trace_add(&a->answer.trace, STAGE_QUEUE, r->start_ns);
     a->generation = query_keys_generation(e);
     a->key = query_key(e, &a->query, r->mem);
+    tracing_question(r, &a->query);
     request_log_question(r, &a->query);
     belongs_to(a, r);
     *out = a;

@@ -51,6 +51,11 @@ void handle_documents_list(struct request *r);
 void handle_document_get(struct request *r);
 void handle_document_delete(struct request *r);
 
+/* routes_jobs.c */
+void handle_jobs_list(struct request *r);
+void handle_job_get(struct request *r);
+void handle_job_cancel(struct request *r);
+
 /* routes_collections.c */
 void handle_collections_list(struct request *r);
 void handle_collection_put(struct request *r);

@@ -2,10 +2,10 @@
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
-#include "embed/remote.h"
 #include "engine/engine.h"
-#include "net/upstream.h"
 #include "server/cache_report.h"
+#include "server/limits_report.h"
+#include "server/metrics_page.h"
 #include "server/model_metrics.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -96,64 +96,16 @@ void handle_stats(struct request *r)
     jsonw_key(&w, "resident_bytes"), jsonw_int(&w, (int64_t)mem_resident_bytes());
     jsonw_key(&w, "index_bytes"), jsonw_int(&w, (int64_t)retriever_bytes(s->engine->retriever));
     jsonw_key(&w, "cache"), cache_report_json(s->engine, &w);
+    jsonw_key(&w, "limits"), limits_report_json(s->engine->spending, &w);
     jsonw_key(&w, "models"), model_metrics_json(s->engine->chat_models, &w);
     jsonw_close(&w, '}');
     reply_json(r, 200, &body);
 }
 
-static void write_embed_metrics(struct engine *e, struct buf *out)
-{
-    struct embedder *model = engine_embedder(e);
-    struct remote_stats s;
-    bool remote = embedder_remote_stats(model, &s);
-
-    embedder_close(model);
-    if (!remote)
-        return;
-    metrics_total(out, "ragd_embed_requests_total", "Requests to the embedding server.",
-                  (double)s.requests);
-    metrics_total(out, "ragd_embed_failures_total", "Requests that the embedding server failed.",
-                  (double)s.failures);
-    metrics_total(out, "ragd_embed_retries_total", "Requests that were tries again.",
-                  (double)s.retries);
-    metrics_gauge(out, "ragd_embed_waiting", "Questions that wait for a request.", s.waiting);
-    metrics_gauge(out, "ragd_embed_breaker_open", "1: the embedding server is left alone.", s.open);
-}
-
-static void write_rerank_metrics(const struct reranker *rr, struct buf *out)
-{
-    struct upstream_stats s;
-
-    if (!rr || !reranker_remote_stats(rr, &s))
-        return;
-    metrics_total(out, "ragd_rerank_requests_total", "Requests to the reranking server.",
-                  (double)s.requests);
-    metrics_total(out, "ragd_rerank_failures_total", "Requests that the reranking server failed.",
-                  (double)s.failures);
-    metrics_total(out, "ragd_rerank_retries_total", "Requests that were tries again.",
-                  (double)s.retries);
-    metrics_gauge(out, "ragd_rerank_breaker_open", "1: the reranking server is left alone.",
-                  s.open);
-}
-
 void handle_metrics(struct request *r)
 {
-    struct service *s = r->loop->service;
     struct buf body = {0};
 
-    metrics_write(s->metrics, &body);
-    cache_report_metrics(s->engine, &body);
-    write_embed_metrics(s->engine, &body);
-    write_rerank_metrics(s->engine->reranker, &body);
-    model_metrics_write(s->engine->chat_models, &body);
-    metrics_gauge(&body, "ragd_connections", "Open connections.", s->n_connections);
-    metrics_gauge(&body, "ragd_queue_depth", "Questions and ingest work waiting.",
-                  (double)pool_depth(s->engine->pool));
-    metrics_gauge(&body, "ragd_index_bytes", "Memory of the indexes.",
-                  (double)retriever_bytes(s->engine->retriever));
-    metrics_gauge(&body, "process_resident_memory_bytes", "Resident memory.",
-                  (double)mem_resident_bytes());
-    metrics_gauge(&body, "process_start_time_seconds", "When the process began.",
-                  (double)s->engine->started_ms / 1000);
+    metrics_page_write(r->loop->service, &body);
     reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }

@@ -14,6 +14,7 @@
 #include "server/ask.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 #define BATCH_MAX             256
 #define BATCH_CONCURRENCY_MAX 64
@@ -31,6 +32,7 @@ struct batch {
     struct request *r;
     struct item *items;
     size_t n, next, n_away, n_concurrent;
+    struct trace trace; /* stages of all questions together; the total is the request's */
     bool starting;
 };
 
@@ -93,6 +95,8 @@ static void item_done(struct ask *a)
     } else {
         ask_reply(a, &it->reply);
         it->total_ms = (double)trace_total_ns(&a->answer.trace) / 1e6;
+        for (int i = 0; i < N_STAGES; i++)
+            it->batch->trace.ns[i] += a->answer.trace.ns[i];
     }
     it->batch->n_away--;
     go_on(it->batch);
@@ -144,6 +148,7 @@ static void go_on(struct batch *b)
         return;
     b->r->on_gone = NULL;
     write_results(b, &body);
+    reply_timing(b->r, &b->trace);
     reply_json(b->r, 200, &body);
     request_release(b->r);
 }
@@ -156,8 +161,13 @@ static int parse_item(struct batch *b, struct item *it, const json_t *v)
     struct engine *e = b->r->loop->service->engine;
     struct ask *a = &it->ask;
 
-    *a = (struct ask){.loop = b->r->loop, .done = item_done, .began = item_began, .arg = it};
+    *a = (struct ask){.loop = b->r->loop,
+                      .done = item_done,
+                      .began = item_began,
+                      .arg = it,
+                      .payer = b->r->limited};
     a->answer.mem = arena_new(0);
+    a->trace = tracing_context(b->r);
     TRY(access_query(b->r, v, false, a->answer.mem, &a->query));
     a->key = query_key(e, &a->query, a->answer.mem);
 out:
@@ -221,6 +231,7 @@ static int read_batch(struct request *r, struct batch *b)
         return FAIL(ERR_ARGUMENT, "'questions' has %zu entries; it must have 1 to %d",
                     json_array_size(questions), BATCH_MAX);
     b->r = r;
+    b->trace.start_ns = r->start_ns;
     r->state = b;
     b->n = json_array_size(questions);
     b->n_concurrent = (size_t)concurrency;

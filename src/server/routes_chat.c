@@ -311,6 +311,7 @@ static void stream_began(struct ask *a)
 {
     struct request *r = a->arg;
 
+    r->cache = cache_status_name(a->answer.cache);
     a->left = true; /* the stream is all that keeps the model going */
     stream_when_it_speaks(r->state, event_log_ref(a->log));
 }
@@ -427,6 +428,7 @@ void handle_chat_completions(struct request *r)
     c->ask->began = c->request.stream ? stream_began : request_ask_began;
     c->ask->follows = c->request.stream;
     l = c->request.stream ? ask_live(c->ask) : NULL;
+    r->cache = l ? cache_status_name(CACHE_JOINED) : NULL;
     if (l)
         stream_when_it_speaks(c, l);
     else

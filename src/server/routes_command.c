@@ -4,8 +4,8 @@
  *   command's thread: fprintf(out) -> cookie -> printed (under the lock) -> loop_post
  *   loop:             printed -> frames on the socket, while there is room
  *
- * A command that prints faster than its caller reads waits at PRINTED_MAX; one whose caller has
- * gone is told so and prints into nothing.
+ * A command that prints faster than its caller reads waits at PRINTED_MAX. A caller that shuts its
+ * sending side cancels it and still hears how it ended; one that has gone does not.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,14 +27,14 @@ struct running {
     struct command_call call; /* words live in the request's arena */
     pthread_t thread;
     struct work news;
-    volatile bool cancelled;
+    volatile bool cancelled, ending;
     bool ended; /* its last news has arrived: nobody but us refers to it */
 
     pthread_mutex_t mu; /* guards the fields below */
     pthread_cond_t room;
     struct buf printed; /* frames */
     int code;
-    bool posted, finished;
+    bool posted, finished, gone;
 };
 
 struct channel {
@@ -63,9 +63,9 @@ static void post_locked(struct running *c)
 static void print_some(struct running *c, char kind, const char *p, size_t n)
 {
     pthread_mutex_lock(&c->mu);
-    while (c->printed.n > PRINTED_MAX && !c->cancelled)
+    while (c->printed.n > PRINTED_MAX && !c->gone)
         pthread_cond_wait(&c->room, &c->mu);
-    if (!c->cancelled) {
+    if (!c->gone) {
         add_frame(&c->printed, kind, p, n);
         post_locked(c);
     }
@@ -173,12 +173,26 @@ static void on_news(struct work *w)
     request_release(r);
 }
 
+static void caller_stops(struct request *r)
+{
+    struct running *c = r->state;
+
+    c->cancelled = true;
+}
+
+static void tick(struct request *r)
+{
+    struct running *c = r->state;
+
+    c->ending = r->loop->draining;
+}
+
 static void caller_gone(struct request *r)
 {
     struct running *c = r->state;
 
     pthread_mutex_lock(&c->mu);
-    c->cancelled = true;
+    c->cancelled = c->gone = true;
     pthread_cond_signal(&c->room);
     pthread_mutex_unlock(&c->mu);
 }
@@ -236,6 +250,7 @@ static void start(struct running *c)
     pthread_mutex_init(&c->mu, NULL);
     pthread_cond_init(&c->room, NULL);
     c->call.cancelled = &c->cancelled;
+    c->call.ending = &c->ending;
     c->news = (struct work){.loop = r->loop, .done = on_news};
     wrong = pthread_create(&c->thread, NULL, command_main, c);
     if (wrong) {
@@ -247,6 +262,8 @@ static void start(struct running *c)
     r->state = c;
     r->on_drain = drained;
     r->on_gone = caller_gone;
+    r->on_eof = caller_stops;
+    r->on_tick = tick;
     stream_begin(r, COMMAND_MEDIA);
     stream_flush(r);
 }

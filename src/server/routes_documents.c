@@ -1,18 +1,18 @@
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "engine/engine.h"
-#include "ingest/ingest.h"
 #include "server/access.h"
-#include "server/multipart.h"
+#include "server/addition.h"
+#include "server/idempotency.h"
+#include "server/jobs.h"
+#include "server/prefer.h"
 #include "server/routes.h"
 #include "server/service.h"
 
 #define LIST_LIMIT     100
 #define LIST_LIMIT_MAX 1000
-#define DOCUMENTS_MAX  10000 /* in one request */
 
 /* Everything here waits for the writer or reads the database, so it runs on the io pool. */
 
@@ -214,211 +214,136 @@ void handle_document_delete(struct request *r)
     request_answer_on(r, r->loop->service->io, make_deletion);
 }
 
-/* ---- adding, as JSON ---- */
+/* ---- adding ---- */
 
-static const char *status_word(enum ingest_status s)
+struct job_addition {
+    struct addition *addition;
+    struct engine *engine;
+};
+
+static void free_job(void *arg)
 {
-    static const char *const words[] = {"ingested", "unchanged", "refused"};
+    struct job_addition *j = arg;
 
-    return words[s];
+    addition_free(j->addition);
+    mem_free(j);
 }
 
-static void write_result(struct jsonw *w, struct str id, enum ingest_status status,
-                         const char *reason, size_t chunks)
+static void tell_job(void *arg, size_t done, const struct ingest_report *report)
 {
-    jsonw_key(w, "id"), jsonw_str(w, id);
-    jsonw_key(w, "status"), jsonw_cstr(w, status_word(status));
-    jsonw_key(w, "reason"), jsonw_cstr(w, reason);
-    jsonw_key(w, "chunks"), jsonw_int(w, (int64_t)chunks);
+    job_tell(arg, done, report);
 }
 
-/* A document without an id is known by its uri, else by its text: the same again is the same. */
-static struct str default_id(const struct ingest_document *d, struct arena *mem)
+static int ingest_now(struct request *r, struct addition *a, struct buf *body)
 {
-    struct digest digest = digest_of(d->text.p, d->text.n);
-    char hex[DIGEST_HEX];
+    int rc = addition_ingest(a, engine_of(r), &(struct addition_run){0});
 
-    if (d->uri.n)
-        return d->uri;
-    digest_hex(&digest, hex);
-    return str_of(arena_strndup(mem, hex, 32));
+    if (rc == ERR_OK)
+        addition_write(a, body);
+    return rc;
 }
 
-static int read_document(const json_t *v, size_t i, struct arena *mem, struct ingest_document *d)
+static int run_job(struct job *job, void *arg)
 {
-    static const char *const known[] = {"id", "uri", "title", "text", "metadata", NULL};
+    struct job_addition *j = arg;
+    struct addition_run how = {.tell = tell_job, .arg = job, .cancel = job_cancel(job)};
+
+    return addition_ingest(j->addition, j->engine, &how);
+}
+
+/* Takes the addition. */
+static int ingest_later(struct request *r, struct addition *a, size_t bytes, int *status,
+                        struct buf *body)
+{
     int rc = ERR_OK;
-    char what[48];
+    struct jobs *jobs = r->loop->service->jobs;
+    struct job_addition *j = mem_alloc(sizeof *j);
+    struct job_work work = {run_job, free_job, j, addition_count(a), bytes};
+    char id[JOB_ID_BYTES];
+    bool unused;
 
-    snprintf(what, sizeof what, "documents[%zu]", i);
-    if (!json_is_object(v))
-        return FAIL(ERR_ARGUMENT, "%s must be an object with a 'text'", what);
-    TRY(json_only(v, known, what));
-    TRY(json_get_str(v, "id", &d->id));
-    TRY(json_get_str(v, "uri", &d->uri));
-    TRY(json_get_str(v, "title", &d->title));
-    TRY(json_get_str(v, "text", &d->text));
-    d->metadata = json_object_get(v, "metadata");
-    if (json_is_null(d->metadata))
-        d->metadata = NULL;
-    if (d->metadata && !json_is_object(d->metadata))
-        return FAIL(ERR_ARGUMENT, "%s: 'metadata' must be an object", what);
-    if (!d->text.p)
-        return FAIL(ERR_ARGUMENT, "%s: 'text' is required", what);
-    if (d->id.n == 0)
-        d->id = default_id(d, mem);
+    *j = (struct job_addition){a, engine_of(r)};
+    TRY(jobs_add(jobs, access_scope(r), &work, id));
+    TRY(jobs_write(jobs, access_scope(r), str_of(id), body, &unused));
+    buf_addf(&r->extra, "Location: /jobs/%s\r\nPreference-Applied: respond-async\r\n", id);
+    *status = 202;
 out:
     return rc;
 }
 
-static void write_results(struct buf *body, const struct ingest_document *docs, size_t n,
-                          struct ingest_result *results)
+/* Takes the addition. */
+static int add(struct request *r, struct addition *a, size_t bytes, int *status, struct buf *body)
 {
-    struct jsonw w = jsonw_to(body);
-
-    jsonw_open(&w, '{');
-    jsonw_key(&w, "documents");
-    jsonw_open(&w, '[');
-    for (size_t i = 0; i < n; i++) {
-        jsonw_open(&w, '{');
-        write_result(&w, docs[i].id, results[i].status, results[i].reason, results[i].chunks);
-        jsonw_close(&w, '}');
-    }
-    jsonw_close(&w, ']');
-    jsonw_close(&w, '}');
-}
-
-static int add_list(struct request *r, const json_t *list, const struct ingest_options *o,
-                    struct buf *body)
-{
-    int rc = ERR_OK;
-    size_t n = json_array_size(list);
-    struct ingest_document *docs = ARENA_ARRAY(r->mem, struct ingest_document, n + 1);
-    struct ingest_result *results = ARENA_ARRAY(r->mem, struct ingest_result, n + 1);
-
-    if (!json_is_array(list))
-        return FAIL(ERR_ARGUMENT, "'documents' is required: a list of {id, uri, title, text, "
-                                  "metadata}");
-    if (n > DOCUMENTS_MAX)
-        return FAIL(ERR_LIMIT, "%zu documents are over the limit of %d a request", n,
-                    DOCUMENTS_MAX);
-    for (size_t i = 0; i < n; i++)
-        TRY(read_document(json_array_get(list, i), i, r->mem, &docs[i]));
-    TRY(ingest_documents(engine_of(r), docs, n, o, results));
-    write_results(body, docs, n, results);
-out:
-    for (size_t i = 0; i < n; i++)
-        mem_free(results[i].reason);
-    return rc;
-}
-
-static int add_json(struct request *r, struct ingest_options *o, struct buf *body)
-{
-    static const char *const known[] = {"documents", "collection", NULL};
-    int rc = ERR_OK;
-    struct str collection = {NULL, 0};
-    json_t *tree = NULL;
-
-    TRY(json_parse(&tree, buf_view(&r->body), "the request"));
-    if (!json_is_object(tree)) {
-        rc = FAIL(ERR_ARGUMENT, "the request must be an object with 'documents'");
-        goto out;
-    }
-    TRY(json_only(tree, known, "the request"));
-    TRY(json_get_str(tree, "collection", &collection));
-    if (collection.p)
-        TRY(access_collection(r, collection, &o->collection));
-    TRY(add_list(r, json_object_get(tree, "documents"), o, body));
-out:
-    json_decref(tree);
-    return rc;
-}
-
-/* ---- adding, as files ---- */
-
-static void write_file(struct jsonw *w, struct str name, const struct ingest_report *report)
-{
-    const struct ingest_issue *issue = report->n_refused   ? &report->refused[0]
-                                       : report->n_skipped ? &report->skipped[0]
-                                                           : NULL;
-    enum ingest_status status = report->documents   ? INGEST_INGESTED
-                                : report->unchanged ? INGEST_UNCHANGED
-                                                    : INGEST_REFUSED;
-
-    jsonw_open(w, '{');
-    write_result(w, name, status, issue ? issue->reason : NULL, report->chunks);
-    jsonw_key(w, "documents"), jsonw_int(w, (int64_t)report->documents);
-    jsonw_key(w, "refused");
-    jsonw_open(w, '[');
-    for (size_t i = 0; i < report->n_refused; i++)
-        jsonw_cstr(w, report->refused[i].reason);
-    jsonw_close(w, ']');
-    jsonw_close(w, '}');
-}
-
-static int add_file(struct request *r, const struct part *p, const struct ingest_options *o,
-                    struct jsonw *w)
-{
-    struct ingest_report report;
-    const char *name = arena_strndup(r->mem, p->filename.p, p->filename.n);
     int rc;
 
-    ingest_report_init(&report);
-    rc = ingest_file_bytes(engine_of(r), name, p->bytes, o, &report);
-    if (rc == ERR_OK)
-        write_file(w, p->filename, &report);
-    ingest_report_done(&report);
+    if (prefer_has(&r->head, "respond-async"))
+        return ingest_later(r, a, bytes, status, body);
+    rc = ingest_now(r, a, body);
+    addition_free(a);
     return rc;
 }
 
-/* Form fields beside the files: collection, metadata (a JSON object for all of them). */
-static int read_field(struct request *r, const struct part *p, struct ingest_options *o,
-                      json_t **metadata)
-{
-    int rc = ERR_OK;
+/* ---- adding once, under a key ---- */
 
-    if (str_eq(p->name, STR_LIT("collection"))) {
-        TRY(access_collection(r, p->bytes, &o->collection));
-    } else if (str_eq(p->name, STR_LIT("metadata"))) {
-        json_decref(*metadata);
-        *metadata = NULL;
-        TRY(json_parse(metadata, p->bytes, "metadata"));
-        if (!json_is_object(*metadata))
-            rc = FAIL(ERR_ARGUMENT, "'metadata' must be a JSON object");
-    } else {
-        rc = FAIL(ERR_ARGUMENT,
-                  "the form has an unknown field '%.*s'; known: collection, "
-                  "metadata, and files",
-                  STR_ARGS(p->name));
+/* Another try may end otherwise after these. */
+static bool is_final(int rc)
+{
+    int status = http_status_of(rc);
+
+    return rc >= 0 || (status >= 400 && status < 500 && status != 429);
+}
+
+static struct digest name_of(const struct request *r, struct str key)
+{
+    struct digester *d = digester_new();
+    struct str scope = access_scope(r);
+
+    digester_add(d, scope.p, scope.n);
+    digester_add(d, key.p, key.n);
+    return digester_finish(d);
+}
+
+static int replay(struct request *r, const struct kept_reply *kept, int *status, struct buf *body)
+{
+    buf_add_str(&r->extra, "Idempotent-Replayed: true\r\n");
+    if (kept->rc < 0)
+        return FAIL(kept->rc, "%.*s", STR_ARGS(kept->body));
+    buf_add_view(&r->extra, kept->lines);
+    buf_add_view(body, kept->body);
+    *status = kept->status;
+    return ERR_OK;
+}
+
+static void keep(struct request *r, const struct digest *name, int rc, int status, size_t lines_at,
+                 const struct buf *body)
+{
+    struct kept_reply kept = {.status = status, .rc = rc, .body = buf_view(body)};
+
+    kept.lines = str_sub(buf_view(&r->extra), lines_at, r->extra.n);
+    if (rc < 0)
+        kept.body = str_of(err_text());
+    idempotency_end(r->loop->service->idempotency, name, is_final(rc) ? &kept : NULL);
+}
+
+/* Takes the addition. */
+static int add_once(struct request *r, struct str key, const struct digest *content,
+                    struct addition *a, size_t bytes, int *status, struct buf *body)
+{
+    struct digest name = name_of(r, key);
+    struct kept_reply kept;
+    size_t lines_at = r->extra.n;
+    int64_t now_ms = (int64_t)(clock_ns() / 1000000);
+    int rc =
+        idempotency_begin(r->loop->service->idempotency, &name, content, now_ms, r->mem, &kept);
+
+    if (rc != 0) {
+        addition_free(a);
+        if (rc == ERR_EXISTS)
+            buf_add_str(&r->extra, "Retry-After: 1\r\n");
+        return rc < 0 ? rc : replay(r, &kept, status, body);
     }
-out:
-    return rc;
-}
-
-static int add_multipart(struct request *r, struct ingest_options *o, struct buf *body)
-{
-    int rc = ERR_OK;
-    struct jsonw w = jsonw_to(body);
-    struct part *parts;
-    json_t *metadata = NULL;
-    size_t n;
-
-    TRY(multipart_parse(http_field(&r->head, "content-type"), buf_view(&r->body), r->mem, &parts,
-                        &n));
-    for (size_t i = 0; i < n; i++)
-        if (!parts[i].filename.p)
-            TRY(read_field(r, &parts[i], o, &metadata));
-    o->metadata = metadata;
-    jsonw_open(&w, '{');
-    jsonw_key(&w, "documents");
-    jsonw_open(&w, '[');
-    for (size_t i = 0; i < n; i++)
-        if (parts[i].filename.n)
-            TRY(add_file(r, &parts[i], o, &w));
-    jsonw_close(&w, ']');
-    jsonw_close(&w, '}');
-out:
-    json_decref(metadata);
+    rc = add(r, a, bytes, status, body);
+    keep(r, &name, rc, *status, lines_at, body);
     return rc;
 }
 
@@ -426,15 +351,28 @@ static int make_addition(struct request *r, int *status, struct buf *body)
 {
     static const char *const known[] = {"collection", NULL};
     int rc = ERR_OK;
-    struct ingest_options o = {.tenant = r->caller->tenant, .chunk_chars = -1, .chunk_overlap = -1};
+    struct addition_source from = {.content_type = http_field(&r->head, "content-type"),
+                                   .body = &r->body,
+                                   .tenant = r->caller->tenant};
+    struct str field = http_field(&r->head, "idempotency-key"), key;
+    size_t bytes = r->body.n;
+    struct addition *a = NULL;
+    struct digest content;
 
-    (void)status;
     TRY(http_query_only(r->head.query, known));
-    TRY(collection_param(r, &o.collection));
-    if (http_media_is(http_field(&r->head, "content-type"), "multipart/form-data"))
-        TRY(add_multipart(r, &o, body));
+    TRY(collection_param(r, &from.collection));
+    if (field.p)
+        TRY(idempotency_key(field, r->mem, &key));
+    TRY(addition_read(&a, &from, field.p ? &content : NULL));
+    rc = access_collection(r, str_of(addition_collection(a)), &from.collection);
+    if (rc < 0) {
+        addition_free(a);
+        goto out;
+    }
+    if (field.p)
+        TRY(add_once(r, key, &content, a, bytes, status, body));
     else
-        TRY(add_json(r, &o, body));
+        TRY(add(r, a, bytes, status, body));
 out:
     return rc;
 }

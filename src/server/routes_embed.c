@@ -34,6 +34,7 @@ static int read_wanted(struct request *r, struct slices *s)
     if (rc < 0)
         return rc;
     s->n = m->n;
+    s->n_tokens = m->n_tokens;
     s->ignored = m->ignored;
     return ERR_OK;
 }

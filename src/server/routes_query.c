@@ -9,6 +9,7 @@
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/sse.h"
+#include "server/tracing.h"
 
 static struct engine *engine_of(const struct request *r)
 {
@@ -113,6 +114,7 @@ static void stream_began(struct ask *a)
     bool came_back = http_field(&r->head, "last-event-id").p != NULL;
     struct event_log *l = event_log_ref(a->log);
 
+    r->cache = cache_status_name(a->answer.cache);
     a->left = true;
     if (wants_text(r))
         sse_stream_text(r, l);
@@ -162,6 +164,7 @@ void handle_query_stream(struct request *r)
         return;
     }
     l = ask_live(a);
+    r->cache = l ? cache_status_name(CACHE_JOINED) : NULL;
     if (l && wants_text(r))
         sse_stream_text(r, l);
     else if (l)
@@ -184,6 +187,8 @@ static int run_search(struct request *r)
     int rc;
 
     trace_add(trace, STAGE_QUEUE, r->work.submitted_ns);
+    if (query_is_late(&s->query, r->work.submitted_ns))
+        return FAIL(ERR_TIMEOUT, "the search's turn came after its deadline_ms");
     rc = query_search(engine_of(r), &s->query, &s->answer);
     r->work.submitted_ns = clock_ns(); /* the way back is waiting too */
     return rc;
@@ -217,6 +222,8 @@ void handle_search(struct request *r)
     TRY(parse_body(r, &tree));
     TRY(access_query(r, tree, true, r->mem, &s->query));
     request_log_question(r, &s->query);
+    tracing_stages(r, &s->answer.trace);
+    tracing_question(r, &s->query);
     s->answer.trace.start_ns = r->start_ns;
     trace_add(&s->answer.trace, STAGE_QUEUE, r->start_ns);
     request_work(r, engine_of(r)->pool, QUEUE_URGENT, run_search, search_done);

@@ -10,6 +10,7 @@
 #include "server/routes.h"
 #include "server/service.h"
 #include "server/slices.h"
+#include "text/tokens.h"
 
 /* Tokens of a slice for each thread: as routes_embed.c. */
 #define SLICE_TOKENS 512
@@ -24,6 +25,16 @@ static struct engine *engine_of(const struct request *r)
     return r->loop->service->engine;
 }
 
+/* As they will be read; guessed where a server counts. */
+static size_t tokens_of(const struct rerank_request *m)
+{
+    size_t n = m->n_tokens_all;
+
+    for (size_t i = 0; m->n_tokens_all == 0 && i < m->n; i++)
+        n += tokens_count(NULL, m->question) + tokens_count(NULL, m->texts[i]);
+    return n;
+}
+
 static int read_wanted(struct request *r, struct slices *s)
 {
     struct reranking *m = s->state;
@@ -36,6 +47,7 @@ static int read_wanted(struct request *r, struct slices *s)
         return rc;
     m->scores = ARENA_ARRAY(r->mem, float, m->wanted.n);
     s->n = m->wanted.n;
+    s->n_tokens = tokens_of(&m->wanted);
     s->ignored = m->wanted.ignored;
     return ERR_OK;
 }

@@ -17,15 +17,21 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/pool.h"
+#include "base/thread.h"
 #include "engine/engine.h"
 #include "server/beforehand.h"
+#include "server/exporter.h"
+#include "server/idempotency.h"
+#include "server/jobs.h"
 #include "server/local_socket.h"
 #include "server/loop.h"
+#include "server/peers.h"
 #include "server/routes.h"
 #include "server/service.h"
 
 #define IO_THREADS 4
 #define IO_QUEUE   64
+#define IO_NICE    5 /* they ingest: questions first, where processors are few */
 #define LOOPS_MAX  64
 /* How often it is looked whether the collections are read, which is told once. */
 #define READY_MS 50
@@ -126,6 +132,24 @@ static struct metrics *new_metrics(void)
     return m;
 }
 
+/* The variable's name may be told, what it holds may not. */
+static int open_exporter(struct service *s)
+{
+    const struct config *c = &s->engine->config;
+    const char *headers = c->trace.headers_env[0] ? getenv(c->trace.headers_env) : NULL;
+    struct exporter_options o = {.url = c->trace.url,
+                                 .service = c->trace.service,
+                                 .headers = headers,
+                                 .timeout_ms = c->trace.timeout_ms};
+
+    if (!c->trace.url[0])
+        return ERR_OK;
+    if (c->trace.headers_env[0] && !headers)
+        return FAIL(ERR_ARGUMENT, "trace.headers_env names the variable '%s', which is not set",
+                    c->trace.headers_env);
+    return exporter_new(&s->exporter, &o);
+}
+
 static int open_loops(struct server *s, struct address *a)
 {
     int n_loops = (int)s->service.engine->config.server.loops;
@@ -178,7 +202,12 @@ int server_new(struct server **out, struct engine *e, const struct server_option
                                                a.loopback && !keys_needed(e->keys)};
     s->service.gate_local = (struct gate_limits){(size_t)e->config.limits.header_bytes, false};
     s->service.metrics = new_metrics();
-    s->service.io = pool_new("io", IO_THREADS, IO_QUEUE);
+    TRY(open_exporter(&s->service));
+    s->service.io = pool_new_nice("io", IO_THREADS, IO_QUEUE, IO_NICE);
+    s->service.jobs = jobs_new();
+    s->service.idempotency = idempotency_new(IDEMPOTENCY_ENTRIES, IDEMPOTENCY_BYTES);
+    if (e->config.limits.per_address)
+        s->service.peers = peers_new(e->config.limits.per_address);
     TRY(open_loops(s, &a));
     *out = s;
     s = NULL;
@@ -192,10 +221,14 @@ void server_free(struct server *s)
     if (!s)
         return;
     pool_free(s->service.io);
+    jobs_free(s->service.jobs);
+    idempotency_free(s->service.idempotency);
     for (int i = 0; i < s->service.n_loops; i++)
         loop_done(&s->service.loops[i]);
     if (s->service.n_loops > 0)
         local_socket_remove(s->service.engine->config.data);
+    exporter_free(s->service.exporter); /* after the loops: their last spans are in it */
+    peers_free(s->service.peers);
     metrics_free(s->service.metrics);
     mem_free(s->service.loops);
     mem_free(s->threads);
@@ -280,13 +313,14 @@ int server_run(struct server *s)
     catch_signal(s, &term, SIGTERM);
     catch_signal(s, &interrupt, SIGINT);
     for (int i = 1; i < s->service.n_loops; i++)
-        CHECK(pthread_create(&s->threads[i], NULL, loop_main, &s->service.loops[i]) == 0);
+        thread_start(&s->threads[i], "loop", loop_main, &s->service.loops[i]);
     beforehand = beforehand_start(s->service.engine);
     tell_listening(s);
     await_ready(s);
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
+    jobs_stop(s->service.jobs);
     beforehand_stop(beforehand);
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);

@@ -24,6 +24,7 @@ struct command_call {
     bool terminal; /* the caller's stderr is a terminal: progress is welcome */
     FILE *out, *err;
     const volatile bool *cancelled;
+    const volatile bool *ending; /* the server stops: what has no end of its own ends now too */
 };
 typedef int (*command_fn)(struct engine *e, const struct command_call *call);
 

@@ -2,7 +2,9 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "server/limits.h"
 #include "server/service.h"
+#include "server/tracing.h"
 
 /* A body up to this size is read on the loop, tokens included: some 50 microseconds. */
 #define SMALL_BODY 2048
@@ -66,11 +68,21 @@ static void finish(struct request *r, struct slices *s)
     reply_json(r, 200, &s->body);
 }
 
+/* For what has been computed, as far as the items are alike. */
+static void pay(struct request *r, struct slices *s)
+{
+    size_t n = s->n ? (size_t)((double)s->n_tokens * (double)s->n_done / (double)s->n) : 0;
+
+    limits_spend(r->limited, (int64_t)(n - s->n_paid));
+    s->n_paid = n;
+}
+
 static void slice_done(struct request *r, int rc)
 {
     struct slices *s = r->state;
 
     trace_add(&s->trace, STAGE_QUEUE, r->work.submitted_ns);
+    pay(r, s);
     if (rc < 0)
         refuse(r, rc, r->work.error);
     else if (!r->conn)
@@ -90,6 +102,7 @@ void slices_start(struct request *r, const struct slices_work *work, void *state
     *s = (struct slices){.work = work, .state = state, .ignored = ""};
     r->state = s;
     request_defer(r, free_body, &s->body);
+    tracing_stages(r, &s->trace);
     s->trace.start_ns = r->start_ns;
     if (small)
         TRY(read_body(r, s));

@@ -35,10 +35,12 @@ struct slices {
     const struct slices_work *work;
     void *state; /* the route's own, in r->mem */
     size_t n, n_done;
+    size_t n_tokens;     /* of all items; 0: nobody counts them */
     const char *ignored; /* for x-ragd-ignored; "": nothing was */
     struct refusal why;  /* when reading failed */
     /* slices.c's */
     bool read;
+    size_t n_paid; /* of n_tokens */
     struct trace trace;
     struct buf body;
 };

@@ -173,17 +173,20 @@ out:
  * cannot fail but for want of memory. */
 void db_bind_str(sqlite3_stmt *st, int i, struct str s)
 {
-    CHECK(sqlite3_bind_text64(st, i, s.p ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
+    mem_must_have(sqlite3_bind_text64(st, i, s.p ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8) ==
+                      SQLITE_OK,
+                  "a bound value");
 }
 
 void db_bind_blob(sqlite3_stmt *st, int i, const void *p, size_t n)
 {
-    CHECK(sqlite3_bind_blob64(st, i, p ? p : "", n, SQLITE_STATIC) == SQLITE_OK);
+    mem_must_have(sqlite3_bind_blob64(st, i, p ? p : "", n, SQLITE_STATIC) == SQLITE_OK,
+                  "a bound value");
 }
 
 void db_bind_int(sqlite3_stmt *st, int i, int64_t v)
 {
-    CHECK(sqlite3_bind_int64(st, i, v) == SQLITE_OK);
+    mem_must_have(sqlite3_bind_int64(st, i, v) == SQLITE_OK, "a bound value");
 }
 
 void db_bind_digest(sqlite3_stmt *st, int i, const struct digest *d)

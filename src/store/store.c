@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -63,6 +64,24 @@ static int read_uuid(struct db *db, char out[37])
 out:
     db_reset(st);
     return rc;
+}
+
+static uint64_t size_of_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+void store_load_get(struct store *s, struct store_load *out)
+{
+    struct buf wal = {0};
+
+    buf_addf(&wal, "%s-wal", s->path);
+    *out = (struct store_load){.bytes = size_of_file(s->path),
+                               .wal_bytes = size_of_file(wal.p),
+                               .writes_waiting = writer_waiting(s->writer)};
+    buf_done(&wal);
 }
 
 int store_open(struct store **out, const char *data_dir)

@@ -54,6 +54,13 @@ void store_close(struct store *s);
  * an epoch in it may be shared under this name; copies count epochs each for itself. */
 const char *store_uuid(const struct store *s);
 
+/* Files in bytes, and writes that wait for the writer. */
+struct store_load {
+    uint64_t bytes, wal_bytes;
+    size_t writes_waiting;
+};
+void store_load_get(struct store *s, struct store_load *out);
+
 /* ---- rows ---- */
 
 struct collection_row {

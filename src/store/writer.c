@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/store_parts.h"
 
 #define GROUP_MAX       64   /* jobs that share a commit; bounds what one failure takes along */
@@ -257,7 +258,7 @@ int writer_new(struct writer **out, struct db *taken)
     *taken = (struct db){0};
     w->tx = (struct store_tx){.db = &w->db, .reader = {.db = &w->db, .depth = 1}};
     w->tx.zstd = ZSTD_createCCtx();
-    CHECK(w->tx.zstd != NULL);
+    mem_must_have(w->tx.zstd != NULL, "a compressor");
     w->wal_pages = -1;
     w->last = &w->first;
     sqlite3_wal_hook(w->db.handle, on_commit, w);
@@ -266,8 +267,7 @@ int writer_new(struct writer **out, struct db *taken)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    CHECK(pthread_create(&w->thread, NULL, writer_main, w) == 0);
-    pthread_setname_np(w->thread, "writer");
+    thread_start(&w->thread, "writer", writer_main, w);
     *out = w;
 out:
     return rc;
@@ -287,4 +287,15 @@ void writer_free(struct writer *w)
     pthread_mutex_destroy(&w->mu);
     pthread_cond_destroy(&w->wake);
     mem_free(w);
+}
+
+size_t writer_waiting(struct writer *w)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&w->mu);
+    for (const struct job *j = w->first; j; j = j->next)
+        n++;
+    pthread_mutex_unlock(&w->mu);
+    return n;
 }

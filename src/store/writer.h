@@ -25,4 +25,6 @@ struct writer;
 int writer_new(struct writer **out, struct db *taken);
 void writer_free(struct writer *w); /* finishes what waits */
 
+size_t writer_waiting(struct writer *w); /* jobs that are in no group yet */
+
 int writer_run(struct writer *w, store_write_fn fn, store_published_fn published, void *arg);

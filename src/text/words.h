@@ -15,7 +15,8 @@
  *          sentence a question: question words, auxiliaries, pronouns. Against the 33 alone, MRR@10
  *          of BM25 on squad-dev 0.840 -> 0.847, tatqa-dev 0.639 -> 0.658, cfr-dev 0.651 -> 0.657.
  *          "may", "us" and "about" are not in it: they are a month, a country, and no loss.
- * Limits   WORD_MAX bytes a word; longer ones are cut.
+ * Limits   WORD_MAX bytes a word before it is stemmed; longer ones are cut. A stem may have up to
+ *          WORD_STEM_MORE bytes more: Turkish puts a vowel behind some.
  * Threads  immutable settings; the stemmer inside is confined, so take one analyzer per thread
  *          (text/analyzers.h lends them).
  */
@@ -26,7 +27,8 @@
 
 #include "base/str.h"
 
-#define WORD_MAX 64
+#define WORD_MAX       64
+#define WORD_STEM_MORE 4
 
 struct word_settings {
     char language[16]; /* Snowball's name, "english"; "" for no stemming */

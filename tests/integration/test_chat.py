@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import tap
+from fake_model import SAYS, Fake
 from test_server import MODEL, RAGD, ROOT, Server, events_of
 
 CLIENTS = os.path.join(ROOT, "build/clients/bin/python")
@@ -32,7 +33,6 @@ except ImportError:
 os.environ["NO_PROXY"] = "127.0.0.1"
 TESTS = []
 FN = operator.itemgetter(0)
-SAYS = "The moon is made of rock and dust [1]. Nobody has found cheese [1]."
 MOON = {"id": "moon", "title": "The moon", "text": "The moon is made of rock and dust. Its craters are old."}
 SUN = {"id": "sun", "title": "The sun", "text": "The sun is a star. It is made of hydrogen and helium."}
 
@@ -45,38 +45,6 @@ def test(fn):
 def with_client(fn):
     TESTS.append((fn, True))
     return fn
-
-
-class Fake:
-    """tests/fake_chat.py, with its counts and settings."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, os.path.join(ROOT, "tests/fake_chat.py"), "--text", SAYS, "--until-eof"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-
-    def ask(self, method, path, body=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        c.request(method, path, json.dumps(body) if body is not None else None)
-        text = c.getresponse().read()
-        c.close()
-        return json.loads(text) if text else None
-
-    def counts(self):
-        return self.ask("GET", "/counts")
-
-    def begin(self, **settings):
-        """Counts from 0, and these settings beside the plain ones."""
-        plain = {"text": SAYS, "first_token_ms": 0, "tokens_per_s": 0, "status": 200, "retry_after": "",
-                 "cut_after": -1, "fail_first": 0, "garbage": False}
-        plain.update(settings)
-        self.ask("POST", "/set", plain)
-        self.ask("POST", "/reset", {})
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 def config_of(port, more=""):

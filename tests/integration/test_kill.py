@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of an ingest: nothing acknowledged is lost, nothing is half there.
+"""kill -9 at random moments: nothing acknowledged is lost, nothing is half there.
 
-A cycle changes some files of a folder and starts `ragd ingest --prune` on it, or starts a server
-and lets clients add, change and delete documents over HTTP; SIGKILL comes at a random moment. After
-it `ragd check` must find nothing wrong, and a new server must hold, for every document, exactly one
-version that it may hold:
+A cycle changes some files of a folder and starts `ragd ingest --prune` on it; or starts a server
+and lets clients add, change and delete documents over HTTP; or lets it come to rest after that, when
+it merges segments and writes the snapshot's files; or backs the folder up. SIGKILL comes at a random
+moment. After it `ragd check` must find nothing wrong, and a new server must hold, for every document,
+exactly one version that it may hold:
 
     acknowledged (the reply came, or the command ended with 0)      that version
     under way when the kill came                                    that one or the one before
 
-word for word, found by its own word and by no older version's. Then what was not acknowledged is
+word for word, found by its own word and by no older version's. A backup is the one before or the
+new one, whole. Then what was not acknowledged is
 sent again, as a client would, and must be there once.
 
 The encoder is a random one of a few thousand weights, so that time goes into storage and many
@@ -19,6 +21,7 @@ transactions pass between two kills.
 """
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +40,7 @@ CYCLES = int(os.environ.get("RAGD_KILL_CYCLES") or 50)
 SEED = int(os.environ.get("RAGD_KILL_SEED") or time.time_ns() % 1000000)
 N_FILES, N_POSTED, N_CLIENTS = 120, 40, 3
 KINDS = ("txt", "md", "html")
+HALF = re.compile(r"\.(segment|manifest|bin)\.\w{6}$")
 GONE = 0  # the version of a document that is not there
 
 
@@ -88,7 +92,10 @@ class Cycle:
         self.on_disk = {}  # file -> version
         self.version = 0
         self.ingest_s = 1.0  # how long a whole run takes, learnt
-        self.n_whole = self.n_killed = self.n_replies = 0
+        self.backup = os.path.join(folder, "copy")
+        self.enough = False  # the clients have done their part
+        self.half = set()    # files that were being written at a kill
+        self.n_whole = self.n_killed = self.n_replies = self.n_half = 0
         os.makedirs(self.files)
 
     def next_version(self):
@@ -151,7 +158,7 @@ class Cycle:
         chance = random.Random(seed)
         http = service.Client(port, 10)
         try:
-            while True:
+            while not self.enough:
                 key = chance.choice(mine)
                 if chance.random() < 0.15:
                     self.known.under_way(key, GONE)
@@ -173,19 +180,69 @@ class Cycle:
         finally:
             http.close()
 
-    def kill_a_server(self):
-        server = service.Server(self.data, env=self.environment())
+    def write_to(self, server, seconds):
+        """Clients write until then; they are returned, and stop when `enough` is set or it is killed."""
+        self.enough = False
         keys = ["p%03d" % (500 + i) for i in range(N_POSTED)]
         clients = [threading.Thread(target=self.client, args=(
             server.port, self.chance.random(), keys[i::N_CLIENTS])) for i in range(N_CLIENTS)]
         for c in clients:
             c.start()
-        time.sleep(self.chance.uniform(0.01, 0.6))
+        time.sleep(seconds)
+        return clients
+
+    def kill(self, server, clients):
         server.stop(signal.SIGKILL)
         for c in clients:
             c.join(30)
         self.n_killed += 1
+        # A name with six more letters is a file that was being written.
+        index = os.path.join(self.data, "index")
+        half = {n for n in os.listdir(index) if HALF.search(n)} if os.path.isdir(index) else set()
+        self.n_half += bool(half - self.half)
+        self.half |= half
         return server.pid, ""
+
+    def kill_a_server(self):
+        server = service.Server(self.data, env=self.environment())
+        return self.kill(server, self.write_to(server, self.chance.uniform(0.01, 0.6)))
+
+    def kill_a_merge(self):
+        """Segments are merged into files, and a snapshot of them written, a second after the last change."""
+        server = service.Server(self.data, env=self.environment())
+        clients = self.write_to(server, self.chance.uniform(0.1, 0.3))
+        self.enough = True
+        for c in clients:
+            c.join(30)
+        time.sleep(self.chance.uniform(0.95, 1.15))
+        return self.kill(server, [])
+
+    def kill_a_backup(self):
+        process = subprocess.Popen(
+            [service.RAGD, "backup", "--force", "--data", self.data, self.backup], stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, start_new_session=True, env=self.environment())
+        try:
+            process.wait(self.chance.uniform(0, 0.15))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+        complaint = process.stderr.read().decode(errors="replace")
+        process.stderr.close()
+        code = process.wait()
+        self.n_whole += code == 0
+        self.n_killed += code != 0
+        return process.pid, "" if code in (0, -signal.SIGKILL) else complaint
+
+    def backup_is_whole(self):
+        """The one that is there can be restored and is sound; what is wrong."""
+        if not os.path.exists(self.backup):
+            return ""
+        shutil.rmtree(self.data + ".back", ignore_errors=True)
+        for words in (("restore", self.backup), ("check",)):
+            run = subprocess.run([service.RAGD, words[0], "--data", self.data + ".back", *words[1:]], check=False,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if run.returncode:
+                return "ragd %s, exit %d: %s" % (words[0], run.returncode, run.stdout)
+        return ""
 
     # ---- what must hold ----
 
@@ -210,6 +267,8 @@ class Cycle:
         status, d = http.ask("GET", "/documents/%s?text=true" % key)
         if status == 404:
             return GONE
+        if status != 200:
+            raise AssertionError("%s: %d %s" % (key, status, d))
         there = [v for v in self.known.may.get(key, {GONE})
                  if v and words_of(text_of(key, v)) == words_of(d["text"])]
         return there[0] if there and d["chunks"] > 0 else -1
@@ -263,15 +322,21 @@ def helpers_left(group):
     return True
 
 
+WAYS = (("an ingest", Cycle.kill_an_ingest), ("a server that is written to", Cycle.kill_a_server),
+        ("an ingest", Cycle.kill_an_ingest), ("a merge", Cycle.kill_a_merge),
+        ("an ingest", Cycle.kill_an_ingest), ("a backup", Cycle.kill_a_backup),
+        ("a server that is written to", Cycle.kill_a_server), ("a merge", Cycle.kill_a_merge))
+
+
 def one(cycle, i):
     wrong = []
-    kill = cycle.kill_an_ingest if i % 2 == 0 else cycle.kill_a_server
-    group, complaint = kill()
+    group, complaint = WAYS[i % len(WAYS)][1](cycle)
     if complaint:
         wrong.append("ended by itself: " + complaint)
     if helpers_left(group):
         wrong.append("a helper process outlived the kill")
     broken = cycle.check() if os.path.exists(os.path.join(cycle.data, "ragd.db")) else ""
+    broken = broken or (cycle.backup_is_whole() if i % len(WAYS) == 5 else "")
     if broken:
         wrong.append(broken)
     again = i % 5 == 4
@@ -294,14 +359,16 @@ def main():
     for i in range(CYCLES):
         wrong = one(cycle, i)
         failed += bool(wrong)
-        print("%sok %d - kill %d, %s" % ("not " if wrong else "", i + 1, i + 1,
-                                         "an ingest" if i % 2 == 0 else "a server that is written to"), flush=True)
+        print("%sok %d - kill %d, %s" % ("not " if wrong else "", i + 1, i + 1, WAYS[i % len(WAYS)][0]), flush=True)
         for w in wrong[:20]:
             print("# " + w.strip().replace("\n", "\n# "))
     enough = cycle.n_killed * 2 >= CYCLES
     print("%sok %d - most kills came in time" % ("" if enough else "not ", CYCLES + 1))
     print("# %d killed at work, %d ended before; %d documents acknowledged by the server, %d versions" % (
         cycle.n_killed, cycle.n_whole, cycle.n_replies, cycle.version))
+    print("# R1 | %d kills -9 during ingest, change, deletion, merge, snapshot (%d in the middle of a file), backup; "
+          "%d documents acknowledged over HTTP | %d cycles with one lost, half, twice or not as the index says" % (
+              cycle.n_killed, cycle.n_half, cycle.n_replies, failed))
     if failed and os.environ.get("RAGD_KILL_KEEP"):
         print("# kept: " + folder)
     else:

@@ -1,15 +1,18 @@
 #include "base/log.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 
-static char line[2000];
+static char line[3000];
 static int fds[2], kept;
 
 /* Standard error goes into a pipe while a test logs. */
@@ -111,4 +114,31 @@ Test(log, no_piece_ends_inside_a_line)
         cr_expect_eq(strncmp(at, "{\"time\":\"", 9), 0);
     cr_expect_eq(n, 20);
     buf_done(&got);
+}
+
+static char drained[4096];
+
+static void drain(int signal)
+{
+    (void)signal;
+    if (read(fds[0], drained, sizeof drained) < 0)
+        _exit(1);
+}
+
+/* The pipe is full after the first part of the line, and a signal ends the write there. */
+Test(log, a_line_that_a_signal_cuts_short_is_written_to_its_end)
+{
+    struct sigaction act = {.sa_handler = drain};
+    struct itimerval soon = {.it_value.tv_usec = 50000};
+    char text[6000];
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    cr_assert_eq(fcntl(fds[0], F_SETPIPE_SZ, (int)sizeof drained), (int)sizeof drained);
+    sigaction(SIGALRM, &act, NULL);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    log_event(LOG_ERROR, "x", LOG_S("s", text), LOG_I("end", 7));
+    logged();
+    cr_expect_eq(strncmp(drained, "{\"time\":\"", 9), 0);
+    cr_expect_not_null(strstr(line, "xxx\",\"end\":7}\n"), "%s", line);
 }

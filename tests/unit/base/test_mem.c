@@ -68,3 +68,16 @@ Test(mem, running_out_stops_the_process, .exit_code = 70)
     cr_expect_null(mem_alloc(wish));
 }
 #endif
+
+Test(mem, own_memory_is_part_of_what_is_resident)
+{
+    cr_expect_gt(mem_own_bytes(), 0);
+    cr_expect_leq(mem_own_bytes(), mem_resident_bytes());
+}
+
+Test(mem, what_a_library_could_not_make_stops_the_process, .exit_code = 70)
+{
+    mem_must_have(true, "a thing");
+    mem_must_have(false, "a thing");
+    cr_assert_fail("it went on");
+}

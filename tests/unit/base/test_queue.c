@@ -33,8 +33,8 @@ static void *pop(void)
 Test(queue, first_in_first_out)
 {
     for (int round = 0; round < 5; round++) {
-        queue_try_push(q, QUEUE_BULK, &items[0]);
-        queue_try_push(q, QUEUE_BULK, &items[1]);
+        queue_try_push(q, QUEUE_BULK, 0, &items[0]);
+        queue_try_push(q, QUEUE_BULK, 0, &items[1]);
         cr_expect_eq(pop(), &items[0]);
         cr_expect_eq(pop(), &items[1]);
     }
@@ -42,49 +42,65 @@ Test(queue, first_in_first_out)
 
 Test(queue, the_urgent_go_first)
 {
-    queue_try_push(q, QUEUE_BULK, &items[0]);
-    queue_try_push(q, QUEUE_URGENT, &items[1]);
+    queue_try_push(q, QUEUE_BULK, 0, &items[0]);
+    queue_try_push(q, QUEUE_URGENT, 0, &items[1]);
     cr_expect_eq(pop(), &items[1]);
     cr_expect_eq(pop(), &items[0]);
 }
 
 Test(queue, a_full_lane_is_an_answer_and_leaves_the_other_free)
 {
-    queue_try_push(q, QUEUE_BULK, &items[0]);
-    queue_try_push(q, QUEUE_BULK, &items[1]);
-    cr_expect_eq(queue_try_push(q, QUEUE_BULK, &items[2]), ERR_BUSY);
-    cr_expect_eq(queue_try_push(q, QUEUE_URGENT, &items[3]), ERR_OK);
+    queue_try_push(q, QUEUE_BULK, 0, &items[0]);
+    queue_try_push(q, QUEUE_BULK, 0, &items[1]);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 0, &items[2]), ERR_BUSY);
+    cr_expect_eq(queue_try_push(q, QUEUE_URGENT, 0, &items[3]), ERR_OK);
     cr_expect_eq(queue_depth(q), 3);
 }
 
 Test(queue, what_is_put_back_goes_last_and_is_never_refused)
 {
-    queue_try_push(q, QUEUE_BULK, &items[0]);
-    queue_try_push(q, QUEUE_BULK, &items[1]);
+    queue_try_push(q, QUEUE_BULK, 0, &items[0]);
+    queue_try_push(q, QUEUE_BULK, 0, &items[1]);
     cr_expect_eq(pop(), &items[0]);
-    queue_try_push(q, QUEUE_BULK, &items[2]); /* the ring has gone round */
+    queue_try_push(q, QUEUE_BULK, 0, &items[2]); /* the ring has gone round */
     for (int i = 3; i < 8; i++)
-        cr_expect_eq(queue_put_back(q, QUEUE_BULK, &items[i]), ERR_OK);
-    cr_expect_eq(queue_try_push(q, QUEUE_BULK, &items[0]), ERR_BUSY);
+        cr_expect_eq(queue_put_back(q, QUEUE_BULK, 0, &items[i]), ERR_OK);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 0, &items[0]), ERR_BUSY);
     for (int i = 1; i < 8; i++)
         cr_expect_eq(pop(), &items[i]);
-    cr_expect_eq(queue_try_push(q, QUEUE_BULK, &items[0]), ERR_OK);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 0, &items[0]), ERR_OK);
     cr_expect_eq(pop(), &items[0]);
     queue_close(q);
-    cr_expect_eq(queue_put_back(q, QUEUE_BULK, &items[0]), ERR_CANCELLED);
+    cr_expect_eq(queue_put_back(q, QUEUE_BULK, 0, &items[0]), ERR_CANCELLED);
 }
 
 Test(queue, closed_lets_nothing_in_and_everything_out)
 {
     void *item;
 
-    queue_try_push(q, QUEUE_BULK, &items[0]);
+    queue_try_push(q, QUEUE_BULK, 0, &items[0]);
     queue_close(q);
-    cr_expect_eq(queue_try_push(q, QUEUE_BULK, &items[1]), ERR_CANCELLED);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 0, &items[1]), ERR_CANCELLED);
     cr_expect_eq(queue_push(q, QUEUE_BULK, &items[1]), ERR_CANCELLED);
     cr_expect(queue_pop(q, &item));
     cr_expect_eq(item, &items[0]);
     cr_expect(!queue_pop(q, &item));
+}
+
+Test(queue, flows_have_a_share_each_in_each_lane)
+{
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(queue_try_push(q, QUEUE_BULK, 1, &items[0]), ERR_OK);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 1, &items[0]), ERR_BUSY);
+    cr_expect_eq(queue_try_push(q, QUEUE_BULK, 2, &items[1]), ERR_OK);
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 2), 2, "its own one, and the other's turn before it");
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 3), 0);
+    cr_expect_eq(queue_try_push(q, QUEUE_URGENT, 2, &items[2]), ERR_OK);
+    cr_expect_eq(queue_turns(q, QUEUE_BULK, 2), 3, "and what goes before them all");
+    cr_expect_eq(pop(), &items[2]);
+    cr_expect_eq(pop(), &items[0]);
+    cr_expect_eq(pop(), &items[1]);
+    cr_expect_eq(pop(), &items[0]);
 }
 
 #define N_EACH 2000

@@ -77,6 +77,28 @@ Test(lru, a_value_larger_than_the_budget_is_not_kept)
     lru_free(c);
 }
 
+Test(lru, shrinking_drops_what_was_used_longest_ago)
+{
+    struct lru *c = lru_new(1 << 20, 1);
+    struct lru_stats before, after;
+
+    for (int i = 0; i < 8; i++)
+        put(c, (uint64_t)i, "eight bytes each");
+    cr_expect(has(c, 0)); /* used last */
+    lru_stats_get(c, &before);
+    lru_shrink(c, 0.5);
+    lru_stats_get(c, &after);
+    cr_expect_leq(after.bytes, before.bytes / 2);
+    cr_expect_gt(after.entries, 0);
+    cr_expect(has(c, 0));
+    cr_expect_not(has(c, 1));
+    lru_shrink(c, 0);
+    lru_stats_get(c, &after);
+    cr_expect_eq(after.entries, 0);
+    cr_expect_eq(after.bytes, 0);
+    lru_free(c);
+}
+
 Test(lru, an_entry_ends_with_its_time_to_live_however_often_it_is_read)
 {
     struct lru *c = lru_new(1 << 20, 1);

@@ -104,6 +104,10 @@ Test(cmd_check, a_bad_backup_changes_nothing)
     f.e = NULL;
     expect_run(NULL, in_folder(&f, words, "bad", line), EXIT_FAILED, "", "bad");
     expect_run(NULL, in_folder(&f, words, "nowhere", line), EXIT_FAILED, "", "nowhere");
+    write_file(f.folder, "empty", "");
+    expect_run(NULL, in_folder(&f, words, "empty", line), EXIT_FAILED, "", "is empty");
+    write_file(f.folder, "one", "S");
+    expect_run(NULL, in_folder(&f, words, "one", line), EXIT_FAILED, "", "is empty");
     {
         struct config config;
 

@@ -51,6 +51,24 @@ Test(adapter, leaves_a_vector_that_it_would_wipe_out)
     adapter_unref(a);
 }
 
+Test(adapter, what_is_left_of_a_vector_is_of_length_one_or_the_vector)
+{
+    struct adapter_origin origin = {0};
+    float tiny[DIM * DIM], v[DIM] = {0.6f, 0.8f, 0}, out[DIM];
+
+    for (float scale = 1e30f; scale > 1e-30f; scale /= 10) {
+        struct adapter *a;
+
+        for (size_t i = 0; i < DIM * DIM; i++)
+            tiny[i] = turn[i] * scale;
+        a = adapter_new(&origin, tiny, DIM);
+        adapter_apply(a, v, out);
+        cr_expect_float_eq(out[0] * out[0] + out[1] * out[1] + out[2] * out[2], 1, 1e-5f,
+                           "at %g: %g %g %g", scale, out[0], out[1], out[2]);
+        adapter_unref(a);
+    }
+}
+
 Test(adapter, is_known_by_model_and_matrix)
 {
     struct adapter_origin origin = {0}, other = {.model.b = {1}}, later = {.fitted_ms = 5};

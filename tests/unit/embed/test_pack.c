@@ -182,6 +182,31 @@ Test(pack, a_cut_end_is_found)
     buf_done(&bytes);
 }
 
+/* Believed, they would lay out more layers than there is room for. */
+Test(pack, a_configuration_over_the_limits_is_refused)
+{
+    struct pack_facts facts = some_facts();
+
+    for (int i = 0; i < 6; i++) {
+        struct bert_config *c = &facts.config;
+        size_t *sizes[] = {&c->hidden,     &c->n_layers,    &c->n_heads,
+                           &c->vocab_size, &c->n_positions, &c->intermediate};
+        size_t right = *sizes[i];
+        struct pack p;
+
+        for (int j = 0; j < 2; j++) {
+            *sizes[i] = j ? UINT32_MAX : 0;
+            p = new_pack();
+            p.facts.config = *c;
+            cr_assert_eq(pack_write(&p, path), ERR_OK, "%s", err_text());
+            pack_close(&p);
+            cr_expect_eq(pack_open(&p, path), ERR_FORMAT, "size %d", i);
+            cr_expect_not_null(strstr(err_text(), "configuration"), "%s", err_text());
+        }
+        *sizes[i] = right;
+    }
+}
+
 /* Sizes whose sum wraps around to the file's size. */
 Test(pack, impossible_sizes_are_refused)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <ftw.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +95,25 @@ static inline void tiny_write_text(const struct tiny_model *m, const char *name,
     CHECK(file_write_atomic(path, text, strlen(text)) == 0);
 }
 
+/* To the nearest half, to even between two; of what is finite there. By hand, because not every
+ * compiler has _Float16. */
+static inline uint16_t tiny_half(float f)
+{
+    uint32_t bits;
+    uint16_t sign;
+
+    memcpy(&bits, &f, sizeof bits);
+    sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+    if (bits < 0x38800000) /* below 2^-14: multiples of 2^-24 */
+        return (uint16_t)(sign | (uint16_t)lrintf(fabsf(f) * 0x1p24f));
+    bits += 0xfff + (bits >> 13 & 1);
+    return (uint16_t)(sign | (bits - 0x38000000) >> 13);
+}
+
 static inline void tiny_put(struct buf *out, float f, const char *dtype)
 {
-    _Float16 half = (_Float16)f;
+    uint16_t half = tiny_half(f);
     uint32_t bits;
 
     memcpy(&bits, &f, sizeof bits);

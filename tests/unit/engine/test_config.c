@@ -226,10 +226,13 @@ Test(config, what_is_shown_can_be_read_again)
     struct buf shown;
 
     buf_init(&shown);
-    cr_assert_eq(load(&a, "listen = \"[::1]:9\"; cache = { bytes = \"3GB\"; };"), ERR_OK);
+    cr_assert_eq(load(&a, "listen = \"[::1]:9\"; cache = { bytes = \"3GB\"; };"
+                          "model = { query_prefix = \"q\\x01\\n\xff: \"; };"),
+                 ERR_OK);
     config_print(&a, false, &shown);
     cr_assert_eq(load(&b, shown.p), ERR_OK, "%s in\n%s", err_text(), shown.p);
     cr_expect_str_eq(b.listen, "[::1]:9");
+    cr_expect_str_eq(b.model.query_prefix, "q\x01\n\xff: ");
     cr_expect_eq(b.cache.bytes, (int64_t)3 << 30);
     cr_expect_not_null(strstr(shown.p, "(from file)"));
     buf_done(&shown);

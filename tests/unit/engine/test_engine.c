@@ -47,6 +47,37 @@ Test(engine, what_was_ingested_is_there_after_reopening)
     world_close(&w);
 }
 
+static void make_empty(const char *data, const char *name)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", data, name);
+    f = fopen(path, "w");
+    cr_assert_not_null(f);
+    fclose(f);
+}
+
+Test(engine, an_empty_database_beside_index_files_is_a_lost_one)
+{
+    struct world w;
+    struct engine *e = NULL;
+    char path[CONFIG_TEXT_MAX + 16];
+
+    WORLD_OPEN(&w);
+    engine_close(w.engine);
+    w.engine = NULL;
+    make_empty(w.config.data, "index/1-0123456789abcdef.manifest");
+    make_empty(w.config.data, "ragd.db");
+    cr_expect_eq(engine_open(&e, &w.config), ERR_FORMAT);
+    cr_expect_not_null(strstr(err_text(), "ragd.db' is empty"), "%s", err_text());
+    snprintf(path, sizeof path, "%s/ragd.db", w.config.data);
+    remove(path); /* as the message says */
+    world_reopen(&w);
+    cr_expect_not_null(w.engine->retriever);
+    world_close(&w);
+}
+
 Test(engine, a_missing_model_is_named)
 {
     struct config c;

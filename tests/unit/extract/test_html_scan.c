@@ -40,6 +40,24 @@ Test(html_scan, counts_what_is_open_at_once)
     cr_expect_eq(depth_of("<DIV ><b>", 60), ERR_LIMIT);
 }
 
+/* The parser passes over them, and nests all the same. */
+Test(html_scan, an_end_of_what_is_not_open_closes_nothing)
+{
+    cr_expect_eq(depth_of("<ul></zz>", 101), ERR_LIMIT);
+    cr_expect_eq(depth_of("<ul></h2>", 101), ERR_LIMIT);
+    cr_expect_eq(depth_of("</div>", 5000), ERR_OK);
+    cr_expect_eq(depth_of("<DIV></div></b>", 5000), ERR_OK);
+    cr_expect_eq(depth_of("<h1>a heading ends by any other's end</h2>", 5000), ERR_OK);
+    cr_expect_eq(depth_of("<b><i></b></i>", 5000), ERR_OK);
+}
+
+Test(html_scan, a_name_ends_where_the_parser_ends_it)
+{
+    cr_expect_eq(depth_of("<meta<x>", 101), ERR_LIMIT, "not a meta");
+    cr_expect_eq(depth_of("<br$>", 101), ERR_LIMIT);
+    cr_expect_eq(depth_of("<br\n><br/><br\t><br\f>", 5000), ERR_OK);
+}
+
 Test(html_scan, does_not_count_void_and_optional_ends)
 {
     cr_expect_eq(depth_of("<br><img src=x><p>text<li>item", 5000), ERR_OK);

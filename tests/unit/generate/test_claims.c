@@ -54,6 +54,23 @@ Test(claims, what_is_said_in_other_words_is_rarely_suspected)
     end(&c);
 }
 
+Test(claims, a_sentence_without_end_is_not_borne_out)
+{
+    struct checked c = begin();
+    struct claim_source source = {1, STR_LIT(""), STR_LIT("Amcor's sales rose in 2022.")};
+    struct buf answer;
+
+    buf_init(&answer);
+    for (int i = 0; i < CLAIM_MARKS_MAX + 1; i++)
+        buf_add_str(&answer, i ? " sales" : "Amcor's");
+    check(&c, answer.p, &source, 1);
+    cr_assert_eq(c.n, 1);
+    cr_expect_eq(c.v[0].verdict, CLAIM_WORDS);
+    cr_expect_str_eq(c.v[0].reason, "too long to be checked");
+    buf_done(&answer);
+    end(&c);
+}
+
 Test(claims, a_wrong_number_name_or_negation_is_found_and_named)
 {
     struct checked c = begin();

@@ -63,6 +63,20 @@ Test(filter_text, says_where_and_what_would_be_right)
     expect_error("'and'=1", "no field");
 }
 
+/* The canonical form would not say them, and two filters would have the same. */
+Test(filter_text, is_utf8_without_nul)
+{
+    struct arena *mem = arena_new(0);
+    struct filter *f = NULL;
+
+    expect_error("a=\xff", "UTF-8");
+    expect_error("'\xc3'=1", "UTF-8");
+    cr_expect_eq(filter_from_text(&f, STR_LIT("'a\0b'=1"), mem), ERR_ARGUMENT);
+    cr_expect_eq(filter_from_text(&f, STR_LIT("a='b\0c'"), mem), ERR_ARGUMENT);
+    cr_expect_null(f);
+    arena_free(mem);
+}
+
 Test(filter_text, has_limits)
 {
     struct buf b;

@@ -94,6 +94,30 @@ Test(manifest, a_file_outside_its_folder_is_refused)
     cr_expect(strstr(err_text(), "part 0"), "%s", err_text());
 }
 
+/* The sections of a manifest of one part, whose name is told. */
+static int read_named(const void *name, size_t n)
+{
+    struct sections_writer *w = sections_create(path);
+    const uint64_t about[6] = {[5] = 1};
+    const uint8_t kind = 0;
+    struct manifest out;
+
+    sections_add(w, "about", about, 1, sizeof about);
+    sections_add(w, "name.0", name, n, 1);
+    sections_add(w, "kind.0", &kind, 1, 1);
+    sections_add(w, "dead.0", NULL, 0, sizeof(uint64_t));
+    cr_assert_eq(sections_commit(w), ERR_OK, "%s", err_text());
+    return manifest_read(path, mem, &out);
+}
+
+Test(manifest, a_name_is_one_word_to_its_end)
+{
+    cr_expect_eq(read_named("7-a.segment", 12), ERR_OK, "%s", err_text());
+    cr_expect_eq(read_named("7-a.segment", 11), ERR_FORMAT);
+    cr_expect_eq(read_named("\0-a.segment", 12), ERR_FORMAT, "no name");
+    cr_expect_eq(read_named("7-a\0segment", 12), ERR_FORMAT, "the end is another");
+}
+
 Test(manifest, another_file_of_sections_is_refused)
 {
     struct manifest out;

@@ -647,6 +647,57 @@ Test(ingest, of_documents_gives_each_its_result)
     world_close(&w);
 }
 
+struct stopper {
+    atomic_bool cancel;
+    size_t n_done, n_total, documents;
+};
+
+/* Says stop when the first documents are in. */
+static void stop_after_some(void *arg, const struct ingest_progress *p)
+{
+    struct stopper *s = arg;
+
+    s->n_done = p->n_files_done;
+    s->n_total = p->n_files;
+    s->documents = p->report->documents;
+    if (s->documents)
+        atomic_store(&s->cancel, true);
+}
+
+Test(ingest, of_documents_that_is_cancelled_keeps_what_is_in_and_says_what_is_not)
+{
+    enum { N = 600 };
+    static struct ingest_document docs[N];
+    static struct ingest_result results[N];
+    static char texts[N][32];
+    struct stopper s = {0};
+    struct ingest_options o = USUAL_OPTIONS;
+    struct world w;
+    size_t n_in = 0, n_left = 0;
+
+    WORLD_OPEN(&w);
+    for (int i = 0; i < N; i++) {
+        snprintf(texts[i], sizeof texts[i], "Passage number %d.", i);
+        docs[i] = (struct ingest_document){.id = str_of(texts[i]), .text = str_of(texts[i])};
+    }
+    o.progress = stop_after_some;
+    o.progress_arg = &s;
+    o.cancel = &s.cancel;
+    cr_assert_eq(ingest_documents(w.engine, docs, N, &o, results), ERR_CANCELLED);
+    for (int i = 0; i < N; i++) {
+        n_in += results[i].status == INGEST_INGESTED;
+        n_left += results[i].status == INGEST_LEFT;
+        cr_expect_eq(library_has(&w, texts[i]), results[i].status == INGEST_INGESTED, "%d", i);
+    }
+    cr_expect_gt(n_in, 0);
+    cr_expect_gt(n_left, 0);
+    cr_expect_eq(n_in + n_left, N);
+    cr_expect_eq(s.documents, n_in);
+    cr_expect_eq(s.n_done, n_in);
+    cr_expect_eq(s.n_total, N);
+    world_close(&w);
+}
+
 Test(ingest, of_bytes_takes_the_kind_from_the_name)
 {
     struct world w;

@@ -104,6 +104,31 @@ Test(redis, with_a_password_and_a_database)
     redis_server_stop(&s);
 }
 
+Test(redis, a_script_that_the_server_does_not_know_yet_is_sent_whole)
+{
+    static const char script[] = "return ARGV[1] .. redis.call('INCR', KEYS[1])";
+    struct str word = STR_LIT("n");
+    struct buf out = {0};
+    struct redis_server s;
+    struct redis *r;
+    struct redis_stats stats;
+
+    REDIS_OR_SKIP();
+    redis_server_start(&s, "");
+    r = opened(s.url, 5000);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(redis_run(r, script, &A, 1, &word, 1, &out), ERR_OK, "%s", err_text());
+    cr_expect_str_eq(out.p, "n1n2n3");
+    redis_stats_get(r, &stats);
+    cr_expect_eq(stats.calls, 4, "once by its text, three times by its name");
+    cr_expect_eq(stats.failures, 0);
+    cr_expect_eq(redis_run(r, "return 1", NULL, 0, NULL, 0, &out), ERR_UNAVAILABLE, "no text");
+    cr_expect_eq(redis_run(r, "return x y", NULL, 0, NULL, 0, &out), ERR_UNAVAILABLE, "no script");
+    buf_done(&out);
+    redis_close(r);
+    redis_server_stop(&s);
+}
+
 Test(redis, values_have_a_limit_both_ways)
 {
     struct redis_server s;

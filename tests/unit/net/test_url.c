@@ -32,6 +32,8 @@ Test(url, knows_which_settings_can_be_a_url)
     cr_expect_null(strstr(err_text(), "pw@"), "%s", err_text());
     cr_expect_eq(url_check("http://example.com/?a=b"), ERR_ARGUMENT);
     cr_expect_eq(url_check("http://example.com/#a"), ERR_ARGUMENT);
+    cr_expect_eq(url_check("http://example.com/v1#"), ERR_ARGUMENT);
+    cr_expect_eq(url_check("http://example.com/v1?"), ERR_ARGUMENT);
 }
 
 Test(url, a_url_has_one_slash_between_base_and_path)

@@ -55,6 +55,39 @@ Test(conn, half_a_request_gets_nothing)
     live_close(&l);
 }
 
+/* What one that is let in gets; "" of one that is closed. */
+static char *probe(const struct live *l)
+{
+    return live_raw(l, GET);
+}
+
+Test(conn, an_address_has_so_many_connections_where_that_is_set)
+{
+    struct live l;
+    char *reply;
+    int first, second;
+
+    if (!world_model())
+        cr_skip_test("needs the model (make model, or RAGD_MODEL_PATH)");
+    world_open(&l.world);
+    l.world.config.limits.per_address = 2;
+    world_reopen(&l.world);
+    live_start(&l, NULL);
+    first = live_connect(&l);
+    second = live_connect(&l);
+    reply = probe(&l);
+    cr_expect(strstr(reply, "HTTP/1.1 503"), "%s", reply);
+    cr_expect(strstr(reply, "limits.connections_per_address"));
+    mem_free(reply);
+    close(first);
+    for (bool in = false; !in; mem_free(reply)) { /* once it is seen to have left */
+        reply = probe(&l);
+        in = strstr(reply, "HTTP/1.1 200") != NULL;
+    }
+    close(second);
+    live_close(&l);
+}
+
 #define ASK                                                                                        \
     "POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"                \
     "Content-Length: 33\r\n\r\n{\"question\":\"What do frogs eat?\"}"

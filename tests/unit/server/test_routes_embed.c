@@ -158,6 +158,7 @@ Test(routes_embed, each_lane_that_is_full_is_503_with_retry_after)
     struct live l;
     struct plug plug;
     struct pool *pool;
+    uint64_t flow;
 
     WORLD_OPEN(&l.world);
     l.world.config.server.workers = 1;
@@ -165,13 +166,14 @@ Test(routes_embed, each_lane_that_is_full_is_503_with_retry_after)
     world_reopen(&l.world);
     live_start(&l, NULL);
     pool = l.world.engine->pool;
+    flow = pool_flow("default"); /* theirs, who share its room */
     plug_init(&plug);
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    cr_assert_eq(pool_submit_for(pool, QUEUE_URGENT, flow, plug_worker, &plug), ERR_OK);
     sem_wait(&plug.started); /* the one worker has it */
-    cr_assert_eq(pool_submit(pool, QUEUE_BULK, plug_worker, &plug), ERR_OK);
+    cr_assert_eq(pool_submit_for(pool, QUEUE_BULK, flow, plug_worker, &plug), ERR_OK);
     expect_busy(&l, "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}", "\"error\":");
     expect_busy(&l, "/embed", "{\"inputs\":[\"a\",\"b\"]}", "\"error\":");
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    cr_assert_eq(pool_submit_for(pool, QUEUE_URGENT, flow, plug_worker, &plug), ERR_OK);
     expect_busy(&l, "/v1/embeddings", "{\"input\":\"a\"}", "\"error\":");
     for (int i = 0; i < 3; i++)
         sem_post(&plug.go_on);

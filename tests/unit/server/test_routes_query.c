@@ -148,6 +148,7 @@ Test(routes_query, a_full_queue_is_503_with_retry_after_and_memory_still_answers
     struct live l;
     struct plug plug;
     struct pool *pool;
+    uint64_t flow;
     char *s;
 
     WORLD_OPEN(&l.world);
@@ -156,12 +157,13 @@ Test(routes_query, a_full_queue_is_503_with_retry_after_and_memory_still_answers
     world_reopen(&l.world);
     live_start(&l, NULL);
     pool = l.world.engine->pool;
+    flow = pool_flow("default"); /* theirs, who share its room */
     world_put(&l.world, "frogs", "Frogs eat flies and other insects.", NULL);
     cr_expect_eq(live_status(&l, "POST", "/query", "{\"question\":\"known\"}"), 200);
     plug_init(&plug);
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    cr_assert_eq(pool_submit_for(pool, QUEUE_URGENT, flow, plug_worker, &plug), ERR_OK);
     sem_wait(&plug.started); /* the one worker has it, so the next one waits */
-    cr_assert_eq(pool_submit(pool, QUEUE_URGENT, plug_worker, &plug), ERR_OK);
+    cr_assert_eq(pool_submit_for(pool, QUEUE_URGENT, flow, plug_worker, &plug), ERR_OK);
     expect_busy(&l, "/query", ASK, "application/problem+json");
     expect_busy(&l, "/query", ASK, "application/problem+json"); /* the failed one leaves no flight
                                                                    behind that one could join */

@@ -1,0 +1,116 @@
+#include "base/trace_context.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+
+static _Thread_local const struct trace_context *bound;
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; /* upper case is not allowed */
+}
+
+static bool read_hex(const char *p, size_t n, unsigned char *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        int high = digit_of(p[2 * i]), low = digit_of(p[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static bool is_zero(const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+/* Where the parts begin: 00-<3>-<36>-<53>. */
+#define AT_TRACE 3
+#define AT_SPAN  36
+#define AT_FLAGS 53
+#define LENGTH   55
+
+static bool has_right_length(struct str s, unsigned char version)
+{
+    if (s.n == LENGTH)
+        return true;
+    return version > 0 && s.n > LENGTH && s.p[LENGTH] == '-';
+}
+
+bool trace_context_parse(struct str s, struct trace_context *out)
+{
+    struct trace_context c = {.state = NULL};
+    unsigned char version, flags;
+
+    if (s.n < LENGTH || !read_hex(s.p, 1, &version) || version == 0xff)
+        return false;
+    if (!has_right_length(s, version) || s.p[AT_TRACE - 1] != '-' || s.p[AT_SPAN - 1] != '-' ||
+        s.p[AT_FLAGS - 1] != '-')
+        return false;
+    if (!read_hex(s.p + AT_TRACE, TRACE_ID_BYTES, c.trace_id) ||
+        !read_hex(s.p + AT_SPAN, SPAN_ID_BYTES, c.span_id) || !read_hex(s.p + AT_FLAGS, 1, &flags))
+        return false;
+    if (is_zero(c.trace_id, TRACE_ID_BYTES) || is_zero(c.span_id, SPAN_ID_BYTES))
+        return false;
+    c.sampled = flags & 1;
+    *out = c;
+    return true;
+}
+
+void trace_hex(const unsigned char *id, size_t n, char *out)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        *out++ = hex[id[i] >> 4];
+        *out++ = hex[id[i] & 15];
+    }
+    *out = '\0';
+}
+
+void trace_context_write(const struct trace_context *c, char out[TRACEPARENT_BYTES])
+{
+    memcpy(out, "00-", 3);
+    trace_hex(c->trace_id, TRACE_ID_BYTES, out + AT_TRACE);
+    out[AT_SPAN - 1] = '-';
+    trace_hex(c->span_id, SPAN_ID_BYTES, out + AT_SPAN);
+    memcpy(out + AT_FLAGS - 1, c->sampled ? "-01" : "-00", 4);
+}
+
+/* The last seven bytes are the random ones wherever not all are. */
+bool trace_is_chosen(const unsigned char trace_id[TRACE_ID_BYTES], double share)
+{
+    uint64_t random = 0;
+
+    for (size_t i = TRACE_ID_BYTES - 7; i < TRACE_ID_BYTES; i++)
+        random = random << 8 | trace_id[i];
+    return (double)random < share * 0x1p56;
+}
+
+void trace_new_span_id(unsigned char out[SPAN_ID_BYTES])
+{
+    do { /* so few bytes come whole, and zeros are no id */
+        CHECK(getrandom(out, SPAN_ID_BYTES, 0) == SPAN_ID_BYTES);
+    } while (is_zero(out, SPAN_ID_BYTES));
+}
+
+void trace_context_bind(const struct trace_context *c)
+{
+    bound = c;
+}
+
+const struct trace_context *trace_context_bound(void)
+{
+    return bound;
+}

@@ -1,0 +1,67 @@
+#include "server/listener.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "server/loop.h"
+#include "support/live.h"
+
+static struct rlimit usual;
+
+static void allow_descriptors(bool allow)
+{
+    struct rlimit now = {allow ? usual.rlim_cur : 0, usual.rlim_max};
+
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+/* poll() would not do: it takes no descriptor beyond the limit. */
+static ssize_t receive(int fd, char *reply, size_t n, int wait_ms)
+{
+    struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    return recv(fd, reply, n, 0);
+}
+
+Test(listener, who_comes_when_there_are_no_descriptors_waits_and_is_answered)
+{
+    static const char ask[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct live l;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char reply[4096] = "";
+    ssize_t n;
+    int why;
+
+    getrlimit(RLIMIT_NOFILE, &usual);
+    LIVE_OPEN(&l, NULL);
+    a.sin_port = htons((uint16_t)server_port(l.server));
+    allow_descriptors(false);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    cr_assert_eq(send(fd, ask, strlen(ask), MSG_NOSIGNAL), (ssize_t)strlen(ask));
+    n = receive(fd, reply, sizeof reply - 1, 3 * LOOP_TICK_MS);
+    why = errno;
+    allow_descriptors(true);
+    cr_expect_eq(n, -1, "it was answered or closed");
+    cr_expect_eq(why, EAGAIN, "%s", strerror(why));
+    cr_assert_gt(receive(fd, reply, sizeof reply - 1, 20000), 0);
+    cr_expect_eq(strncmp(reply, "HTTP/1.1 200 ", 13), 0, "%s", reply);
+    close(fd);
+    live_close(&l);
+}
+
+Test(listener, a_socket_that_cannot_listen_is_an_error_and_closed)
+{
+    struct listener x;
+    int fds[2];
+
+    cr_assert_eq(pipe(fds), 0);
+    cr_expect_eq(listener_open(&x, NULL, fds[0], true), ERR_IO);
+    cr_expect_not_null(strstr(err_text(), "cannot listen"));
+    cr_expect_eq(fcntl(fds[0], F_GETFD), -1);
+    listener_close(&x); /* not open: nothing to do */
+    close(fds[1]);
+}
