@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "support/figure.h"
+
 Test(token_bucket, zeros_are_a_full_bucket_of_a_minutes_worth)
 {
     struct token_bucket b = {0};
@@ -119,4 +121,6 @@ Test(token_bucket, random_takings_are_those_of_the_plain_model)
                          : 0,
                      "operation %d", i);
     }
+    figure("R13 | rate limiter against a plain model, 100000 operations, seed 20261 | "
+           "0 differences");
 }

@@ -1,7 +1,8 @@
 #include "net/breaker.h"
-#include "support/figure.h"
 
 #include <criterion/criterion.h>
+
+#include "support/figure.h"
 
 static void fail(struct breaker *b, int n, int64_t now_ms)
 {
