@@ -119,7 +119,8 @@ serve: setup  ## serve what `make demo` ingested, on http://127.0.0.1:8080
 # ---- tests: one Criterion program a file, against the sanitized library ----
 
 TESTS_C := $(sort $(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
-SCRIPTS := $(sort $(wildcard tests/integration/test_*.sh tests/integration/test_*.py))
+# Of the torture tests those whose short form takes a minute or so.
+SCRIPTS := $(sort $(wildcard tests/integration/test_*.sh tests/integration/test_*.py) tests/torture/test_drain.py)
 RACES_C := $(sort $(wildcard tests/race/*.c))
 chosen  = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(f)),$(f))),$(1))
 TESTS_CHOSEN   := $(call chosen,$(TESTS_C))
@@ -237,9 +238,12 @@ fuzz-seeds:  ## the first inputs of binary formats, of this version's layouts
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug build/debug/tests/fuzz/make_seeds
 	@build/debug/tests/fuzz/make_seeds
 
-torture:  ## the long tests of tests/torture
-	@$(MAKE) --no-print-directory -j$(JOBS) V=release all build/release/tests/fail_calls.so
-	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
+TORTURE_C = $(shell grep -l 'support/figure.h' $(TESTS_C))
+torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT=1: in minutes)
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release all \
+	    build/release/tests/fail_calls.so build/release/bench/bench_load
+	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T= $(TORTURE_C:tests/%.c=build/debug/tests/%)
+	@scripts/torture $(if $(SHORT),--short) $(T)
 
 # The ARM kernels: built by the cross compiler, linked statically, run by the emulator.
 NEON_CC  := aarch64-linux-gnu-gcc

@@ -424,6 +424,39 @@ def a_deadline_is_kept_and_what_it_cost_is_said(s, fake):
     fake.begin()
 
 
+FAULTS = {"closed": {"hang_up": True}, "silent": {"silent": True}, "5 s late": {"first_token_ms": 5000},
+          "cut before a word": {"cut_after": 0}, "cut after three": {"cut_after": 3}, "stalled": {"stall_after": 2},
+          "garbage": {"garbage": True}, "not HTTP": {"not_http": True}, "wrong types": {"wrong_types": True},
+          "an error in the stream": {"error_after": 1}, "endless": {"endless": True, "tokens_per_s": 300},
+          "429": {"status": 429}, "500": {"status": 500}}
+NO_FAULT = {"hang_up": False, "silent": False, "not_http": False, "wrong_types": False, "endless": False,
+            "stall_after": -1, "error_after": -1}
+
+
+@test
+def every_fault_of_a_model_is_a_degraded_answer_within_its_deadline(_, fake):
+    deadline_s, slowest, n = 1.5, 0, 0
+    with Server(config=config_of(fake.port)) as own:
+        own.add(MOON, SUN)
+        for fault, settings in FAULTS.items():
+            fake.begin(**{**NO_FAULT, **settings})
+            for _ in range(2):
+                begin = time.monotonic()
+                reply, _ = own.query("What is the moon made of?", deadline_ms=1500, cache="no-store")
+                slowest, n = max(slowest, time.monotonic() - begin), n + 1
+                assert reply["answer"] and reply["degraded"], (fault, reply)
+                assert "rock and dust" in reply["answer"], (fault, reply)
+        assert slowest < deadline_s + 4, slowest
+        fake.begin(**NO_FAULT)
+        begin = time.monotonic()
+        while own.query("Is it well again after %f?" % time.monotonic())[0]["degraded"]:
+            assert time.monotonic() - begin < 20, "its breaker stays open"
+            time.sleep(0.2)
+        took = time.monotonic() - begin
+    print("# R8 | language models with %d faults (%s) | %d of %d questions answered by quoting, at most %.1f s with a "
+          "deadline of %.1f s; asked again %.1f s after" % (len(FAULTS), ", ".join(FAULTS), n, n, slowest, deadline_s, took))
+
+
 # ---- in numbers ----
 
 NAME = re.compile(r"^[a-z_:][a-z0-9_:]*$")

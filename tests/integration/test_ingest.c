@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "support/figure.h"
 #include "support/library.h"
 
 /* build/debug/tests/integration/test_ingest -> build/debug/tests/extract_helper */
@@ -97,6 +98,11 @@ Test(ingest, names_each_bad_document_once_and_takes_the_others)
     for (size_t i = 0; i < r.n_refused; i++)
         for (size_t k = 0; k < i; k++)
             cr_expect_str_neq(r.refused[i].path, r.refused[k].path, "named once");
+    figure(
+        "R14 | a folder of good and bad files (BOM, UTF-16, Latin-1, a line of 10 MB, empty, "
+        "cut, false, pipes, sockets, links that loop or lead out) | %zu ingested, %zu refused and "
+        "%zu skipped, each named once",
+        (size_t)r.documents, (size_t)r.n_refused, (size_t)r.n_skipped);
     ingest_report_done(&r);
     free(line);
     world_close(&w);

@@ -5,10 +5,11 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "support/figure.h"
 #include "support/redis_server.h"
 #include "support/world.h"
 
-enum { N_EPOCHS_MAX = 8192, N_READERS = 3, N_CHANGES_DEFAULT = 40, N_CHANGING = 12 };
+enum { N_EPOCHS_MAX = 8192, N_READERS = 3, N_CHANGES = 40, N_CHANGES_LONG = 200, N_CHANGING = 12 };
 
 /* Every kind of question whose answer may go stale in a way of its own. */
 static const char *const requests[] = {
@@ -216,13 +217,18 @@ static void stop_readers(struct scene *s)
         pthread_join(s->readers[i].thread, NULL);
 }
 
+/* RAGD_LONG=1: `make torture`. */
+static int n_changes(void)
+{
+    const char *is_long = getenv("RAGD_LONG");
+
+    return is_long && strcmp(is_long, "1") == 0 ? N_CHANGES_LONG : N_CHANGES;
+}
+
 static void change_while_they_read(struct scene *s)
 {
-    const char *n_wanted = getenv("RAGD_TORTURE_CHANGES");
-    int n = n_wanted ? atoi(n_wanted) : N_CHANGES_DEFAULT;
-
     start_readers(s);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n_changes(); i++)
         change_something(s);
     stop_readers(s);
 }
@@ -275,7 +281,7 @@ static void count_replies(const struct scene *s, struct count *c)
         }
 }
 
-static void judge(struct scene *s, struct count *c)
+static void judge(struct scene *s, struct count *c, const char *how)
 {
     *c = (struct count){0};
     count_replies(s, c);
@@ -285,6 +291,10 @@ static void judge(struct scene *s, struct count *c)
             printf(" %s %zu", cache_status_name((enum cache_status)i), c->by_status[i]);
     printf("; context as before: %zu of %zu from the cache, of those looked at anew %zu of %zu\n",
            c->same_cached, c->same, c->anew_cached, c->anew);
+    figure("R15 | %s, documents changed %d times while %d threads ask: %zu replies | %zu stale, "
+           "%.1f %% of those that may come from the cache do",
+           how, n_changes(), N_READERS, c->n, c->stale,
+           c->same ? 100.0 * (double)c->same_cached / (double)c->same : 100.0);
     cr_expect_eq(c->stale, 0);
     cr_expect_gt(c->n, 0);
     cr_expect_geq((double)c->same_cached, 0.95 * (double)c->same);
@@ -324,7 +334,7 @@ Test(never_stale, replies_are_those_of_a_fresh_run_while_documents_change, .time
     MODEL_OR_SKIP();
     s = scene_new();
     change_while_they_read(s);
-    judge(s, &c);
+    judge(s, &c, "one server");
     cr_expect_gt(c.by_status[CACHE_HIT], 0);
     cr_expect_gt(c.by_status[CACHE_REVALIDATED], 0);
     cr_expect_gt(c.by_status[CACHE_SEMANTIC], 0);
@@ -343,7 +353,7 @@ Test(never_stale, and_after_a_restart_that_kept_answers, .timeout = 300)
     for (int i = 0; i < N_READERS; i++)
         s->readers[i].n = 0;
     change_while_they_read(s);
-    judge(s, &c);
+    judge(s, &c, "through a restart");
     cr_expect_gt(c.by_status[CACHE_STORED], 0, "from the store");
     scene_free(s);
 }
@@ -383,7 +393,7 @@ Test(never_stale, and_between_two_servers_that_share_a_redis, .timeout = 300)
     s = scene_new();
     open_second_house(s, &redis);
     change_while_they_read(s);
-    judge(s, &c);
+    judge(s, &c, "two servers with one Redis");
     cr_expect_gt(c.by_status[CACHE_SHARED], 0);
     scene_free(s);
     redis_server_stop(&redis);

@@ -386,6 +386,7 @@ def a_question_that_the_server_refuses_fails_no_other():
 def fails_well(kind):
     """Every fault: a degraded answer, or a clear error, in time; and back within ten seconds."""
     server = Embedding()
+    slowest = latest = n = 0
     with Ragd(server, kind) as r:
         r.fill()
         for fault in FAULTS:
@@ -399,6 +400,7 @@ def fails_well(kind):
                 assert reply["degraded"] == ["embed"], (fault, reply)
                 assert "4.5 percent" in reply["answer"], (fault, reply)
                 assert seconds < TIMEOUT_MS / 1000 + 4, (fault, seconds)
+                slowest, n = max(slowest, seconds), n + 1
             status, reply, seconds = r.query("CET1", mode="vector", cache="no-store")
             assert status in (503, 504), (fault, status, reply)
             assert "embedding server" in reply["detail"], (fault, reply)
@@ -407,7 +409,11 @@ def fails_well(kind):
             server.fault = None
             took = r.recovered_after()
             assert took < 10, (fault, took)
+            latest = max(latest, took)
     server.die()
+    print("# R8 | embedding server (%s) with %d faults: %s | %d of %d questions answered by words, at most %.1f s "
+          "with a limit of %.1f s; in use again %.1f s after at most" %
+          (kind, len(FAULTS), ", ".join(FAULTS), n, n, slowest, TIMEOUT_MS / 1000, latest))
 
 
 @test

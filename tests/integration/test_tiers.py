@@ -277,6 +277,7 @@ def without_its_redis_no_request_fails(fake, redis):
         question = "What is the sun made of?"
         soon(lambda: one.query(question, cache="refresh") and redis.keys("a"))
         soon(lambda: status_of(two.query(question)[0]) in ("shared", "hit"))
+        print("# R8 | Redis stopped, killed, and back, under two servers | 0 of %d requests failed" % (2 * len(codes)))
 
 
 @with_redis

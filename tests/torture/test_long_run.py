@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """R11: at 70 % of what it can do, with documents that come, change and go and caches that turn over, nothing grows.
 
-Capacity is measured first, with the same clients; then requests are due at fixed times, whatever the server does,
-and their latency counts from when they were due. Memory is what is not of files (RssAnon, RssShmem): indexes are
+What is bounded (caches, tables of requests) is filled first, and capacity measured with the same clients; then
+requests are due at fixed times, whatever the server does, and their latency counts from when they were due. Memory is what is not of files (RssAnon, RssShmem): indexes are
 mapped, and documents are as many at the end as at the beginning. A line through its samples after the warm-up says
 how it grows; descriptors and threads are compared between the first and the last third.
 
@@ -28,7 +28,8 @@ SECONDS = int(os.environ.get("RAGD_SECONDS", "0")) or (3600 if LONG else 120)
 WARM = 1 / 4  # of the time
 SEED = int(os.environ.get("RAGD_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 GROWTH_MB_H, GROWTH_SHORT_MB = 1.0, 4.0
-N_CLIENTS, N_DOCUMENTS, N_POOL = 8, 300, 400
+BEHIND_S = 20  # who is further behind than this at the end sends no more
+N_CLIENTS, N_DOCUMENTS, N_POOL, N_FILL = 8, 300, 400, 40000
 WORDS = ("frog ant river bank star train moon king paper stone engine garden window letter bridge winter market "
          "silver doctor island").split()
 SETTINGS = {"RAGD_CACHE_BYTES": "4MB", "RAGD_CACHE_STORE_BYTES": "4MB", "RAGD_CACHE_SEMANTIC": "strict"}
@@ -43,9 +44,9 @@ def document(i, chance):
             "metadata": {"n": chance.randrange(100)}}
 
 
-def question(chance):
-    """Three of five come again and again."""
-    if chance.random() < 0.6:
+def question(chance, known=0.6):
+    """That share comes again and again."""
+    if chance.random() < known:
         k = chance.randrange(N_POOL)
         return "Where is the %s of the %s?" % (WORDS[k % 20], WORDS[k // 20])
     return "Where is the %s of the %s %d?" % (chance.choice(WORDS), chance.choice(WORDS), chance.randrange(1 << 30))
@@ -84,7 +85,7 @@ class Askers:
     def run(self, caller, seed):
         chance = random.Random(seed)
         try:
-            while (due := self.next_due()) < self.until:
+            while (due := self.next_due()) < self.until and time.monotonic() < self.until + BEHIND_S:
                 time.sleep(max(0, due - time.monotonic()))
                 path = "/query/stream" if chance.random() < 0.1 else "/query"
                 status, text = caller.call("POST", path, {"question": question(chance), "k": chance.choice((3, 5))})
@@ -174,6 +175,7 @@ class Run:
         with Server(SETTINGS) as s:
             for i in range(0, N_DOCUMENTS, 50):
                 s.add(*(document(j, chance) for j in range(i, i + 50)))
+            self.fill(s)
             self.capacity = self.measure(s)
             until = time.monotonic() + SECONDS
             samples, churn = Samples(s.process.pid, until, max(0.5, SECONDS / 600)), Churn(s, until)
@@ -185,6 +187,20 @@ class Run:
             assert not churn.wrong, churn.wrong[:3]
             self.n_changes, self.rows = churn.n, samples.after(WARM * SECONDS)
             self.stats = s.ask("GET", "/cache")[2]
+
+    @staticmethod
+    def fill(server):
+        """What is bounded is full before anything is measured: requests that were seen, questions that were asked."""
+        def some(seed):
+            caller, chance = Caller(server), random.Random(seed)
+            for _ in range(N_FILL // N_CLIENTS):
+                caller.call("POST", "/query", {"question": question(chance, 0), "mode": "keyword"})
+
+        threads = [threading.Thread(target=some, args=(SEED + 100 + i,)) for i in range(N_CLIENTS)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
 
     @staticmethod
     def measure(server):

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "support/figure.h"
+
 static int items[16];
 
 static void *take(struct fair_queue *q)
@@ -163,7 +165,7 @@ static unsigned seed_of_run(void)
 
 Test(fair_queue, random_operations_are_those_of_the_plain_model)
 {
-    unsigned seed = seed_of_run();
+    unsigned first = seed_of_run(), seed = first;
     int n = getenv("RAGD_LONG") ? 1000000 : 100000;
     struct fair_queue *q = fair_queue_new(40);
     struct model m = {.cap = 40};
@@ -191,6 +193,7 @@ Test(fair_queue, random_operations_are_those_of_the_plain_model)
     while (m.n_flows)
         cr_assert_eq(take(q), model_take(&m));
     cr_expect_eq(fair_queue_depth(q), 0);
-    printf("# R13 | fair queue against a plain model, %d random operations | 0 differences\n", n);
     fair_queue_free(q);
+    figure("R13 | fair queue against a plain model, %d operations, seed %u | 0 differences", n,
+           first);
 }

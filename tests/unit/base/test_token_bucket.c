@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "support/figure.h"
+
 Test(token_bucket, zeros_are_a_full_bucket_of_a_minutes_worth)
 {
     struct token_bucket b = {0};
@@ -124,6 +126,6 @@ Test(token_bucket, random_takings_are_those_of_the_plain_model)
                          : 0,
                      "operation %d", i);
     }
-    printf("# R13 | token bucket against a plain model, %d random operations | 0 differences\n",
+    figure("R13 | rate limiter against a plain model, %d random operations | 0 differences",
            n_operations);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "support/figure.h"
 
 static struct digest key(int i)
 {
@@ -190,6 +191,7 @@ Test(lru, behaves_like_a_plain_model)
         order[0] = i;
     }
     lru_free(c);
+    figure("R13 | cache against a plain array, 100000 operations, seed 7 | 0 differences");
 }
 
 static void *hammer(void *arg)

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "made.h"
+#include "support/figure.h"
 
 static struct extractor *x;
 static struct arena *mem;
@@ -163,6 +164,8 @@ Test(extract, lines_of_ten_megabytes_are_fine)
     buf_done(&b);
 }
 
+#define DAMAGES 60
+
 /* Cut and flipped copies of good files: any end but a crash, and the next good file is read. */
 static void damage(const char *name, const struct buf *good)
 {
@@ -170,7 +173,7 @@ static void damage(const char *name, const struct buf *good)
     unsigned seed = 12345;
 
     buf_init(&b);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < DAMAGES; round++) {
         buf_clear(&b);
         buf_add_view(&b, buf_view(good));
         for (int k = 0; k < 8; k++) {
@@ -209,6 +212,9 @@ Test(extract, damaged_files_harm_nobody)
     buf_add_str(&b, "a,b\n\"x\ny\",2\n3,\"4\"\"\"\n");
     damage("a.csv", &b);
     buf_done(&b);
+    figure("R14 | pdf, docx, html, md and csv, cut and flipped %d times each | 0 crashes, 0 hangs, "
+           "the next file is read",
+           DAMAGES);
 }
 
 /* ---- real files ---- */

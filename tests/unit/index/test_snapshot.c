@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "index/segment_file.h"
 #include "index/snapshot.h"
+#include "support/figure.h"
 
 /* R13: random writes against a plain model, which keeps documents in an array and scores all of
  * them by the formula, word by word. */
@@ -355,8 +356,9 @@ Test(snapshot, is_what_a_plain_model_says_after_any_changes)
     cr_expect_gt(n_views_max, 1);
     snapshot_unref(w.snap);
     analyzers_free(context.analyzers);
-    fprintf(stderr, "# seed %lu, %zu operations, up to %zu views, 0 differences\n", w.seed,
-            n_operations, n_views_max);
+    figure("R13 | both indexes against a plain model, %zu operations, up to %zu views, seed %lu | "
+           "0 differences",
+           n_operations, n_views_max, w.seed);
 }
 
 Test(snapshot, knows_how_rare_a_word_is)
