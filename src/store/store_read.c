@@ -10,6 +10,10 @@
 
 /* ---- transactions ---- */
 
+static const char end_sql[] = "END";
+
+/* What ends the transaction is made before it begins: ending it must not want memory, or the
+ * connection would stay in it for ever. */
 int store_read_enter(struct store_reader *r)
 {
     int rc = ERR_OK;
@@ -19,6 +23,9 @@ int store_read_enter(struct store_reader *r)
         r->depth++;
         return ERR_OK;
     }
+    if (!sqlite3_get_autocommit(r->db->handle)) /* it could not be ended all the same */
+        TRY(db_exec(r->db, "ROLLBACK"));
+    TRY(db_stmt(r->db, end_sql, &st));
     TRY(db_stmt(r->db, "BEGIN", &st));
     TRY(db_run(r->db, st));
     r->depth = 1;
@@ -35,9 +42,13 @@ out:
 
 void store_read_leave(struct store_reader *r)
 {
+    sqlite3_stmt *end;
+
     CHECK(r->depth > 0);
-    if (--r->depth == 0)
-        sqlite3_exec(r->db->handle, "END", NULL, NULL, NULL); /* ending a read cannot fail */
+    if (--r->depth > 0 || db_stmt(r->db, end_sql, &end) < 0)
+        return;
+    sqlite3_step(end);
+    db_reset(end);
 }
 
 int store_read_begin(struct store_reader *r)

@@ -338,6 +338,17 @@ out:
     return rc;
 }
 
+/* However little memory there is when it ends. */
+Test(store_read, a_transaction_that_ends_without_memory_has_ended)
+{
+    cr_assert_eq(store_read_begin(r), ERR_OK);
+    sqlite3_hard_heap_limit64(1);
+    store_read_end(r);
+    sqlite3_hard_heap_limit64(0);
+    cr_expect_eq(store_read_begin(r), ERR_OK, "%s", err_text());
+    store_read_end(r);
+}
+
 Test(store_read, a_transaction_reads_its_own_writes)
 {
     struct fix_document a = fix_document(&f, "a", 3, 1, 0);
