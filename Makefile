@@ -230,6 +230,11 @@ fuzz-seeds:  ## the first inputs of binary formats, of this version's layouts
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug build/debug/tests/fuzz/make_seeds
 	@build/debug/tests/fuzz/make_seeds
 
+.PHONY: fuzz-large
+fuzz-large:  ## each parser with a megabyte made of its kept inputs: nothing over a second (F="json url")
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release build/release/tests/fuzz/large
+	@build/release/tests/fuzz/large $(F)
+
 torture:  ## the long tests of tests/torture
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all
 	@tests/run --build build/release --jobs 1 --timeout 7200 $(sort $(wildcard tests/torture/test_*))
