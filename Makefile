@@ -238,6 +238,11 @@ fuzz-seeds:  ## the first inputs of binary formats, of this version's layouts
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug build/debug/tests/fuzz/make_seeds
 	@build/debug/tests/fuzz/make_seeds
 
+.PHONY: fuzz-large
+fuzz-large:  ## each parser with a megabyte made of its kept inputs: nothing over a second (F="json url")
+	@$(MAKE) --no-print-directory -j$(JOBS) V=release build/release/tests/fuzz/large
+	@build/release/tests/fuzz/large $(F)
+
 TORTURE_C = $(shell grep -l 'support/figure.h' $(TESTS_C))
 torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT=1: in minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all \
