@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/trace_context.h"
 
 static char line[2000];
 static int fds[2], kept;
@@ -111,4 +112,18 @@ Test(log, no_piece_ends_inside_a_line)
         cr_expect_eq(strncmp(at, "{\"time\":\"", 9), 0);
     cr_expect_eq(n, 20);
     buf_done(&got);
+}
+
+Test(log, lines_of_a_traced_request_tell_its_trace)
+{
+    struct trace_context c = {.trace_id = {0xab, 0xcd}};
+
+    trace_context_bind(&c);
+    log_event(LOG_ERROR, "x", LOG_I("n", 1));
+    trace_context_bind(NULL);
+    log_event(LOG_ERROR, "y", LOG_I("n", 2));
+    logged();
+    cr_expect_not_null(strstr(line, "\"n\":1,\"trace_id\":\"abcd0000000000000000000000000000\"}\n"),
+                       "%s", line);
+    cr_expect_not_null(strstr(line, "\"n\":2}\n"), "%s", line);
 }
