@@ -53,38 +53,59 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 /* printf is most of what a short reply costs; numbers are most of what it is asked to print. */
 #define U64_DIGITS 20
 
-/* The decimal digits of v, at least n of them, right-aligned in `out`; returns the first. */
-static char *digits(char out[U64_DIGITS], uint64_t v, int n)
-{
-    char *p = out + U64_DIGITS;
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
 
-    for (; v > 0 || n > 0; v /= 10, n--)
-        *--p = (char)('0' + v % 10);
-    return p;
+static int count_digits(uint64_t v)
+{
+    int n = 1;
+
+    for (; v >= 100; v /= 100)
+        n += 2;
+    return v >= 10 ? n + 1 : n;
+}
+
+/* The last n decimal digits of v before `end`, two at a time: a reply has a dozen numbers. */
+static void put_digits(char *end, uint64_t v, int n)
+{
+    for (; n >= 2; n -= 2, v /= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (v % 100), 2);
+    }
+    if (n > 0)
+        end[-1] = (char)('0' + v % 10);
 }
 
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-    char text[U64_DIGITS];
-    char *p = digits(text, v, 1);
+    int n = count_digits(v);
 
-    buf_add(b, p, (size_t)(text + U64_DIGITS - p));
+    buf_reserve(b, U64_DIGITS);
+    put_digits(b->p + b->n + n, v, n);
+    b->n += (size_t)n;
+    b->p[b->n] = '\0';
 }
 
+/* The digits of the whole part move to the left by one, for the point. */
 void buf_add_fixed(struct buf *b, uint64_t v, int places)
 {
-    char text[U64_DIGITS];
-    char *p = digits(text, v, places + 1);
-    char *point = text + U64_DIGITS - places;
-    char *end = text + U64_DIGITS;
+    int n = count_digits(v);
+    char *p, *end;
 
-    while (end > point && end[-1] == '0')
+    n = n > places ? n : places + 1;
+    buf_reserve(b, U64_DIGITS + 1);
+    p = b->p + b->n;
+    put_digits(p + 1 + n, v, n);
+    for (int i = 0; i < n - places; i++)
+        p[i] = p[i + 1];
+    p[n - places] = '.';
+    for (end = p + 1 + n; end[-1] == '0';)
         end--;
-    buf_add(b, p, (size_t)(point - p));
-    if (end == point)
-        return;
-    buf_add_char(b, '.');
-    buf_add(b, point, (size_t)(end - point));
+    end -= end[-1] == '.';
+    *end = '\0';
+    b->n = (size_t)(end - b->p);
 }
 
 void buf_cut(struct buf *b, size_t n)

@@ -34,7 +34,7 @@ bool trace_context_parse(struct str traceparent, struct trace_context *out);
 
 void trace_context_write(const struct trace_context *c, char out[TRACEPARENT_BYTES]);
 
-/* 2 * n hex digits and a NUL. */
+/* 2 * n hex digits and a NUL; n is 4, 8, 12, ... */
 void trace_hex(const unsigned char *id, size_t n, char *out);
 
 /* Whether a new trace of this (random) id is among the share 0..1 that is recorded: the same

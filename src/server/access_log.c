@@ -27,19 +27,16 @@ static void add_number(struct buf *out, const char *key, uint64_t v)
     buf_add_u64(out, v);
 }
 
-static void add_trace(struct buf *out, const struct trace_context *c)
+/* 00-TRACE-... */
+static void add_trace(struct buf *out, const struct tracing *t)
 {
-    char id[TRACE_ID_HEX];
-
-    trace_hex(c->trace_id, TRACE_ID_BYTES, id);
     buf_add_str(out, "\",\"trace_id\":\"");
-    buf_add(out, id, TRACE_ID_HEX - 1);
+    buf_add(out, t->text + 3, TRACE_ID_HEX - 1);
 }
 
 /* Method, route, id and cache are of our own words or of letters that were looked at. */
 void access_log_add(const struct request *r, uint64_t ns, struct buf *out)
 {
-    const struct trace_context *trace = tracing_context(r);
     char when[CLOCK_ISO_BYTES];
 
     if (!log_is_wanted(LOG_INFO))
@@ -59,8 +56,8 @@ void access_log_add(const struct request *r, uint64_t ns, struct buf *out)
     add_number(out, ",\"bytes_out\":", r->n_sent);
     buf_add_str(out, ",\"request_id\":\"");
     buf_add_str(out, r->id);
-    if (trace)
-        add_trace(out, trace);
+    if (r->tracing)
+        add_trace(out, r->tracing);
     add_caller(out, r->caller);
     if (r->cache) {
         buf_add_str(out, ",\"cache\":\"");

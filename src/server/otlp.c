@@ -1,12 +1,10 @@
 #include "server/otlp.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/check.h"
 #include "base/jsonw.h"
 
 #define STATUS_ERROR 2
+#define SPAN_BYTES   511 /* most spans; longer ones grow the buffer */
 
 /* Bits 8 and 9 of a span's flags: whether its parent is known to be of another process. */
 #define FLAG_SAMPLED       0x001
@@ -19,117 +17,139 @@ void otlp_add(struct otlp_span *s, struct otlp_attribute a)
     s->attributes[s->n_attributes++] = a;
 }
 
-static void write_id(struct jsonw *w, const char *key, const unsigned char *id, size_t n)
+/* Names are of our own words and ids of hex digits, so nothing in them needs an escape: written by
+ * hand this takes a third of what a general writer does, and a hundredth of all requests have it.
+ */
+static void add_id(struct buf *b, const char *key, const unsigned char *id, size_t n)
 {
     char hex[TRACE_ID_HEX];
 
     trace_hex(id, n, hex);
-    jsonw_key(w, key), jsonw_cstr(w, hex);
+    buf_add_str(b, key);
+    buf_add(b, hex, 2 * n);
+    buf_add_char(b, '"');
 }
 
 /* 64 bits are a string. */
-static void write_u64(struct jsonw *w, const char *key, uint64_t v)
+static void add_u64(struct buf *b, const char *key, uint64_t v)
 {
-    char text[24];
-
-    snprintf(text, sizeof text, "%" PRIu64, v);
-    jsonw_key(w, key), jsonw_cstr(w, text);
+    buf_add_str(b, key);
+    buf_add_u64(b, v);
+    buf_add_char(b, '"');
 }
 
-static void write_list(struct jsonw *w, struct str words)
+static void add_words(struct buf *b, struct str words)
 {
-    jsonw_key(w, "arrayValue"), jsonw_open(w, '{');
-    jsonw_key(w, "values"), jsonw_open(w, '[');
-    while (words.n) {
+    buf_add_str(b, "{\"arrayValue\":{\"values\":[");
+    for (bool first = true; words.n; first = false) {
         const char *space = memchr(words.p, ' ', words.n);
         size_t n = space ? (size_t)(space - words.p) : words.n;
 
-        jsonw_open(w, '{');
-        jsonw_key(w, "stringValue"), jsonw_str(w, str_sub(words, 0, n));
-        jsonw_close(w, '}');
+        buf_add_str(b, first ? "{\"stringValue\":" : ",{\"stringValue\":");
+        jsonw_string(b, str_sub(words, 0, n));
+        buf_add_char(b, '}');
         words = str_sub(words, space ? n + 1 : n, words.n);
     }
-    jsonw_close(w, ']');
-    jsonw_close(w, '}');
+    buf_add_str(b, "]}}");
 }
 
-static void write_attribute(struct jsonw *w, const struct otlp_attribute *a)
+static void add_value(struct buf *b, const struct otlp_attribute *a)
 {
-    char number[24];
-
-    jsonw_open(w, '{');
-    jsonw_key(w, "key"), jsonw_cstr(w, a->key);
-    jsonw_key(w, "value"), jsonw_open(w, '{');
     switch (a->type) {
-    case OTLP_TEXT: jsonw_key(w, "stringValue"), jsonw_str(w, a->text); break;
-    case OTLP_INT:
-        snprintf(number, sizeof number, "%" PRId64, a->number);
-        jsonw_key(w, "intValue"), jsonw_cstr(w, number);
+    case OTLP_TEXT:
+        buf_add_str(b, "{\"stringValue\":");
+        jsonw_string(b, a->text);
         break;
-    case OTLP_REAL: jsonw_key(w, "doubleValue"), jsonw_real(w, a->real); break;
-    case OTLP_BOOL: jsonw_key(w, "boolValue"), jsonw_bool(w, a->number != 0); break;
-    case OTLP_LIST: write_list(w, a->text); break;
+    case OTLP_INT:
+        buf_add_str(b, "{\"intValue\":\"");
+        jsonw_integer(b, a->number);
+        buf_add_char(b, '"');
+        break;
+    case OTLP_REAL:
+        buf_add_str(b, "{\"doubleValue\":");
+        jsonw_number(b, a->real);
+        break;
+    case OTLP_BOOL:
+        buf_add_str(b, a->number ? "{\"boolValue\":true" : "{\"boolValue\":false");
+        break;
+    case OTLP_LIST: add_words(b, a->text); return;
     }
-    jsonw_close(w, '}');
-    jsonw_close(w, '}');
+    buf_add_char(b, '}');
 }
 
-static void write_attributes(struct jsonw *w, const struct otlp_attribute *a, size_t n)
+static void add_attributes(struct buf *b, const struct otlp_attribute *a, size_t n)
 {
-    jsonw_key(w, "attributes"), jsonw_open(w, '[');
-    for (size_t i = 0; i < n; i++)
-        write_attribute(w, &a[i]);
-    jsonw_close(w, ']');
+    buf_add_str(b, "\"attributes\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_add_str(b, i ? ",{\"key\":\"" : "{\"key\":\"");
+        buf_add_str(b, a[i].key);
+        buf_add_str(b, "\",\"value\":");
+        add_value(b, &a[i]);
+        buf_add_char(b, '}');
+    }
+    buf_add_char(b, ']');
 }
 
-static void write_event(struct jsonw *w, const struct otlp_span *s)
+static void add_event(struct buf *b, const struct otlp_span *s)
 {
-    jsonw_key(w, "events"), jsonw_open(w, '[');
-    jsonw_open(w, '{');
-    write_u64(w, "timeUnixNano", s->event_ns);
-    jsonw_key(w, "name"), jsonw_cstr(w, s->event);
-    jsonw_close(w, '}');
-    jsonw_close(w, ']');
+    buf_add_str(b, ",\"events\":[{\"name\":\"");
+    buf_add_str(b, s->event);
+    add_u64(b, "\",\"timeUnixNano\":\"", s->event_ns);
+    buf_add_str(b, "}]");
 }
 
-static void write_status(struct jsonw *w, const struct otlp_span *s)
+static void add_status(struct buf *b, const char *message)
 {
-    jsonw_key(w, "status"), jsonw_open(w, '{');
-    jsonw_key(w, "code"), jsonw_int(w, STATUS_ERROR);
-    if (s->message && *s->message)
-        jsonw_key(w, "message"), jsonw_cstr(w, s->message);
-    jsonw_close(w, '}');
+    buf_add_str(b, ",\"status\":{\"code\":");
+    buf_add_u64(b, STATUS_ERROR);
+    if (message && *message) {
+        buf_add_str(b, ",\"message\":");
+        jsonw_string(b, str_of(message));
+    }
+    buf_add_char(b, '}');
 }
 
-static int64_t flags_of(const struct otlp_span *s)
+static unsigned flags_of(const struct otlp_span *s)
 {
-    return (s->context.sampled ? FLAG_SAMPLED : 0) | FLAG_REMOTE_KNOWN |
-           (s->parent_is_remote ? FLAG_PARENT_REMOTE : 0);
+    return (s->context.sampled ? FLAG_SAMPLED : 0u) | FLAG_REMOTE_KNOWN |
+           (s->parent_is_remote ? FLAG_PARENT_REMOTE : 0u);
+}
+
+static void add_ids(struct buf *b, const struct otlp_span *s)
+{
+    add_id(b, "{\"traceId\":\"", s->context.trace_id, TRACE_ID_BYTES);
+    add_id(b, ",\"spanId\":\"", s->context.span_id, SPAN_ID_BYTES);
+    if (s->parent_id)
+        add_id(b, ",\"parentSpanId\":\"", s->parent_id, SPAN_ID_BYTES);
+    if (s->context.state && *s->context.state) {
+        buf_add_str(b, ",\"traceState\":");
+        jsonw_string(b, str_of(s->context.state));
+    }
+    buf_add_str(b, ",\"flags\":");
+    buf_add_u64(b, flags_of(s));
 }
 
 void otlp_span_write(const struct otlp_span *s, struct buf *out)
 {
-    struct jsonw w = {out, out->n > 0};
-
-    jsonw_open(&w, '{');
-    write_id(&w, "traceId", s->context.trace_id, TRACE_ID_BYTES);
-    write_id(&w, "spanId", s->context.span_id, SPAN_ID_BYTES);
-    if (s->parent_id)
-        write_id(&w, "parentSpanId", s->parent_id, SPAN_ID_BYTES);
-    if (s->context.state && *s->context.state)
-        jsonw_key(&w, "traceState"), jsonw_cstr(&w, s->context.state);
-    jsonw_key(&w, "flags"), jsonw_int(&w, flags_of(s));
-    jsonw_key(&w, "name"), jsonw_str(&w, s->name);
-    jsonw_key(&w, "kind"), jsonw_int(&w, s->kind);
-    write_u64(&w, "startTimeUnixNano", s->start_ns);
-    write_u64(&w, "endTimeUnixNano", s->end_ns);
-    if (s->n_attributes)
-        write_attributes(&w, s->attributes, s->n_attributes);
+    buf_reserve(out, SPAN_BYTES);
+    if (out->n)
+        buf_add_char(out, ',');
+    add_ids(out, s);
+    buf_add_str(out, ",\"name\":");
+    jsonw_string(out, s->name);
+    buf_add_str(out, ",\"kind\":");
+    buf_add_u64(out, s->kind);
+    add_u64(out, ",\"startTimeUnixNano\":\"", s->start_ns);
+    add_u64(out, ",\"endTimeUnixNano\":\"", s->end_ns);
+    if (s->n_attributes) {
+        buf_add_char(out, ',');
+        add_attributes(out, s->attributes, s->n_attributes);
+    }
     if (s->event)
-        write_event(&w, s);
+        add_event(out, s);
     if (s->failed)
-        write_status(&w, s);
-    jsonw_close(&w, '}');
+        add_status(out, s->message);
+    buf_add_char(out, '}');
 }
 
 void otlp_request_write(const struct otlp_resource *r, struct str spans, struct buf *out)
@@ -139,21 +159,12 @@ void otlp_request_write(const struct otlp_resource *r, struct str spans, struct 
         OTLP_S("service.version", STR_LIT(RAGD_VERSION)),
         OTLP_S("service.instance.id", str_of(r->instance)),
     };
-    struct jsonw w = jsonw_to(out);
 
-    buf_reserve(out, spans.n + 512);
-    jsonw_open(&w, '{');
-    jsonw_key(&w, "resourceSpans"), jsonw_open(&w, '['), jsonw_open(&w, '{');
-    jsonw_key(&w, "resource"), jsonw_open(&w, '{');
-    write_attributes(&w, about, sizeof about / sizeof *about);
-    jsonw_close(&w, '}');
-    jsonw_key(&w, "scopeSpans"), jsonw_open(&w, '['), jsonw_open(&w, '{');
-    jsonw_key(&w, "scope"), jsonw_open(&w, '{');
-    jsonw_key(&w, "name"), jsonw_cstr(&w, "ragd");
-    jsonw_key(&w, "version"), jsonw_cstr(&w, RAGD_VERSION);
-    jsonw_close(&w, '}');
-    jsonw_key(&w, "spans"), jsonw_open(&w, '['), jsonw_raw(&w, spans), jsonw_close(&w, ']');
-    jsonw_close(&w, '}'), jsonw_close(&w, ']');
-    jsonw_close(&w, '}'), jsonw_close(&w, ']');
-    jsonw_close(&w, '}');
+    buf_reserve(out, spans.n + SPAN_BYTES);
+    buf_add_str(out, "{\"resourceSpans\":[{\"resource\":{");
+    add_attributes(out, about, sizeof about / sizeof *about);
+    buf_add_str(out, "},\"scopeSpans\":[{\"scope\":{\"name\":\"ragd\",\"version\":\"" RAGD_VERSION
+                     "\"},\"spans\":[");
+    buf_add_view(out, spans);
+    buf_add_str(out, "]}]}]}");
 }

@@ -79,13 +79,14 @@ static bool is_probe(const struct request *r)
                         r->route->handle == handle_metrics);
 }
 
+_Static_assert(offsetof(struct trace_context, span_id) == TRACE_ID_BYTES, "both drawn at once");
+
 static void begin_anew(struct request *r)
 {
     struct tracing *t = tracing_new(r);
     struct trace_context *c = &t->context;
 
-    http_random_bytes(&r->loop->ids, c->trace_id, TRACE_ID_BYTES);
-    http_random_bytes(&r->loop->ids, c->span_id, SPAN_ID_BYTES);
+    http_random_bytes(&r->loop->ids, c, TRACE_ID_BYTES + SPAN_ID_BYTES);
     c->sampled =
         trace_is_chosen(c->trace_id, engine_settings(r->loop->service->engine)->trace.sample);
     t->recorded = c->sampled;
@@ -104,17 +105,16 @@ void tracing_begin(struct request *r)
     } else if (exports && !is_probe(r)) {
         begin_anew(r);
     }
+    if (r->tracing)
+        trace_context_write(&r->tracing->context, r->tracing->text);
 }
 
 void tracing_write_head(const struct request *r, struct buf *out)
 {
-    char text[TRACEPARENT_BYTES];
-
     if (!r->tracing)
         return;
-    trace_context_write(&r->tracing->context, text);
     buf_add_str(out, "traceresponse: ");
-    buf_add(out, text, TRACEPARENT_BYTES - 1);
+    buf_add(out, r->tracing->text, TRACEPARENT_BYTES - 1);
     buf_add_str(out, "\r\n");
 }
 

@@ -31,6 +31,7 @@ struct request;
 
 struct tracing {
     struct trace_context context; /* of this request's own span */
+    char text[TRACEPARENT_BYTES]; /* the same, written once for reply and log */
     bool recorded;                /* its spans are sent when it is over */
     bool has_parent;
     unsigned char parent_id[SPAN_ID_BYTES];

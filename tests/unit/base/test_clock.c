@@ -91,3 +91,20 @@ Test(clock, until_is_a_time_of_the_monotonic_clock_with_whole_nanoseconds)
         cr_expect_leq(at, clock_ns() + (uint64_t)ms * 1000000u);
     }
 }
+
+Test(clock, one_moment_after_another_is_written_right)
+{
+    static const int64_t moments[] = {
+        0, 999, 1000, -1, 1772368205123, 1772368205124, 1772368206000};
+    static const char *const texts[] = {
+        "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.999Z", "1970-01-01T00:00:01.000Z",
+        "1969-12-31T23:59:59.999Z", "2026-03-01T12:30:05.123Z", "2026-03-01T12:30:05.124Z",
+        "2026-03-01T12:30:06.000Z",
+    };
+    char text[CLOCK_ISO_BYTES];
+
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        clock_iso(moments[i], text);
+        cr_expect_str_eq(text, texts[i]);
+    }
+}

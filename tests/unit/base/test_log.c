@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/trace_context.h"
 
 static char line[3000];
 static int fds[2], kept;
@@ -141,4 +142,18 @@ Test(log, a_line_that_a_signal_cuts_short_is_written_to_its_end)
     logged();
     cr_expect_eq(strncmp(drained, "{\"time\":\"", 9), 0);
     cr_expect_not_null(strstr(line, "xxx\",\"end\":7}\n"), "%s", line);
+}
+
+Test(log, lines_of_a_traced_request_tell_its_trace)
+{
+    struct trace_context c = {.trace_id = {0xab, 0xcd}};
+
+    trace_context_bind(&c);
+    log_event(LOG_ERROR, "x", LOG_I("n", 1));
+    trace_context_bind(NULL);
+    log_event(LOG_ERROR, "y", LOG_I("n", 2));
+    logged();
+    cr_expect_not_null(strstr(line, "\"n\":1,\"trace_id\":\"abcd0000000000000000000000000000\"}\n"),
+                       "%s", line);
+    cr_expect_not_null(strstr(line, "\"n\":2}\n"), "%s", line);
 }

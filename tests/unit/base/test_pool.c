@@ -47,6 +47,7 @@ Test(pool, a_full_lane_is_busy_and_the_work_does_not_run)
     sem_init(&gate, 0, 0);
     cr_expect_eq(pool_submit(p, QUEUE_BULK, wait_at_gate, NULL), ERR_OK);
     sem_wait(&started);
+    cr_expect_eq(pool_busy(p), 1);
     cr_expect_eq(pool_submit(p, QUEUE_BULK, count, NULL), ERR_OK);
     cr_expect_eq(pool_depth(p), 1);
     cr_expect_eq(pool_submit(p, QUEUE_BULK, count, NULL), ERR_BUSY);

@@ -41,3 +41,14 @@ Test(trace, the_total_stands_still_once_it_has_ended)
     trace_start(&t);
     cr_expect_leq(trace_total_ns(&t), clock_ns() - t.start_ns);
 }
+
+Test(trace, a_stage_remembers_when_it_first_began)
+{
+    struct trace t;
+
+    trace_start(&t);
+    trace_add(&t, STAGE_CACHE, t.start_ns + 5);
+    trace_add(&t, STAGE_CACHE, t.start_ns + 900);
+    cr_expect_eq(t.first_ns[STAGE_CACHE], t.start_ns + 5);
+    cr_expect_eq(t.first_ns[STAGE_EMBED], 0);
+}

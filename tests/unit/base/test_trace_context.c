@@ -1,6 +1,7 @@
 #include "base/trace_context.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -109,4 +110,19 @@ Test(trace_context, a_thread_works_for_what_was_bound_last)
     cr_expect_eq(trace_context_bound(), &c);
     trace_context_bind(NULL);
     cr_expect_null(trace_context_bound());
+}
+
+Test(trace_context, every_byte_has_its_two_digits)
+{
+    unsigned char id[256];
+    char text[2 * sizeof id + 1], two[3];
+
+    for (size_t i = 0; i < sizeof id; i++)
+        id[i] = (unsigned char)i;
+    trace_hex(id, sizeof id, text);
+    for (size_t i = 0; i < sizeof id; i++) {
+        snprintf(two, sizeof two, "%02zx", i);
+        cr_expect_eq(memcmp(text + 2 * i, two, 2), 0, "%zu", i);
+    }
+    cr_expect_eq(text[2 * sizeof id], '\0');
 }

@@ -283,3 +283,17 @@ Test(config, what_does_not_fit_together_is_named_with_its_place)
     cr_expect(strstr(err_text(), "RAGD_REDIS_URL: 'redis.url'"), "%s", err_text());
     unsetenv("RAGD_REDIS_URL");
 }
+
+Test(config, traces_go_nowhere_unasked_and_their_url_is_checked)
+{
+    struct config c;
+
+    config_defaults(&c);
+    cr_expect_str_eq(c.trace.url, "");
+    cr_expect_eq(c.trace.sample, 0.01);
+    cr_expect_str_eq(c.trace.service, "ragd");
+    cr_expect(c.server.access_log);
+    expect_refused("trace = {\n url = \"collector:4318\"; };", ERR_ARGUMENT, ":2: 'trace.url'");
+    expect_refused("trace = { url = \"http://u:p@h/v1/traces\"; };", ERR_ARGUMENT, "'trace.url'");
+    expect_refused("trace = { sample = 1.5; };", ERR_LIMIT, "from 0 to 1");
+}

@@ -29,6 +29,8 @@ struct told {
     uint64_t start_ns, cancelled_ns;
     struct chat_result r;
     char error[ERR_TEXT_MAX], finish[CHAT_FINISH_MAX];
+    struct chat_tried tries[CHAT_TRIED_MAX];
+    size_t n_tries;
 };
 
 static void bench_open_with(struct bench *b, int64_t first_token_ms, int64_t timeout_ms)
@@ -93,7 +95,12 @@ static void on_done(void *arg, const struct chat_result *r)
 {
     struct told *t = arg;
 
+    const struct chat_tried *tries;
+
     cr_assert(t->run, "done after the end");
+    tries = chat_tries(t->run, &t->n_tries);
+    for (size_t i = 0; i < t->n_tries; i++)
+        t->tries[i] = tries[i];
     t->run = NULL;
     t->n_done++;
     t->r = *r;
@@ -115,6 +122,8 @@ struct wish {
     int first; /* of the chain; -1: both, fast first */
     int within_ms;
     bool hedge, unseen;
+    const struct trace_context *trace;
+    bool record;
 };
 
 static void start(struct bench *b, struct wish w, struct told *t)
@@ -129,6 +138,8 @@ static void start(struct bench *b, struct wish w, struct told *t)
                              .temperature = NAN,
                              .max_tokens = 100,
                              .hedge = w.hedge,
+                             .trace = w.trace,
+                             .record = w.record,
                              .token = on_token,
                              .cut = w.unseen ? on_cut : NULL,
                              .done = on_done,
@@ -921,5 +932,69 @@ Test(chat, nothing_is_hedged_unasked_untaught_or_twice)
     cr_expect_eq(once.r.tries, CHAT_TRIES + 1);
     buf_done(&untaught.text);
     buf_done(&unasked.text);
+    bench_close(&b);
+}
+
+/* ---- for a trace ---- */
+
+static const struct trace_context traced = {.trace_id = {1}, .span_id = {2}, .sampled = true};
+
+Test(chat, each_try_is_recorded_with_its_time_and_why_it_failed)
+{
+    struct bench b;
+    struct told t = {0};
+
+    bench_open(&b);
+    b.fast.fault = CHAT_FAKE_STATUS;
+    b.fast.status = 503;
+    b.fast.headers = "";
+    b.fast.fail_first = 1;
+    ask(&b, (struct wish){.trace = &traced, .record = true}, &t);
+    cr_assert_eq(t.n_tries, 2);
+    cr_expect_eq(t.tries[0].rc, ERR_UNAVAILABLE);
+    cr_expect_eq(t.tries[0].status, 503);
+    cr_expect(*t.tries[0].error);
+    cr_expect_eq(t.tries[0].first_token_ns, 0);
+    cr_expect_eq(t.tries[0].resends, 0);
+    cr_expect_leq(t.tries[0].end_ns, t.tries[1].start_ns);
+    cr_expect_eq(t.tries[1].rc, ERR_OK);
+    cr_expect_eq(t.tries[1].resends, 1);
+    cr_expect(t.tries[1].usage_known);
+    cr_expect_eq(t.tries[1].prompt_tokens, t.r.prompt_tokens);
+    cr_expect_str_eq(t.tries[1].finish, "stop");
+    cr_expect_leq(t.tries[1].start_ns, t.tries[1].first_token_ns);
+    cr_expect_leq(t.tries[1].first_token_ns, t.tries[1].end_ns);
+    cr_expect_eq(memcmp(t.tries[0].context.trace_id, traced.trace_id, TRACE_ID_BYTES), 0);
+    cr_expect_neq(memcmp(t.tries[0].context.span_id, t.tries[1].context.span_id, SPAN_ID_BYTES), 0);
+    expect_text(&t, b.fast.text);
+    bench_close(&b);
+}
+
+Test(chat, a_model_that_is_too_late_is_recorded_as_that)
+{
+    struct bench b;
+    struct told t = {0};
+
+    bench_open_with(&b, 100, 20000);
+    b.fast.fault = CHAT_FAKE_SILENT;
+    ask(&b, (struct wish){.first = -1, .trace = &traced, .record = true}, &t);
+    cr_assert_eq(t.n_tries, 2);
+    cr_expect_eq(t.tries[0].rc, ERR_TIMEOUT);
+    cr_expect_not(t.tries[0].cancelled);
+    cr_expect(strstr(t.tries[0].error, "no first token"), "%s", t.tries[0].error);
+    cr_expect_eq(t.tries[1].i_model, 1);
+    expect_text(&t, b.best.text);
+    bench_close(&b);
+}
+
+Test(chat, nothing_is_recorded_unasked)
+{
+    struct bench b;
+    struct told t = {0};
+
+    bench_open(&b);
+    ask(&b, (struct wish){.trace = &traced}, &t);
+    cr_expect_eq(t.n_tries, 0);
+    expect_text(&t, b.fast.text);
     bench_close(&b);
 }

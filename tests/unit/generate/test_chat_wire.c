@@ -219,3 +219,15 @@ Test(chat_wire, a_refusals_words_are_its_message_and_nothing_else)
     expect_words(STR_LIT("<html>busy</html>"), "");
     expect_words(STR_LIT(""), "");
 }
+
+Test(chat_wire, what_the_model_calls_itself_first_is_kept)
+{
+    struct chat_reply r;
+
+    chat_reply_init(&r);
+    cr_expect_eq(chat_reply_chunk(&r, STR_LIT("{\"model\":\"a-1\",\"choices\":[]}")), ERR_OK);
+    cr_expect_eq(chat_reply_chunk(&r, STR_LIT("{\"model\":\"b-2\",\"choices\":[]}")), ERR_OK);
+    cr_expect_eq(chat_reply_chunk(&r, STR_LIT("{\"model\":7,\"choices\":[]}")), ERR_OK);
+    cr_expect_str_eq(r.model, "a-1");
+    chat_reply_done(&r);
+}

@@ -123,6 +123,7 @@ Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
                                   .k1 = 1.2,
                                   .b = 0.75};
     struct arena *mem = arena_new(0);
+    struct retriever_totals totals;
     struct snapshot *s;
     struct hits h;
 
@@ -135,6 +136,12 @@ Test(embedded, opened_under_another_fingerprint_finds_by_words_only)
     cr_assert_eq(h.n, 1);
     cr_expect(isnan(h.v[0].vector_score));
     cr_expect_gt(retriever_bytes(r), 0);
+    retriever_totals(r, &totals);
+    cr_expect_eq(totals.collections, 1);
+    cr_expect_eq(totals.documents, 1);
+    cr_expect_eq(totals.chunks, 1);
+    cr_expect_eq(totals.segments, 1);
+    cr_expect_eq(totals.bytes, retriever_bytes(r));
     snapshot_unref(s);
     arena_free(mem);
 }

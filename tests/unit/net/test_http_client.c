@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/trace_context.h"
 #include "support/fake_http.h"
 
 #define KEY "sesame-42"
@@ -248,4 +249,32 @@ Test(http_client, any_thread_may_call)
     cr_expect_leq(f.n_connections, N_THREADS, "connections are used again");
     http_client_free(c);
     fake_stop(&f);
+}
+
+Test(http_client, lines_of_the_callers_and_its_threads_trace_go_along)
+{
+    static const char *const lines[] = {"x-team: night", "x-key: a b", NULL};
+    struct trace_context c = {.trace_id = {1}, .span_id = {2}};
+    struct fake_http f;
+    struct seen seen = {.mu = PTHREAD_MUTEX_INITIALIZER};
+    struct http_client *client = http_client_new();
+    struct http_result r;
+    char url[128];
+    struct http_call call = {.lines = lines, .within_ms = 10000, .body_max = 1000};
+
+    fake_start(&f, echo, &seen);
+    call.url = fake_url(&f, "/x", url);
+    trace_context_bind(&c);
+    cr_assert_eq(http_client_call(client, &call, &r), ERR_OK, "%s", err_text());
+    trace_context_bind(NULL);
+    buf_done(&r.body);
+    cr_expect(strstr(seen.request.p, "\r\nx-team: night\r\nx-key: a b\r\n"), "%s", seen.request.p);
+    cr_expect(strstr(seen.request.p, "\r\ntraceparent: 00-01000000000000000000000000000000-"
+                                     "0200000000000000-00\r\n"));
+    cr_assert_eq(http_client_call(client, &call, &r), ERR_OK, "%s", err_text());
+    buf_done(&r.body);
+    cr_expect_null(strstr(seen.request.p, "traceparent"), "%s", seen.request.p);
+    http_client_free(client);
+    fake_stop(&f);
+    buf_done(&seen.request);
 }

@@ -32,8 +32,8 @@ Test(http_handle, this_machine_is_never_behind_a_proxy)
 
 Test(http_handle, the_key_is_a_header_and_nothing_else)
 {
-    struct curl_slist *with = http_handle_headers("sesame", "text/event-stream", true),
-                      *without = http_handle_headers(NULL, "application/json", false);
+    struct curl_slist *with = http_handle_headers("sesame", "text/event-stream", true, NULL),
+                      *without = http_handle_headers(NULL, "application/json", false, NULL);
 
     cr_expect(has_line(with, "Authorization: Bearer sesame"));
     cr_expect(has_line(with, "Accept: text/event-stream"));
@@ -101,4 +101,20 @@ Test(http_handle, each_failure_has_its_code_and_names_the_url)
     cr_expect(strstr(err_text(), "10 bytes"), "%s", err_text());
     curl_easy_cleanup(curl);
     mem_free(none);
+}
+
+Test(http_handle, a_trace_is_told_with_what_others_said_of_it)
+{
+    struct trace_context c = {.trace_id = {1}, .span_id = {2}, .sampled = true, .state = "a=b"};
+    struct curl_slist *list = http_handle_headers(NULL, "application/json", true, &c);
+
+    cr_expect(
+        has_line(list, "traceparent: 00-01000000000000000000000000000000-0200000000000000-01"));
+    cr_expect(has_line(list, "tracestate: a=b"));
+    curl_slist_free_all(list);
+    c.state = NULL;
+    list = http_handle_headers(NULL, "application/json", true, &c);
+    for (struct curl_slist *l = list; l; l = l->next)
+        cr_expect_null(strstr(l->data, "tracestate"));
+    curl_slist_free_all(list);
 }

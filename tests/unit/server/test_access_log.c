@@ -30,7 +30,7 @@ static const char *text(const json_t *v, const char *key)
 
 Test(access_log, a_line_tells_who_where_how_long_and_what_the_cache_did)
 {
-    struct tracing tracing = {.context = {.trace_id = {0xab}}};
+    struct tracing tracing = {.text = "00-ab000000000000000000000000000000-"};
     struct caller caller = {.tenant = "ac\"me", .name = "web"};
     struct request r = {.head.method = STR_LIT("POST"),
                         .status = 200,

@@ -36,7 +36,8 @@ static bool take(struct fake_http *f, int fd, int i, struct str head, struct str
     return true;
 }
 
-static struct exporter *exporter_to(const struct fake_http *f, const char *headers, int64_t timeout_ms)
+static struct exporter *exporter_to(const struct fake_http *f, const char *headers,
+                                    int64_t timeout_ms)
 {
     char url[128];
     struct exporter_options o = {.url = fake_url(f, "/v1/traces", url),

@@ -43,10 +43,10 @@ Test(metrics_page, each_name_has_one_head)
 Test(metrics_page, tells_of_the_store_the_workers_and_what_is_in_flight)
 {
     static const char *const names[] = {
-        "\nragd_documents 0\n",    "\nragd_chunks 0\n",         "\nragd_collections ",
-        "\nragd_index_segments ",  "\nragd_store_bytes ",       "\nragd_store_wal_bytes ",
-        "\nragd_workers ",         "\nragd_workers_busy 0\n",   "\nragd_requests_in_flight 0\n",
-        "\nragd_streams_open 0\n", "\nragd_io_queue_depth 0\n", "\nragd_ingested_chunks_total 0\n",
+        "\nragd_documents 0\n",     "\nragd_chunks 0\n",         "\nragd_collections ",
+        "\nragd_index_segments ",   "\nragd_store_bytes ",       "\nragd_store_wal_bytes ",
+        "\nragd_workers ",          "\nragd_workers_busy 0\n",   "\nragd_requests_in_flight 0\n",
+        "\nragd_streams_open 0\n",  "\nragd_io_queue_depth 0\n", "\nragd_ingested_chunks_total 0\n",
         "ragd_build_info{version=",
     };
     struct world w;

@@ -5,11 +5,12 @@
 
 static struct otlp_span plain(void)
 {
-    return (struct otlp_span){.context = {.trace_id = {0xab, 1}, .span_id = {0xcd}, .sampled = true},
-                              .kind = OTLP_SERVER,
-                              .name = STR_LIT("GET /"),
-                              .start_ns = 1700000000123456789,
-                              .end_ns = 1700000000123456999};
+    return (struct otlp_span){
+        .context = {.trace_id = {0xab, 1}, .span_id = {0xcd}, .sampled = true},
+        .kind = OTLP_SERVER,
+        .name = STR_LIT("GET /"),
+        .start_ns = 1700000000123456789,
+        .end_ns = 1700000000123456999};
 }
 
 static json_t *written(const struct otlp_span *s)
@@ -124,8 +125,9 @@ Test(otlp, spans_are_a_list_within_their_resource)
     v = json_loadb(out.p, out.n, JSON_REJECT_DUPLICATES, NULL);
     cr_assert_not_null(v, "%s", out.p);
     resource = json_array_get(json_object_get(v, "resourceSpans"), 0);
-    cr_expect_str_eq(json_string_value(value(json_object_get(resource, "resource"), 0, "stringValue")),
-                     "library");
+    cr_expect_str_eq(
+        json_string_value(value(json_object_get(resource, "resource"), 0, "stringValue")),
+        "library");
     list = json_object_get(json_array_get(json_object_get(resource, "scopeSpans"), 0), "spans");
     cr_expect_eq(json_array_size(list), 2);
     json_decref(v);

@@ -67,7 +67,7 @@ static const char *attribute(const json_t *span, const char *key)
     const json_t *a, *value;
     size_t i;
 
-    json_array_foreach (json_object_get(span, "attributes"), i, a) {
+    json_array_foreach(json_object_get(span, "attributes"), i, a) {
         if (strcmp(text(a, "key"), key) != 0)
             continue;
         value = json_object_get(a, "value");
@@ -143,10 +143,21 @@ Test(request_spans, each_request_to_a_model_hangs_on_the_stage)
     static const struct chat_model_options o = {
         .name = "fast", .url = "http://127.0.0.1:1/v1", .model = "small-1"};
     struct chat_tried tries[2] = {
-        {.context = {.span_id = {7}}, .start_ns = 2000, .end_ns = 3000, .rc = ERR_UNAVAILABLE,
-         .error = "it is away", .status = 503},
-        {.context = {.span_id = {8}}, .start_ns = 3000, .first_token_ns = 3500, .end_ns = 4000,
-         .resends = 1, .status = 200, .finish = "stop", .usage_known = true, .prompt_tokens = 11,
+        {.context = {.span_id = {7}},
+         .start_ns = 2000,
+         .end_ns = 3000,
+         .rc = ERR_UNAVAILABLE,
+         .error = "it is away",
+         .status = 503},
+        {.context = {.span_id = {8}},
+         .start_ns = 3000,
+         .first_token_ns = 3500,
+         .end_ns = 4000,
+         .resends = 1,
+         .status = 200,
+         .finish = "stop",
+         .usage_known = true,
+         .prompt_tokens = 11,
          .completion_tokens = 5},
     };
     struct ask ask = {.tries = tries, .n_tries = 2};

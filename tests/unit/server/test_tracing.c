@@ -86,8 +86,8 @@ Test(tracing, a_parent_is_passed_on_as_it_came_where_nothing_is_recorded)
 
 Test(tracing, a_parent_that_is_sampled_is_recorded_under_an_id_of_our_own)
 {
-    static const char *const lines[] = {"traceparent", PARENT, "tracestate", "a=b", "tracestate",
-                                        "c=d"};
+    static const char *const lines[] = {"traceparent", PARENT,       "tracestate",
+                                        "a=b",         "tracestate", "c=d"};
     struct made m;
 
     make(&m, true, lines, 3);

@@ -69,6 +69,18 @@ Test(store, is_for_its_owner_alone)
     cr_expect_eq(st.st_mode & 077, 0);
 }
 
+Test(store, tells_the_size_of_its_files_and_what_waits)
+{
+    struct fix_document d = fix_document(&f, "a", 2, 1, 0);
+    struct store_load load;
+
+    MUST(fix_put(&f, &d));
+    store_load_get(f.store, &load);
+    cr_expect_gt(load.bytes, 0);
+    cr_expect_gt(load.wal_bytes, 0);
+    cr_expect_eq(load.writes_waiting, 0);
+}
+
 Test(store, leaves_one_file_behind)
 {
     char wal[160];
