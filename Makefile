@@ -248,7 +248,7 @@ bench-cached: all  ## cached replies over HTTP beside nginx (ARGS="--paths all -
 	@scripts/bench-cached $(ARGS)
 
 # The same objects, but what looks at them is linked to nothing.
-UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace answers_count answers_saved \
+UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace metrics_adjust answers_count answers_saved \
           reply_timing access_log_add tracing_begin
 $(B)/bench/ragd_unobserved: bench/unobserved.c $(OBJ_CLI) $(B)/libragd.a
 	@mkdir -p $(@D)

@@ -25,6 +25,6 @@ struct service {
     struct loop *loops;
     int n_loops;
     atomic_bool stopping;
-    atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
+    atomic_int n_connections;
     atomic_int n_commands; /* running for other processes */
 };
