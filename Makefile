@@ -325,7 +325,7 @@ bench-seedstack: all  ## ragd beside the usual Python stack (ARGS="--rounds 3", 
 	@RAGD_MODEL_PATH=$(MODEL_DIR) scripts/bench-seedstack $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 # The same objects, but what looks at them is linked to nothing.
-UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace answers_count answers_saved \
+UNSEEN := metrics_count metrics_request metrics_bytes metrics_trace metrics_adjust answers_count answers_saved \
           reply_timing access_log_add tracing_begin
 $(B)/bench/ragd_unobserved: bench/unobserved.c $(OBJ_CLI) $(B)/libragd.a
 	@mkdir -p $(@D)

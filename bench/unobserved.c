@@ -13,10 +13,11 @@ void __wrap_metrics_count(struct metrics *m, enum counter c);
 void __wrap_metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns);
 void __wrap_metrics_bytes(struct metrics *m, uint64_t in, uint64_t out);
 void __wrap_metrics_trace(struct metrics *m, const struct trace *t);
+void __wrap_metrics_adjust(struct metrics *m, enum gauge g, int by);
 void __wrap_answers_count(struct answers *a, enum answers_outcome o);
 void __wrap_answers_saved(struct answers *a, const struct lru_value *reply, uint64_t spent_ns);
 void __wrap_reply_timing(struct request *r, const struct trace *t);
-void __wrap_access_log_add(const struct request *r, uint64_t ns, struct buf *out);
+void __wrap_access_log_add(struct access_log *l, const struct request *r, uint64_t end_ns);
 void __wrap_tracing_begin(struct request *r);
 
 void __wrap_metrics_count(struct metrics *m, enum counter c)
@@ -39,6 +40,11 @@ void __wrap_metrics_trace(struct metrics *m, const struct trace *t)
     (void)m, (void)t;
 }
 
+void __wrap_metrics_adjust(struct metrics *m, enum gauge g, int by)
+{
+    (void)m, (void)g, (void)by;
+}
+
 void __wrap_answers_count(struct answers *a, enum answers_outcome o)
 {
     (void)a, (void)o;
@@ -54,9 +60,9 @@ void __wrap_reply_timing(struct request *r, const struct trace *t)
     (void)r, (void)t;
 }
 
-void __wrap_access_log_add(const struct request *r, uint64_t ns, struct buf *out)
+void __wrap_access_log_add(struct access_log *l, const struct request *r, uint64_t end_ns)
 {
-    (void)r, (void)ns, (void)out;
+    (void)l, (void)r, (void)end_ns;
 }
 
 void __wrap_tracing_begin(struct request *r)

@@ -88,20 +88,40 @@ void buf_add_u64(struct buf *b, uint64_t v)
     b->p[b->n] = '\0';
 }
 
-/* The digits of the whole part move to the left by one, for the point. */
+static const uint64_t powers[] = {1,
+                                  10,
+                                  100,
+                                  1000,
+                                  10000,
+                                  100000,
+                                  1000000,
+                                  10000000,
+                                  100000000,
+                                  1000000000,
+                                  (uint64_t)1e10,
+                                  (uint64_t)1e11,
+                                  (uint64_t)1e12,
+                                  (uint64_t)1e13,
+                                  (uint64_t)1e14,
+                                  (uint64_t)1e15,
+                                  (uint64_t)1e16,
+                                  (uint64_t)1e17,
+                                  (uint64_t)1e18,
+                                  (uint64_t)1e19};
+
 void buf_add_fixed(struct buf *b, uint64_t v, int places)
 {
-    int n = count_digits(v);
+    uint64_t whole = v < powers[places] ? 0 : v / powers[places]; /* mostly 0, of milliseconds */
+    int n = whole ? count_digits(whole) : 1;
     char *p, *end;
 
-    n = n > places ? n : places + 1;
     buf_reserve(b, U64_DIGITS + 1);
     p = b->p + b->n;
-    put_digits(p + 1 + n, v, n);
-    for (int i = 0; i < n - places; i++)
-        p[i] = p[i + 1];
-    p[n - places] = '.';
-    for (end = p + 1 + n; end[-1] == '0';)
+    put_digits(p + n, whole, n);
+    p[n] = '.';
+    end = p + n + 1 + places;
+    put_digits(end, v - whole * powers[places], places);
+    while (end[-1] == '0')
         end--;
     end -= end[-1] == '.';
     *end = '\0';

@@ -17,14 +17,27 @@ static uint64_t get(const atomic_uint_least64_t *n)
     return atomic_load_explicit(n, memory_order_relaxed);
 }
 
-void histogram_add(struct histogram *h, const struct histogram_scale *s, uint64_t ns)
+static size_t bucket_of(const struct histogram_scale *s, uint64_t ns)
 {
     size_t i = 0;
 
     DCHECK(s->n <= HISTOGRAM_BOUNDS_MAX);
     while (i < s->n && ns > s->bounds_us[i] * 1000)
         i++;
-    atomic_fetch_add_explicit(&h->buckets[i], 1, memory_order_relaxed);
+    return i;
+}
+
+void histogram_add_alone(struct histogram *h, const struct histogram_scale *s, uint64_t ns)
+{
+    atomic_uint_least64_t *n = &h->buckets[bucket_of(s, ns)];
+
+    atomic_store_explicit(n, get(n) + 1, memory_order_relaxed);
+    atomic_store_explicit(&h->sum_ns, get(&h->sum_ns) + ns, memory_order_relaxed);
+}
+
+void histogram_add(struct histogram *h, const struct histogram_scale *s, uint64_t ns)
+{
+    atomic_fetch_add_explicit(&h->buckets[bucket_of(s, ns)], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->sum_ns, ns, memory_order_relaxed);
 }
 

@@ -105,14 +105,10 @@ void trace_context_write(const struct trace_context *c, char out[TRACEPARENT_BYT
     memcpy(out + AT_FLAGS - 1, c->sampled ? "-01" : "-00", 4);
 }
 
-/* The last seven bytes are the random ones wherever not all are. */
-bool trace_is_chosen(const unsigned char trace_id[TRACE_ID_BYTES], double share)
+/* As many bits as a double has, and none that it rounds up. */
+bool trace_is_chosen(uint64_t random, double share)
 {
-    uint64_t random = 0;
-
-    for (size_t i = TRACE_ID_BYTES - 7; i < TRACE_ID_BYTES; i++)
-        random = random << 8 | trace_id[i];
-    return (double)random < share * 0x1p56;
+    return (double)(random >> 11) < share * 0x1p53;
 }
 
 void trace_new_span_id(unsigned char out[SPAN_ID_BYTES])

@@ -13,6 +13,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -37,9 +38,8 @@ void trace_context_write(const struct trace_context *c, char out[TRACEPARENT_BYT
 /* 2 * n hex digits and a NUL; n is 4, 8, 12, ... */
 void trace_hex(const unsigned char *id, size_t n, char *out);
 
-/* Whether a new trace of this (random) id is among the share 0..1 that is recorded: the same
- * answer wherever the share is the same. */
-bool trace_is_chosen(const unsigned char trace_id[TRACE_ID_BYTES], double share);
+/* Whether a new trace is among the share 0..1 that is recorded. */
+bool trace_is_chosen(uint64_t random, double share);
 
 /* A random id, of the system: for what is rare beside a system call. */
 void trace_new_span_id(unsigned char out[SPAN_ID_BYTES]);

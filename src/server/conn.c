@@ -323,7 +323,7 @@ static void dispatch(struct conn *c)
         return;
     }
     r->dispatched = true;
-    atomic_fetch_add_explicit(&c->loop->service->n_requests, 1, memory_order_relaxed);
+    metrics_adjust(c->loop->service->metrics, GAUGE_REQUESTS, 1);
     request_hold(r);
     r->route->handle(r);
     request_release(r);

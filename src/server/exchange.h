@@ -41,6 +41,7 @@ struct request {
     char id[REQUEST_ID_MAX + 1];
     bool from_local;         /* came over DIR/ragd.sock */
     struct tracing *tracing; /* NULL: of no trace (server/tracing.h) */
+    bool unrecorded;         /* of one that nobody knows yet */
     const char *cache;       /* for the log: what the cache did for a question; NULL: it is none */
     struct caller *caller;   /* a reference; there from the moment a handler has it */
 

@@ -137,7 +137,7 @@ static void on_log_due(uv_timer_t *t)
 {
     struct loop *l = t->data;
 
-    log_flush(&l->log);
+    access_log_flush(&l->log);
 }
 
 /* A write for each line would be a tenth of what a cached reply takes. */
@@ -145,9 +145,9 @@ static void on_before_wait(uv_prepare_t *p)
 {
     struct loop *l = p->data;
 
-    if (l->log.n >= LOOP_LOG_BYTES)
-        log_flush(&l->log);
-    else if (l->log.n && !uv_is_active((uv_handle_t *)&l->log_due))
+    if (l->log.lines.n >= LOOP_LOG_BYTES)
+        access_log_flush(&l->log);
+    else if (l->log.lines.n && !uv_is_active((uv_handle_t *)&l->log_due))
         uv_timer_start(&l->log_due, on_log_due, LOOP_LOG_MS, 0);
 }
 
@@ -179,6 +179,7 @@ int loop_init(struct loop *l, struct service *s, int i, int tcp_fd, int local_fd
     }
     pthread_mutex_init(&l->mu, NULL);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
+    access_log_init(&l->log);
     l->replay = replay_new();
     l->seen = seen_new();
     CHECK(uv_timer_init(&l->uv, &l->tick) == 0);
@@ -214,8 +215,7 @@ void loop_done(struct loop *l)
         uv_run(&l->uv, UV_RUN_DEFAULT);
     }
     CHECK(uv_loop_close(&l->uv) == 0);
-    log_flush(&l->log);
-    buf_done(&l->log);
+    access_log_done(&l->log);
     buf_done(&l->head);
     buf_done(&l->around);
     replay_free(l->replay);

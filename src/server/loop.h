@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/pool.h"
+#include "server/access_log.h"
 #include "server/http.h"
 #include "server/listener.h"
 
@@ -58,7 +59,7 @@ struct loop {
     uv_timer_t grace;     /* until the first of them is given up */
     struct chat *chat;    /* asks the language models; NULL: none is configured */
     struct id_source ids;
-    struct buf log; /* the access log's lines; written after LOOP_LOG_MS or LOOP_LOG_BYTES */
+    struct access_log log;   /* written after LOOP_LOG_MS or LOOP_LOG_BYTES */
     struct buf head, around; /* of the reply that is being written; kept for their memory */
     char *read_buffer;       /* LOOP_READ_BYTES; a read is consumed before the next one */
     int n_away;              /* works submitted and not yet done */

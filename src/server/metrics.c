@@ -1,6 +1,8 @@
 #include "server/metrics.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -8,19 +10,33 @@
 
 #define N_CLASSES 6 /* status / 100, 0 unused */
 
+/* All of one thread's, or of all threads together: nothing but numbers of one kind, so that they
+ * are added up as an array. A gauge that goes down wraps, and is right again in the sum. */
 struct route_numbers {
-    struct metrics_route labels;
     atomic_uint_least64_t by_class[N_CLASSES];
     struct histogram latency;
 };
 
-struct metrics {
+struct numbers {
     atomic_uint_least64_t counters[N_COUNTERS];
     atomic_uint_least64_t degraded[N_METRICS_PARTS];
+    atomic_uint_least64_t gauges[N_GAUGES];
     atomic_uint_least64_t bytes_in, bytes_out;
     struct histogram stages[N_STAGES];
-    size_t n_routes;
     struct route_numbers routes[];
+};
+
+struct shard {
+    struct shard *next;
+    struct numbers numbers;
+};
+
+struct metrics {
+    uint64_t id; /* never used again in this process */
+    struct metrics_route *labels;
+    size_t n_routes;
+    pthread_mutex_t mu; /* guards the field below; shards are freed with us */
+    struct shard *shards;
 };
 
 static const struct {
@@ -36,79 +52,163 @@ static const struct {
     [COUNT_BUSY] = {"ragd_busy_total", "Requests answered 503 because a queue was full."},
 };
 
+/* ---- whose numbers ---- */
+
+static size_t numbers_bytes(const struct metrics *m)
+{
+    return sizeof(struct numbers) + m->n_routes * sizeof(struct route_numbers);
+}
+
+static struct shard *shard_new(struct metrics *m)
+{
+    struct shard *s = mem_calloc(1, offsetof(struct shard, numbers) + numbers_bytes(m));
+
+    pthread_mutex_lock(&m->mu);
+    s->next = m->shards;
+    m->shards = s;
+    pthread_mutex_unlock(&m->mu);
+    return s;
+}
+
+/* This thread's. Known by the metrics' id: another's address may be the same. */
+static struct numbers *mine(struct metrics *m)
+{
+    static _Thread_local struct {
+        uint64_t id;
+        struct shard *shard;
+    } last;
+
+    if (last.id != m->id) {
+        last.shard = shard_new(m);
+        last.id = m->id;
+    }
+    return &last.shard->numbers;
+}
+
 struct metrics *metrics_new(const struct metrics_route *routes, size_t n_routes)
 {
-    struct metrics *m = mem_calloc(1, sizeof *m + n_routes * sizeof *m->routes);
+    static atomic_uint_least64_t n_made;
+    struct metrics *m = mem_calloc(1, sizeof *m);
 
+    m->id = atomic_fetch_add(&n_made, 1) + 1;
     m->n_routes = n_routes;
-    for (size_t i = 0; i < n_routes; i++)
-        m->routes[i].labels = routes[i];
+    m->labels = mem_dup(routes, n_routes * sizeof *routes);
+    pthread_mutex_init(&m->mu, NULL);
     return m;
 }
 
 void metrics_free(struct metrics *m)
 {
+    if (!m)
+        return;
+    for (struct shard *s = m->shards, *next; s; s = next) {
+        next = s->next;
+        mem_free(s);
+    }
+    pthread_mutex_destroy(&m->mu);
+    mem_free(m->labels);
     mem_free(m);
 }
 
-static void add(atomic_uint_least64_t *n, uint64_t v)
-{
-    atomic_fetch_add_explicit(n, v, memory_order_relaxed);
-}
+/* ---- counting ---- */
 
 static uint64_t get(const atomic_uint_least64_t *n)
 {
     return atomic_load_explicit(n, memory_order_relaxed);
 }
 
+/* Of a number that no other thread changes. */
+static void add(atomic_uint_least64_t *n, uint64_t v)
+{
+    atomic_store_explicit(n, get(n) + v, memory_order_relaxed);
+}
+
 void metrics_count(struct metrics *m, enum counter c)
 {
-    add(&m->counters[c], 1);
+    add(&mine(m)->counters[c], 1);
 }
 
 void metrics_degraded(struct metrics *m, enum metrics_part part)
 {
-    add(&m->degraded[part], 1);
+    add(&mine(m)->degraded[part], 1);
 }
 
-uint64_t metrics_counter(const struct metrics *m, enum counter c)
+void metrics_adjust(struct metrics *m, enum gauge g, int by)
 {
-    return get(&m->counters[c]);
+    add(&mine(m)->gauges[g], (uint64_t)(int64_t)by);
 }
 
 void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns)
 {
     int class = status / 100;
+    struct route_numbers *r;
 
     CHECK(i_route < m->n_routes);
     CHECK(class > 0 && class < N_CLASSES);
-    add(&m->routes[i_route].by_class[class], 1);
-    histogram_add(&m->routes[i_route].latency, &histogram_of_requests, ns);
+    r = &mine(m)->routes[i_route];
+    add(&r->by_class[class], 1);
+    histogram_add_alone(&r->latency, &histogram_of_requests, ns);
 }
 
 void metrics_bytes(struct metrics *m, uint64_t in, uint64_t out)
 {
-    if (in)
-        add(&m->bytes_in, in);
-    add(&m->bytes_out, out);
+    struct numbers *n = mine(m);
+
+    add(&n->bytes_in, in);
+    add(&n->bytes_out, out);
 }
 
 void metrics_trace(struct metrics *m, const struct trace *t)
 {
+    struct numbers *n = mine(m);
+
     for (int i = 0; i < N_STAGES; i++)
         if (t->ns[i])
-            histogram_add(&m->stages[i], &histogram_of_requests, t->ns[i]);
+            histogram_add_alone(&n->stages[i], &histogram_of_requests, t->ns[i]);
 }
 
-uint64_t metrics_requests(const struct metrics *m)
+/* ---- adding up ---- */
+
+_Static_assert(sizeof(struct numbers) % sizeof(atomic_uint_least64_t) == 0, "an array of numbers");
+_Static_assert(sizeof(struct route_numbers) % sizeof(atomic_uint_least64_t) == 0, "likewise");
+
+/* Of all threads; mem_free it. */
+static struct numbers *sum_of(struct metrics *m)
 {
+    struct numbers *sum = mem_calloc(1, numbers_bytes(m));
+    size_t n = numbers_bytes(m) / sizeof(atomic_uint_least64_t);
+
+    pthread_mutex_lock(&m->mu);
+    for (const struct shard *s = m->shards; s; s = s->next)
+        for (size_t i = 0; i < n; i++)
+            add((atomic_uint_least64_t *)sum + i,
+                get((const atomic_uint_least64_t *)&s->numbers + i));
+    pthread_mutex_unlock(&m->mu);
+    return sum;
+}
+
+uint64_t metrics_counter(struct metrics *m, enum counter c)
+{
+    struct numbers *sum = sum_of(m);
+    uint64_t n = get(&sum->counters[c]);
+
+    mem_free(sum);
+    return n;
+}
+
+uint64_t metrics_requests(struct metrics *m)
+{
+    struct numbers *sum = sum_of(m);
     uint64_t n = 0;
 
     for (size_t i = 0; i < m->n_routes; i++)
         for (int k = 0; k < N_CLASSES; k++)
-            n += get(&m->routes[i].by_class[k]);
+            n += get(&sum->routes[i].by_class[k]);
+    mem_free(sum);
     return n;
 }
+
+/* ---- the page ---- */
 
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -140,7 +240,7 @@ static void write_histogram(const struct histogram *h, const char *name, const c
     metrics_histogram(out, name, labels, &histogram_of_requests, &c);
 }
 
-static void write_degraded(const struct metrics *m, struct buf *out)
+static void write_degraded(const struct numbers *n, struct buf *out)
 {
     static const char *const names[N_METRICS_PARTS] = {
         [METRICS_PART_EMBED] = "embed",   [METRICS_PART_RERANK] = "rerank",
@@ -153,50 +253,62 @@ static void write_degraded(const struct metrics *m, struct buf *out)
                  "Answers of which a part was left out, made cheaper or stood in for.");
     for (int i = 0; i < N_METRICS_PARTS; i++) {
         snprintf(labels, sizeof labels, "part=\"%s\"", names[i]);
-        metrics_sample(out, "ragd_degraded_total", labels, (double)get(&m->degraded[i]));
+        metrics_sample(out, "ragd_degraded_total", labels, (double)get(&n->degraded[i]));
     }
 }
 
-static void write_routes(const struct metrics *m, struct buf *out)
+static void write_routes(const struct metrics *m, const struct numbers *n, struct buf *out)
 {
     char labels[160];
 
     metrics_head(out, "ragd_http_requests_total", "counter", "Requests answered.");
     for (size_t i = 0; i < m->n_routes; i++)
         for (int k = 1; k < N_CLASSES; k++)
-            if (get(&m->routes[i].by_class[k]))
+            if (get(&n->routes[i].by_class[k]))
                 buf_addf(out,
                          "ragd_http_requests_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} "
                          "%llu\n",
-                         m->routes[i].labels.method, m->routes[i].labels.route, k,
-                         (unsigned long long)get(&m->routes[i].by_class[k]));
+                         m->labels[i].method, m->labels[i].route, k,
+                         (unsigned long long)get(&n->routes[i].by_class[k]));
     metrics_head(out, "ragd_http_request_seconds", "histogram",
                  "From the first byte of a request to its reply handed to the socket.");
     for (size_t i = 0; i < m->n_routes; i++) {
-        snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\"", m->routes[i].labels.method,
-                 m->routes[i].labels.route);
-        write_histogram(&m->routes[i].latency, "ragd_http_request_seconds", labels, out);
+        snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\"", m->labels[i].method,
+                 m->labels[i].route);
+        write_histogram(&n->routes[i].latency, "ragd_http_request_seconds", labels, out);
     }
 }
 
-void metrics_write(const struct metrics *m, struct buf *out)
+static void write_stages(const struct numbers *n, struct buf *out)
 {
     char labels[64];
 
-    for (int i = 0; i < N_COUNTERS; i++)
-        metrics_total(out, counter_words[i].name, counter_words[i].help,
-                      (double)get(&m->counters[i]));
-    metrics_total(out, "ragd_http_received_bytes_total", "Bytes of requests' bodies.",
-                  (double)get(&m->bytes_in));
-    metrics_total(out, "ragd_http_sent_bytes_total", "Bytes of replies, heads and all.",
-                  (double)get(&m->bytes_out));
-    write_degraded(m, out);
-    write_routes(m, out);
     metrics_head(out, "ragd_stage_seconds", "histogram", "Time of each stage of a question.");
     for (int i = 0; i < N_STAGES; i++) {
         snprintf(labels, sizeof labels, "stage=\"%s\"", stage_name((enum stage)i));
-        write_histogram(&m->stages[i], "ragd_stage_seconds", labels, out);
+        write_histogram(&n->stages[i], "ragd_stage_seconds", labels, out);
     }
+}
+
+void metrics_write(struct metrics *m, struct buf *out)
+{
+    struct numbers *n = sum_of(m);
+
+    for (int i = 0; i < N_COUNTERS; i++)
+        metrics_total(out, counter_words[i].name, counter_words[i].help,
+                      (double)get(&n->counters[i]));
+    metrics_total(out, "ragd_http_received_bytes_total", "Bytes of requests' bodies.",
+                  (double)get(&n->bytes_in));
+    metrics_total(out, "ragd_http_sent_bytes_total", "Bytes of replies, heads and all.",
+                  (double)get(&n->bytes_out));
+    metrics_gauge(out, "ragd_requests_in_flight", "Requests that are being answered.",
+                  (double)(int64_t)get(&n->gauges[GAUGE_REQUESTS]));
+    metrics_gauge(out, "ragd_streams_open", "Of these, those whose reply is a stream.",
+                  (double)(int64_t)get(&n->gauges[GAUGE_STREAMS]));
+    write_degraded(n, out);
+    write_routes(m, n, out);
+    write_stages(n, out);
+    mem_free(n);
 }
 
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value)

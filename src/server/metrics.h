@@ -1,6 +1,8 @@
 /* metrics.h - counters and latency histograms, printed in Prometheus' text format.
  *
- * Threads  atomic; a page shows each number as of some moment, not all of the same one.
+ * Threads  any; each that counts has numbers of its own, which a page adds up: no locked
+ *          instruction beside a reply of some microseconds. A page shows each number as of some
+ *          moment, not all of the same one.
  */
 #pragma once
 #include <stddef.h>
@@ -21,6 +23,13 @@ enum counter {
     COUNT_JOINED,              /* questions that shared another's run */
     COUNT_BUSY,                /* answered 503 because a queue was full */
     N_COUNTERS
+};
+
+/* What goes up and down. */
+enum gauge {
+    GAUGE_REQUESTS, /* with a handler */
+    GAUGE_STREAMS,  /* replies that are being streamed */
+    N_GAUGES
 };
 
 /* Of an answer, by the names of the reply's `degraded`. */
@@ -44,15 +53,16 @@ void metrics_free(struct metrics *m);
 
 void metrics_count(struct metrics *m, enum counter c);
 void metrics_degraded(struct metrics *m, enum metrics_part part);
-uint64_t metrics_counter(const struct metrics *m, enum counter c);
+void metrics_adjust(struct metrics *m, enum gauge g, int by);
+uint64_t metrics_counter(struct metrics *m, enum counter c);
 void metrics_request(struct metrics *m, size_t i_route, int status, uint64_t ns);
 /* Bodies, in and out. */
 void metrics_bytes(struct metrics *m, uint64_t in, uint64_t out);
 void metrics_trace(struct metrics *m, const struct trace *t);
-uint64_t metrics_requests(const struct metrics *m); /* all routes */
+uint64_t metrics_requests(struct metrics *m); /* all routes */
 
 /* Our own numbers; the caller adds others with those below. */
-void metrics_write(const struct metrics *m, struct buf *out);
+void metrics_write(struct metrics *m, struct buf *out);
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value);
 void metrics_total(struct buf *out, const char *name, const char *help, double value);
 

@@ -70,10 +70,6 @@ static void write_in_flight(struct service *s, struct buf *out)
     struct pool *pool = s->engine->pool;
 
     metrics_gauge(out, "ragd_connections", "Open connections.", s->n_connections);
-    metrics_gauge(out, "ragd_requests_in_flight", "Requests that are being answered.",
-                  s->n_requests);
-    metrics_gauge(out, "ragd_streams_open", "Of these, those whose reply is a stream.",
-                  s->n_streams);
     metrics_gauge(out, "ragd_queue_depth", "Questions and ingest work waiting.",
                   (double)pool_depth(pool));
     metrics_gauge(out, "ragd_workers", "Compute threads.", pool_threads(pool));

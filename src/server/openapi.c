@@ -8,7 +8,7 @@ static const char spec[] =
     "  \"info\": {\n"
     "    \"title\": \"ragd\",\n"
     "    \"version\": \"" RAGD_VERSION "\",\n"
-    "    \"description\": \"Answers questions from your own documents, with the sources it used.\"\n"
+    "    \"description\": \"Answers questions from your own documents, with the sources it used. A traceparent (W3C Trace Context) is honoured, and traceresponse tells the trace.\"\n"
     "  },\n"
     "  \"paths\": {\n"
     "    \"/query\": {\n"

@@ -20,7 +20,7 @@ static void free_ask(void *ask)
     ask_done(ask);
 }
 
-void request_log_question(const struct request *r, const struct query *q)
+void request_log_question(struct request *r, const struct query *q)
 {
     char *text;
 
@@ -51,7 +51,7 @@ static void add_cache_status(struct request *r, const struct answer *a)
     bool stands_anew = a->cache == CACHE_REVALIDATED || a->cache == CACHE_STORED;
 
     r->cache = cache_status_name(a->cache);
-    buf_reserve(out, 255); /* the timings that follow, too */
+    buf_reserve(out, 511); /* the timings that follow, too */
     buf_add_str(out, "Cache-Status: ragd-answer; ");
     buf_add_str(out, words[a->cache]);
     if (cache_status_is_hit(a->cache)) {
@@ -72,8 +72,6 @@ static struct ask *new_ask(struct request *r, void (*done)(struct ask *a))
     a->done = done;
     a->arg = r;
     a->payer = r->limited;
-    a->trace = tracing_context(r);
-    a->recorded = tracing_is_recorded(r);
     tracing_stages(r, &a->answer.trace);
     return a;
 }
@@ -161,6 +159,8 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
         control = cache_control_of(&r->head);
         cache_control_apply(&control, &a->query);
     }
+    a->trace = tracing_context(r);
+    a->recorded = tracing_is_recorded(r);
     a->since_ns = trace_add(&a->answer.trace, STAGE_QUEUE, r->start_ns);
     a->generation = query_keys_generation(e);
     a->key = query_key(e, &a->query, r->mem);

@@ -12,7 +12,7 @@
 #include "server/exchange.h"
 
 /* Where server.log_questions says so. */
-void request_log_question(const struct request *r, const struct query *q);
+void request_log_question(struct request *r, const struct query *q);
 
 /* What a route remembers of a request beside its question: given again before `done` comes, which
  * it may set. Borrowed. */

@@ -31,6 +31,6 @@ struct service {
     int n_loops;
     struct peers *peers; /* NULL: addresses have no bound of their own */
     atomic_int stopping; /* how often it was asked to: 1 drains, more is at once */
-    atomic_int n_connections, n_requests, n_streams; /* open; with a handler; being written */
-    atomic_int n_commands;                           /* running for other processes */
+    atomic_int n_connections;
+    atomic_int n_commands; /* running for other processes */
 };

@@ -64,12 +64,13 @@ static void join(struct request *r, const struct trace_context *parent, bool exp
     struct tracing *t = tracing_new(r);
 
     t->context = *parent;
-    if (!exports)
-        return;
-    memcpy(t->parent_id, parent->span_id, SPAN_ID_BYTES);
-    t->has_parent = true;
-    t->recorded = parent->sampled;
-    http_random_bytes(&r->loop->ids, t->context.span_id, SPAN_ID_BYTES);
+    if (exports) {
+        memcpy(t->parent_id, parent->span_id, SPAN_ID_BYTES);
+        t->has_parent = true;
+        t->recorded = parent->sampled;
+        http_random_bytes(&r->loop->ids, t->context.span_id, SPAN_ID_BYTES);
+    }
+    trace_context_write(&t->context, t->text);
 }
 
 /* Whoever looks whether we are there is not worth a trace. */
@@ -79,17 +80,26 @@ static bool is_probe(const struct request *r)
                         r->route->handle == handle_metrics);
 }
 
-_Static_assert(offsetof(struct trace_context, span_id) == TRACE_ID_BYTES, "both drawn at once");
-
-static void begin_anew(struct request *r)
+static void begin_anew(struct request *r, bool recorded)
 {
     struct tracing *t = tracing_new(r);
-    struct trace_context *c = &t->context;
 
-    http_random_bytes(&r->loop->ids, c, TRACE_ID_BYTES + SPAN_ID_BYTES);
-    c->sampled =
-        trace_is_chosen(c->trace_id, engine_settings(r->loop->service->engine)->trace.sample);
-    t->recorded = c->sampled;
+    http_random_bytes(&r->loop->ids, t->context.trace_id, TRACE_ID_BYTES);
+    http_random_bytes(&r->loop->ids, t->context.span_id, SPAN_ID_BYTES);
+    t->context.sampled = t->recorded = recorded;
+    trace_context_write(&t->context, t->text);
+}
+
+/* What is not recorded needs no ids until another server is to be told: most cached replies. */
+static void toss(struct request *r)
+{
+    uint64_t random;
+
+    http_random_bytes(&r->loop->ids, &random, sizeof random);
+    if (trace_is_chosen(random, engine_settings(r->loop->service->engine)->trace.sample))
+        begin_anew(r, true);
+    else
+        r->unrecorded = true;
 }
 
 void tracing_begin(struct request *r)
@@ -103,10 +113,8 @@ void tracing_begin(struct request *r)
         parent.state = state_of(r, &in);
         join(r, &parent, exports);
     } else if (exports && !is_probe(r)) {
-        begin_anew(r);
+        toss(r);
     }
-    if (r->tracing)
-        trace_context_write(&r->tracing->context, r->tracing->text);
 }
 
 void tracing_write_head(const struct request *r, struct buf *out)
@@ -118,8 +126,10 @@ void tracing_write_head(const struct request *r, struct buf *out)
     buf_add_str(out, "\r\n");
 }
 
-const struct trace_context *tracing_context(const struct request *r)
+const struct trace_context *tracing_context(struct request *r)
 {
+    if (!r->tracing && r->unrecorded)
+        begin_anew(r, false);
     return r->tracing ? &r->tracing->context : NULL;
 }
 
@@ -150,10 +160,10 @@ void tracing_question(struct request *r, const struct query *q)
         t->question = (struct str){arena_dup(r->mem, q->question.p, q->question.n), q->question.n};
 }
 
-void tracing_over(struct request *r)
+void tracing_over(struct request *r, uint64_t end_ns)
 {
     if (tracing_is_recorded(r))
-        r->tracing->end_ns = clock_ns();
+        r->tracing->end_ns = end_ns;
 }
 
 void tracing_send(struct request *r)

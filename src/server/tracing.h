@@ -1,9 +1,10 @@
 /* tracing.h - one request's part in a distributed trace.
  *
  *   head: traceparent? --> the caller's trace, recorded if it says so
- *         none         --> one of our own, where trace.url is set; recorded by chance
- * (trace.sample) reply: traceresponse: 00-TRACE-SPAN-FLAGS      the log line: trace_id over: SERVER
- * "POST /query"
+ *         none         --> one of our own, where trace.url is set; recorded by chance, and if not
+ *                          without an id until somebody has to be told
+ *   reply: traceresponse: 00-TRACE-SPAN-FLAGS; the log line: trace_id
+ *   over:  SERVER "POST /query"
  *            +- INTERNAL queue, cache, embed, ...   as base/trace.h has them
  *            +- INTERNAL generate
  *                 +- CLIENT "chat MODEL"            one for each request to a model, hedges too
@@ -42,7 +43,8 @@ struct tracing {
     struct str question; /* empty unless it may be told */
 };
 
-/* Once the head is parsed: sets r->tracing, which stays NULL when the request is of no trace. */
+/* Once the head is parsed: sets r->tracing, which stays NULL while the request is of no trace that
+ * anybody has to know. */
 void tracing_begin(struct request *r);
 
 /* The header line that tells of it, or nothing. */
@@ -54,11 +56,12 @@ void tracing_stages(struct request *r, const struct trace *t);
 void tracing_question(struct request *r, const struct query *q);
 
 /* The reply was written. */
-void tracing_over(struct request *r);
+void tracing_over(struct request *r, uint64_t end_ns);
 
 /* Nobody works for the request any more: sends its spans. */
 void tracing_send(struct request *r);
 
-/* For struct ask and for workers; NULL: of no trace. */
-const struct trace_context *tracing_context(const struct request *r);
+/* For whoever tells another server or the log; NULL: of no trace. On the loop, also for a worker
+ * (which then may read it), as it may be made only now. */
+const struct trace_context *tracing_context(struct request *r);
 bool tracing_is_recorded(const struct request *r);

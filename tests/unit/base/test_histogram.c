@@ -1,6 +1,7 @@
 #include "base/histogram.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 static const struct histogram_scale scale = {3, {10, 100, 1000}};
 
@@ -45,4 +46,15 @@ Test(histogram, scales_ascend_and_are_used_whole)
 {
     expect_ascending(&histogram_of_requests);
     expect_ascending(&histogram_of_models);
+}
+
+Test(histogram, who_adds_alone_adds_the_same)
+{
+    struct histogram alone = {0}, shared = {0};
+
+    for (uint64_t ns = 1000; ns < 60000000000; ns *= 7) {
+        histogram_add_alone(&alone, &histogram_of_requests, ns);
+        histogram_add(&shared, &histogram_of_requests, ns);
+    }
+    cr_expect_eq(memcmp(&alone, &shared, sizeof alone), 0);
 }

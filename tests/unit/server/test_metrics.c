@@ -1,12 +1,13 @@
 #include "server/metrics.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct metrics_route routes[] = {{"GET", "/a"}, {"POST", "/b/{id}"}};
 
-static struct buf page(const struct metrics *m)
+static struct buf page(struct metrics *m)
 {
     struct buf b = {0};
 
@@ -118,4 +119,39 @@ Test(metrics, the_page_is_well_formed)
     }
     buf_done(&b);
     metrics_free(m);
+}
+
+static void *count_on_another_thread(void *m)
+{
+    metrics_count(m, COUNT_RUNS);
+    metrics_adjust(m, GAUGE_REQUESTS, -1); /* which began on the first */
+    metrics_bytes(m, 1, 10);
+    return NULL;
+}
+
+Test(metrics, the_numbers_of_all_threads_are_added_up)
+{
+    struct metrics *m = metrics_new(routes, 2), *other = metrics_new(routes, 2);
+    pthread_t thread;
+    struct buf b;
+
+    metrics_count(m, COUNT_RUNS);
+    metrics_count(other, COUNT_RUNS);
+    metrics_count(m, COUNT_RUNS);
+    metrics_adjust(m, GAUGE_REQUESTS, 1);
+    metrics_adjust(m, GAUGE_REQUESTS, 1);
+    metrics_adjust(m, GAUGE_STREAMS, 1);
+    metrics_bytes(m, 2, 20);
+    cr_assert_eq(pthread_create(&thread, NULL, count_on_another_thread, m), 0);
+    pthread_join(thread, NULL);
+    cr_expect_eq(metrics_counter(m, COUNT_RUNS), 3);
+    cr_expect_eq(metrics_counter(other, COUNT_RUNS), 1);
+    b = page(m);
+    cr_expect(strstr(b.p, "\nragd_requests_in_flight 1\n"));
+    cr_expect(strstr(b.p, "\nragd_streams_open 1\n"));
+    cr_expect(strstr(b.p, "\nragd_http_received_bytes_total 3\n"));
+    cr_expect(strstr(b.p, "\nragd_http_sent_bytes_total 30\n"));
+    buf_done(&b);
+    metrics_free(m);
+    metrics_free(other);
 }

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "engine/engine.h"
 #include "server/exchange.h"
@@ -65,7 +66,7 @@ Test(tracing, without_traces_and_without_a_parent_there_is_none)
     cr_expect_null(tracing_context(&m.r));
     cr_expect_not(tracing_is_recorded(&m.r));
     cr_expect_str_eq(told(&m), "");
-    tracing_over(&m.r);
+    tracing_over(&m.r, clock_ns());
     tracing_send(&m.r);
     unmake(&m);
 }
@@ -115,10 +116,13 @@ Test(tracing, a_trace_of_our_own_is_recorded_by_chance)
     struct made m;
 
     make(&m, true, NULL, 0);
-    cr_assert_not_null(m.r.tracing);
+    cr_expect_null(m.r.tracing, "nobody knows of it yet");
+    cr_assert_not_null(tracing_context(&m.r));
     cr_expect_not(tracing_is_recorded(&m.r), "a share of 0");
     cr_expect(strstr(told(&m), "-00\r\n"));
+    cr_expect_eq(tracing_context(&m.r), &m.r.tracing->context, "the same for everybody");
     m.engine.config.trace.sample = 1;
+    m.r.tracing = NULL;
     tracing_begin(&m.r);
     cr_expect(tracing_is_recorded(&m.r));
     cr_expect_not(m.r.tracing->has_parent);
@@ -131,12 +135,12 @@ Test(tracing, whoever_looks_whether_we_are_there_begins_no_trace)
     struct made m;
 
     make(&m, true, NULL, 0);
-    m.r.tracing = NULL;
+    m.r.unrecorded = false;
     for (size_t i = 0; i < routes_count(); i++)
         if (route_at(i)->handle == handle_healthz)
             m.r.route = route_at(i);
     tracing_begin(&m.r);
-    cr_expect_null(m.r.tracing);
+    cr_expect_null(tracing_context(&m.r));
     unmake(&m);
 }
 
@@ -152,7 +156,7 @@ Test(tracing, what_is_over_is_sent_once_it_is_let_go)
     tracing_send(&m.r);
     exporter_stats_get(m.service.exporter, &s);
     cr_expect_eq(s.waiting, 0, "it was never answered");
-    tracing_over(&m.r);
+    tracing_over(&m.r, clock_ns());
     tracing_send(&m.r);
     exporter_stats_get(m.service.exporter, &s);
     cr_expect_eq(s.waiting + s.failed, 1);
