@@ -1,8 +1,8 @@
 /* The real server with two event loops, and clients of every kind at once: cached and fresh
- * questions, streams, lists to embed, documents that come and go, numbers read, clients that leave
- * without waiting. It is stopped in the middle of questions: each of them gets its whole reply, or
- * was never accepted. All of it twice: with quoted answers, and with a language model's, whose
- * tokens several clients follow and some leave.
+ * questions, streams, lists to embed, documents that come and go, numbers read, settings reloaded,
+ * clients that leave without waiting. It is stopped in the middle of questions: each of them gets
+ * its whole reply, or was never accepted. All of it twice: with quoted answers, and with a language
+ * model's, whose tokens several clients follow and some leave.
  *
  * A plain main, for ThreadSanitizer. Exit 0: every reply was the one its client has a right to.
  * Without the model there is nothing to run, and it says so.
@@ -19,7 +19,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "engine/engine.h"
+#include "engine/reload.h"
 #include "server/server.h"
 #include "support/fake_chat.h"
 
@@ -28,6 +30,8 @@
 
 struct race {
     struct server *server;
+    struct engine *engine;
+    char prompt[64];         /* a template */
     atomic_bool stopping;    /* from now on a connection may be refused */
     atomic_bool others_done; /* documents come until then: libuv closes sockets behind the
                               * sanitizer's back, and files that are sealed when all is quiet would
@@ -207,6 +211,29 @@ static void *watch(void *arg)
     return NULL;
 }
 
+/* Every setting that requests look at, and the template, between two values. */
+static void *reload(void *arg)
+{
+    struct client *c = arg;
+    struct config first = c->race->engine->config, next = first;
+    struct reload_report report;
+
+    next.server.log_questions = false;
+    next.limits.connections++;
+    next.limits.reply_bytes++;
+    next.limits.output_bytes++;
+    next.cache.ttl_s++;
+    next.stream.grace_ms++;
+    strcpy(next.prompt.file, c->race->prompt);
+    for (int i = 0; !atomic_load(&c->race->others_done); i++) {
+        if (engine_reload(c->race->engine, &first, i % 2 ? &first : &next, &report) < 0)
+            die("reload");
+        reload_report_done(&report);
+        usleep(100000); /* it copies and compares much, which the sanitizer is slow at */
+    }
+    return NULL;
+}
+
 static void *ask_until_stopped(void *arg)
 {
     struct client *c = arg;
@@ -230,7 +257,7 @@ static void start(struct client *c, struct race *race, int i, void *(*main_of)(v
 
 static void everything_at_once(struct race *race)
 {
-    struct client clients[N_ASKERS + 4];
+    struct client clients[N_ASKERS + 5];
 
     call(race, "POST", "/documents",
          "{\"documents\":[{\"id\":\"frogs\",\"text\":\"Frogs eat no flies.\"}]}", "ingested");
@@ -240,10 +267,12 @@ static void everything_at_once(struct race *race)
     start(&clients[N_ASKERS + 1], race, 0, watch);
     start(&clients[N_ASKERS + 2], race, 0, embed);
     start(&clients[N_ASKERS + 3], race, 0, write_documents);
+    start(&clients[N_ASKERS + 4], race, 0, reload);
     for (int i = 0; i < N_ASKERS + 3; i++)
         pthread_join(clients[i].thread, NULL);
     atomic_store(&race->others_done, true);
     pthread_join(clients[N_ASKERS + 3].thread, NULL);
+    pthread_join(clients[N_ASKERS + 4].thread, NULL);
 }
 
 static void stop_in_the_middle(struct race *race)
@@ -298,6 +327,15 @@ static void open_engine(struct engine **out, const char *dir, const char *model,
         die("engine");
 }
 
+static void write_prompt(struct race *race, const char *dir)
+{
+    static const char text[] = "Be brief.\n=== user ===\n{context}\n{question}\n";
+
+    snprintf(race->prompt, sizeof race->prompt, "%s/prompt", dir);
+    if (file_write_atomic(race->prompt, text, sizeof text - 1) < 0)
+        die("prompt");
+}
+
 static int run(const char *model, int port)
 {
     char dir[] = "/tmp/ragd-race-XXXXXX";
@@ -309,6 +347,8 @@ static int run(const char *model, int port)
     if (!mkdtemp(dir))
         return 1;
     open_engine(&e, dir, model, port);
+    write_prompt(&race, dir);
+    race.engine = e;
     if (server_new(&race.server, e, &o) < 0 ||
         pthread_create(&thread, NULL, serve, race.server) != 0)
         die("server");
