@@ -65,7 +65,7 @@ struct engine {
     atomic_int n_ingesting;      /* runs of ingest (ingest/run.h) that go on now */
     struct {
         atomic_uint_fast64_t documents, chunks, refused; /* documents that were not written */
-    } ingested; /* since the engine was opened */
+    } ingested;                                          /* since the engine was opened */
     int64_t started_ms;
 };
 
