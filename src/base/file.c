@@ -116,8 +116,9 @@ static void write_waiting(struct file_writer *w)
     buf_clear(&w->waiting);
 }
 
-/* mkostemp would do, but for the thread sanitizer: it does not see what that opens, and takes the
- * descriptor for the connection that had its number before, which libuv closed unseen, too. */
+/* mkostemp would do, but for the thread sanitizer: it does not see what that (or opendir) opens,
+ * and takes the descriptor for the connection that had its number before, which libuv closed
+ * unseen, too. */
 static int open_beside(char *path, size_t n)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
