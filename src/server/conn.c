@@ -82,10 +82,12 @@ static void on_closed(uv_handle_t *h)
     mem_free(c);
 }
 
-/* Its handler goes on without a connection. */
+/* Its handler goes on without a connection; so does a reply whose own write found it broken. */
 static void abandon(struct request *r)
 {
     r->conn = NULL;
+    if (r->answered && !r->streaming)
+        return;
     request_hold(r);
     if (!r->dispatched)
         request_release(r); /* nobody else will answer it */

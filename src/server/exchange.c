@@ -401,8 +401,8 @@ void stream_end(struct request *r)
     CHECK(r->streaming);
     if (r->chunked)
         buf_add_str(&r->unsent, "0\r\n\r\n");
+    r->streaming = false; /* should the write find that the client is gone, we end it all the same */
     send_counted(r, &r->unsent);
-    r->streaming = false;
     metrics_adjust(r->loop->service->metrics, GAUGE_STREAMS, -1);
     finish(r);
 }

@@ -125,3 +125,33 @@ Test(conn, a_client_that_reads_late_gets_every_cached_reply_whole)
     buf_done(&asked);
     live_close(&l);
 }
+
+/* All of it is there, and the client gone, before the server looks. */
+static void reset_after(const struct live *l, const char *bytes)
+{
+    struct linger at_once = {1, 0};
+    int fd = live_connect(l);
+
+    cr_assert_eq(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}
+
+/* A write that fails ends the connection in the middle of the reply. */
+Test(conn, a_client_that_resets_before_its_reply_ends_its_request_once)
+{
+    struct live l;
+    struct server_options o = {.listen = "127.0.0.1:0", .ready_fd = -1};
+
+    WORLD_OPEN(&l.world);
+    cr_assert_eq(server_new(&l.server, l.world.engine, &o), ERR_OK, "%s", err_text());
+    for (int i = 0; i < 4; i++) {
+        reset_after(&l, GET);
+        reset_after(&l, "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        reset_after(&l, "GARBAGE\r\n\r\n");
+        reset_after(&l, ASK);
+    }
+    cr_assert_eq(pthread_create(&l.thread, NULL, live_main, l.server), 0);
+    cr_expect_eq(live_status(&l, "GET", "/healthz", NULL), 200);
+    live_close(&l);
+}

@@ -1,5 +1,8 @@
 #include "server/routes.h"
 
+#include <semaphore.h>
+
+#include "store/store.h"
 #include "support/live.h"
 
 #define ADD "{\"documents\":[{\"id\":\"a\",\"text\":\"Frogs eat flies.\"}]}"
@@ -69,5 +72,59 @@ Test(routes_jobs, are_listed_and_cancelled)
     cr_expect_eq(live_status(&l, "GET", "/jobs/job_0", NULL), 404);
     cr_expect_eq(live_status(&l, "DELETE", "/jobs/job_0", NULL), 404);
     cr_expect_eq(live_status(&l, "POST", "/jobs", "{}"), 405);
+    live_close(&l);
+}
+
+struct held {
+    struct store *store;
+    sem_t held, enough;
+};
+
+static int hold(struct store_tx *tx, void *arg)
+{
+    struct held *h = arg;
+
+    (void)tx;
+    sem_post(&h->held);
+    sem_wait(&h->enough);
+    return ERR_OK;
+}
+
+static void *hold_main(void *arg)
+{
+    struct held *h = arg;
+
+    return (void *)(intptr_t)store_write(h->store, hold, NULL, h);
+}
+
+Test(routes_jobs, who_waits_and_resets_ends_its_request_once)
+{
+    struct live l;
+    struct linger at_once = {1, 0};
+    struct held h = {0};
+    struct buf b = {0};
+    pthread_t holder;
+    char path[64];
+    int fd;
+
+    LIVE_OPEN(&l, NULL);
+    h.store = l.world.engine->store;
+    sem_init(&h.held, 0, 0);
+    sem_init(&h.enough, 0, 0);
+    cr_assert_eq(pthread_create(&holder, NULL, hold_main, &h), 0);
+    sem_wait(&h.held);
+    begin(&l, path);
+    fd = live_connect(&l);
+    buf_addf(&b, "GET %s HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=1\r\n\r\n", path);
+    cr_assert_eq(send(fd, b.p, b.n, MSG_NOSIGNAL), (ssize_t)b.n);
+    shutdown(fd, SHUT_WR); /* from now on it is not read from, and only a write tells */
+    usleep(100000);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    mem_free(get_waiting(&l, path, "2")); /* until the other's time is over */
+    cr_expect_eq(live_status(&l, "GET", "/healthz", NULL), 200);
+    sem_post(&h.enough);
+    pthread_join(holder, NULL);
+    buf_done(&b);
     live_close(&l);
 }
