@@ -105,11 +105,13 @@ Test(run, knows_when_somebody_said_stop)
 {
     atomic_bool cancel = false;
     struct ingest_options o = {.cancel = &cancel};
-    struct run run = {.o = &o};
+    struct engine e = {.room = room_new(0, NULL, NULL)};
+    struct run run = {.e = &e, .o = &o};
 
     cr_expect_eq(run_check(&run), ERR_OK);
     atomic_store(&cancel, true);
     cr_expect_eq(run_check(&run), ERR_CANCELLED);
     o.cancel = NULL;
     cr_expect_eq(run_check(&run), ERR_OK);
+    room_free(e.room);
 }
