@@ -3,7 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static _Thread_local char text[ERR_TEXT_MAX];
+
+/* What is quoted in it may be bytes of a damaged file, or of somebody who would move a terminal's
+ * cursor. */
+static void make_readable(char *s)
+{
+    size_t n = strlen(s);
+
+    for (size_t at = 0; (at += utf8_valid_prefix(s + at, n - at)) < n;)
+        s[at] = '?';
+    for (; *s; s++)
+        if (((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f)
+            *s = '?';
+}
 
 int err_set(int code, const char *fmt, ...)
 {
@@ -13,6 +28,7 @@ int err_set(int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(fresh, sizeof fresh, fmt, ap);
     va_end(ap);
+    make_readable(fresh);
     memcpy(text, fresh, sizeof text);
     return code;
 }

@@ -6,7 +6,7 @@
  *
  * Threads  the text belongs to the thread that failed. A job that changes threads copies it
  *          (err_text) and sets it again on the other side (err_set).
- * Limits   a text is cut at ERR_TEXT_MAX bytes.
+ * Limits   a text is cut at ERR_TEXT_MAX bytes. What is quoted in it and is no text shows as '?'.
  */
 #pragma once
 #include <stdarg.h>

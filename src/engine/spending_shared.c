@@ -78,9 +78,10 @@ static int ask(struct spending *s, const struct question *q, int64_t told[N_TOLD
     struct buf reply = {0};
     int rc;
 
-    for (int i = 0; i < N; i++)
-        words[i] = (struct str){
-            rooms[i], (size_t)snprintf(rooms[i], sizeof rooms[i], "%" PRId64, numbers[i])};
+    for (int i = 0; i < N; i++) {
+        snprintf(rooms[i], sizeof rooms[i], "%" PRId64, numbers[i]);
+        words[i] = str_of(rooms[i]);
+    }
     name.p = key;
     name.n = (size_t)snprintf(key, sizeof key, "ragd:{%s:l:%" PRId64 ":%016" PRIx64 "}", s->uuid,
                               q->who.id, q->who.mark);

@@ -284,6 +284,7 @@ static struct passage passage_of(const struct hit *hit, const struct chunk_full 
         .end = row->chunk.end,
         .sentence_vectors = row->sentence_vectors,
         .n_sentences = row->n_sentences,
+        .sentences_damaged = row->sentences_damaged,
         .kind = row->chunk.kind,
     };
 }

@@ -110,6 +110,14 @@ out:
     return rc;
 }
 
+/* What is quoted depends on them. */
+static void note_damaged(struct inquiry *r)
+{
+    for (size_t i = 0; i < r->ans->n_passages; i++)
+        if (r->ans->passages[i].sentences_damaged)
+            r->ans->degraded |= DEGRADED_EMBED;
+}
+
 static int find_passages_once(struct inquiry *r)
 {
     int rc = ERR_OK;
@@ -142,6 +150,7 @@ static int find_passages_once(struct inquiry *r)
     TRY(rc);
     rerank(r);
     TRY(widen(r));
+    note_damaged(r);
 out:
     return rc;
 }

@@ -111,7 +111,7 @@ bool cache_status_is_hit(enum cache_status s); /* nothing was made for it */
 
 /* Left out or made cheaper for the deadline or under load, or because a part is down. */
 enum degraded {
-    DEGRADED_EMBED = 1,    /* the vector is not the encoder's, or found by words alone */
+    DEGRADED_EMBED = 1,    /* a vector is not the encoder's, or missing: by words alone */
     DEGRADED_GENERATE = 2, /* passages without an answer */
     DEGRADED_RERANK = 4,   /* not all candidates were read again */
     DEGRADED_QUOTED = 8,   /* quoted sentences in place of a language model's answer */

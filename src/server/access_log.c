@@ -124,7 +124,7 @@ void access_log_add(struct access_log *l, const struct request *r, uint64_t end_
     add_head(l, r, ((int64_t)end_ns + l->wall_offset_ns) / 1000000);
     buf_add_fixed(out, (end_ns - r->start_ns) / 1000, 3);
     buf_add_str(out, ",\"bytes_in\":");
-    buf_add_u64(out, r->body.n);
+    buf_add_u64(out, r->n_received);
     buf_add_str(out, ",\"bytes_out\":");
     buf_add_u64(out, r->n_sent);
     buf_add_str(out, ",\"request_id\":\"");

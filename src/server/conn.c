@@ -489,6 +489,7 @@ static size_t feed_body(struct conn *c, const char *p, size_t n)
     size_t used = n < left ? n : left;
 
     buf_add(body, p, used);
+    c->request->n_received += used;
     if (body->n == c->n_body)
         dispatch(c);
     return used;

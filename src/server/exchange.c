@@ -85,7 +85,7 @@ static void finish(struct request *r)
         r->status = 499; /* the client had left */
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status,
                     end_ns - r->start_ns);
-    metrics_bytes(s->metrics, r->body.n, r->n_sent);
+    metrics_bytes(s->metrics, r->n_received, r->n_sent);
     if (engine_settings(s->engine)->server.access_log)
         access_log_add(&r->loop->log, r, end_ns);
     tracing_over(r, end_ns);
@@ -401,7 +401,7 @@ void stream_end(struct request *r)
     CHECK(r->streaming);
     if (r->chunked)
         buf_add_str(&r->unsent, "0\r\n\r\n");
-    r->streaming = false; /* should the write find that the client is gone, we end it all the same */
+    r->streaming = false; /* who is found gone by the write below is not told of it again */
     send_counted(r, &r->unsent);
     metrics_adjust(r->loop->service->metrics, GAUGE_STREAMS, -1);
     finish(r);

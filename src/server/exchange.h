@@ -71,6 +71,7 @@ struct request {
     int status; /* sent; 0: not yet */
     bool streaming, chunked, answered;
     int n_holds;
+    size_t n_received; /* of the body, which a handler may have taken */
     size_t n_sent;
     struct buf unsent;  /* of a stream */
     int64_t written_ms; /* when the stream last wrote */

@@ -70,7 +70,7 @@ static void add_http(struct otlp_span *s, const struct request *r)
         otlp_add(s, OTLP_S("server.address", host_of(host)));
     otlp_add(s, OTLP_S("network.protocol.version",
                        r->head.http_minor ? STR_LIT("1.1") : STR_LIT("1.0")));
-    otlp_add(s, OTLP_I("http.request.body.size", (int64_t)r->body.n));
+    otlp_add(s, OTLP_I("http.request.body.size", (int64_t)r->n_received));
     otlp_add(s, OTLP_I("http.response.body.size", (int64_t)r->n_sent));
     otlp_add(s, OTLP_S("ragd.request_id", str_of(r->id)));
 }

@@ -245,6 +245,7 @@ struct chunk_full {
     struct chunk_row chunk;
     const int8_t *sentence_vectors; /* [n_sentences, dim]; NULL when there are none or damaged */
     uint32_t n_sentences, dim;
+    bool sentences_damaged;
 };
 int store_fetch_chunk(struct store_reader *r, uint64_t chunk_id, const struct digest *fingerprint,
                       struct arena *mem, struct chunk_full *out);

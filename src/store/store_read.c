@@ -625,8 +625,9 @@ static int read_full_chunk(struct db *db, sqlite3_stmt *st, const struct documen
         err_context(rc, "document '%.*s'", STR_ARGS(full.document.key));
         goto out;
     }
-    read_sentences(db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem, &full.sentence_vectors,
-                   &full.n_sentences, &full.dim); /* NULL when damaged */
+    full.sentences_damaged =
+        read_sentences(db, st, N_DOCUMENT_COLUMNS + N_CHUNK_COLUMNS, mem, &full.sentence_vectors,
+                       &full.n_sentences, &full.dim) < 0;
     *out = full;
 out:
     return rc;

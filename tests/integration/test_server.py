@@ -194,16 +194,6 @@ def documents_are_seen_at_once_and_gone_at_once(s):
 
 
 @test
-def a_wish_for_a_job_is_answered_at_once_instead(s):
-    """RFC 7240: a preference that is not honoured is ignored, and nothing says it was applied."""
-    status, headers, reply = s.ask("POST", "/documents", {"documents": [MOON]},
-                                   headers={"Prefer": "respond-async"})
-    assert status == 200 and reply["documents"][0]["id"] == MOON["id"], (status, reply)
-    assert "Preference-Applied" not in headers and "Location" not in headers
-    assert s.ask("GET", "/jobs/1")[0] == 404
-
-
-@test
 def documents_one_by_one_and_by_page(s):
     s.add(MOON, SUN, {"id": "ü/größe.txt", "text": "Size matters."})
     status, _, one = s.ask("GET", "/documents/%C3%BC/gr%C3%B6%C3%9Fe.txt?text=true")

@@ -243,6 +243,7 @@ ROUTES = [
     ("POST", "/v2/rerank", {"query": "x"}, "read"), ("GET", "/documents", None, "read"),
     ("GET", "/documents/none", None, "read"), ("GET", "/collections", None, "read"),
     ("POST", "/documents", {"documents": []}, "write"), ("DELETE", "/documents/none", None, "write"),
+    ("GET", "/jobs", None, "write"), ("GET", "/jobs/none", None, "write"), ("DELETE", "/jobs/none", None, "write"),
     ("PUT", "/collections/new", {}, "admin"), ("DELETE", "/collections/new", None, "admin"),
     ("GET", "/metrics", None, "admin"), ("GET", "/stats", None, "admin"), ("GET", "/cache", None, "admin"),
     ("DELETE", "/cache", None, "admin"), ("POST", "/-/command", {}, "nobody"),
