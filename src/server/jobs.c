@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "ingest/ingest.h"
 #include "server/http.h"
 
@@ -185,10 +185,8 @@ struct jobs *jobs_new(void)
 
     pthread_mutex_init(&js->mu, NULL);
     pthread_cond_init(&js->changed, NULL);
-    for (size_t i = 0; i < JOBS_THREADS; i++) {
-        CHECK(pthread_create(&js->threads[i], NULL, jobs_main, js) == 0);
-        pthread_setname_np(js->threads[i], "jobs");
-    }
+    for (size_t i = 0; i < JOBS_THREADS; i++)
+        thread_start(&js->threads[i], "jobs", jobs_main, js);
     return js;
 }
 
