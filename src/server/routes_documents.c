@@ -271,14 +271,16 @@ out:
     return rc;
 }
 
-/* Takes the addition. */
+/* Takes the addition. What cannot be ingested for want of memory is not kept in it either, to wait
+ * for its turn. */
 static int add(struct request *r, struct addition *a, size_t bytes, int *status, struct buf *body)
 {
-    int rc;
+    int rc = room_check(engine_of(r)->room);
 
-    if (prefer_has(&r->head, "respond-async"))
+    if (rc == ERR_OK && prefer_has(&r->head, "respond-async"))
         return ingest_later(r, a, bytes, status, body);
-    rc = ingest_now(r, a, body);
+    if (rc == ERR_OK)
+        rc = ingest_now(r, a, body);
     addition_free(a);
     return rc;
 }
