@@ -23,9 +23,8 @@
 #define HTTP_ASYNC_REST_MAX 65536
 
 struct http_async;
-struct trace_context;
-struct trace_context;
 struct http_async_run;
+struct trace_context;
 
 struct http_async_call {
     const char *url;                   /* borrowed, as are key, body, accept and trace */

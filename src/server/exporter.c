@@ -9,12 +9,12 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/http_client.h"
 #include "net/refusal.h"
 #include "net/url.h"
@@ -320,8 +320,7 @@ int exporter_new(struct exporter **out, const struct exporter_options *o)
         exporter_drop(e);
         return rc;
     }
-    CHECK(pthread_create(&e->thread, NULL, export_main, e) == 0);
-    pthread_setname_np(e->thread, "export");
+    thread_start(&e->thread, "export", export_main, e);
     *out = e;
     return ERR_OK;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jsonw.h"
@@ -15,6 +14,7 @@
 #include "server/http.h"
 
 #define NICENESS 5 /* questions first, where processors are few */
+#define MEAN_OF  4 /* jobs, about, of what one takes */
 
 enum job_state { QUEUED, RUNNING, DONE, FAILED, CANCELLED };
 
@@ -40,6 +40,7 @@ struct jobs {
     pthread_mutex_t mu; /* guards the fields below */
     pthread_cond_t changed;
     struct job *first;
+    int64_t mean_ms; /* of what one takes; 0: none has ended */
     bool stopping, joined;
 };
 
@@ -93,10 +94,20 @@ static void keep_few_locked(struct jobs *js, const char *scope)
         drop_oldest_locked(js, NULL);
 }
 
+/* A clock that was set back says nothing. */
+static void took_locked(struct jobs *js, int64_t ms)
+{
+    if (ms < 0)
+        return;
+    js->mean_ms = js->mean_ms ? (js->mean_ms * (MEAN_OF - 1) + ms) / MEAN_OF : ms;
+}
+
 static void end_locked(struct job *j, enum job_state state, const char *error)
 {
     j->state = state;
     j->ended_ms = clock_wall_ms();
+    if (j->started_ms)
+        took_locked(j->jobs, j->ended_ms - j->started_ms);
     j->error = error ? mem_strdup(error) : NULL;
     pthread_cond_broadcast(&j->jobs->changed);
 }
@@ -275,6 +286,19 @@ int jobs_add(struct jobs *js, struct str scope, const struct job_work *w, char i
     if (rc < 0)
         job_free(j);
     return rc;
+}
+
+int64_t jobs_room_ms(struct jobs *js)
+{
+    int64_t now_ms = clock_wall_ms(), ms;
+
+    pthread_mutex_lock(&js->mu);
+    ms = js->mean_ms;
+    for (const struct job *j = js->first; j && js->mean_ms == 0; j = j->next)
+        if (j->state == RUNNING && now_ms - j->started_ms > ms)
+            ms = now_ms - j->started_ms;
+    pthread_mutex_unlock(&js->mu);
+    return ms > 0 ? ms : 0;
 }
 
 static struct job *find_locked(struct jobs *js, struct str scope, struct str id)

@@ -3,7 +3,7 @@
  *   queued -> running -> done | failed | cancelled
  *         \-> cancelled
  *
- * A scope is who asked (a tenant): others' jobs are not there for it. Its jobs run one after
+ * A scope is who asked (a key): others' jobs are not there for it. Its jobs run one after
  * another, those of JOBS_THREADS scopes beside each other, so that nobody's long one holds up all.
  * In memory: a restart forgets them, and what was committed stays.
  *
@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -47,6 +48,10 @@ void jobs_free(struct jobs *js);
 
 /* Takes the work, also when it fails: ERR_BUSY over the bounds, ERR_CANCELLED after jobs_stop. */
 int jobs_add(struct jobs *js, struct str scope, const struct job_work *w, char id[JOB_ID_BYTES]);
+
+/* After ERR_BUSY: in how many milliseconds one may leave the queue; a guess, by what jobs took
+ * lately, or the one that runs has taken so far. */
+int64_t jobs_room_ms(struct jobs *js);
 
 /* The job as a JSON object. *ended: nothing of it will change. ERR_NOT_FOUND. */
 int jobs_write(struct jobs *js, struct str scope, struct str id, struct buf *out, bool *ended);

@@ -154,6 +154,7 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
     struct ask *a = new_ask(r, done);
     struct cache_control control;
 
+    a->generation = query_keys_generation(e); /* first: what is reloaded meanwhile ends it */
     TRY(access_query(r, tree, false, r->mem, &a->query));
     if (!json_object_get(tree, "cache")) {
         control = cache_control_of(&r->head);
@@ -162,7 +163,6 @@ int request_ask(struct request *r, const json_t *tree, void (*done)(struct ask *
     a->trace = tracing_context(r);
     a->recorded = tracing_is_recorded(r);
     a->since_ns = trace_add(&a->answer.trace, STAGE_QUEUE, r->start_ns);
-    a->generation = query_keys_generation(e);
     a->key = query_key(e, &a->query, r->mem);
     tracing_question(r, &a->query);
     request_log_question(r, &a->query);

@@ -12,30 +12,57 @@ static struct engine *engine_of(const struct request *r)
 
 struct listing {
     struct jsonw w;
-    const struct caller *caller;
+    const struct request *r;
+    struct store_reader *reader;
+    int64_t n_documents, n_chunks; /* of one collection, that are there for the caller */
 };
 
-static int list_one(void *arg, const struct collection_row *c)
+static int count_one(void *arg, const struct document_row *d)
 {
     struct listing *l = arg;
 
-    if (strcmp(c->tenant, l->caller->tenant) != 0 || !caller_sees(l->caller, c->name))
+    if (!access_sees_document(l->r, d))
         return ERR_OK;
+    l->n_documents++;
+    l->n_chunks += d->n_chunks;
+    return ERR_OK;
+}
+
+/* How many a filter hides is not told either. */
+static int count(struct listing *l, const struct collection_row *c)
+{
+    bool all = !l->r->caller->filter;
+
+    l->n_documents = all ? c->n_documents : 0;
+    l->n_chunks = all ? c->n_chunks : 0;
+    return all ? ERR_OK : store_each_document(l->reader, c->id, STR_LIT(""), 0, count_one, l);
+}
+
+static int list_one(void *arg, const struct collection_row *c)
+{
+    int rc = ERR_OK;
+    struct listing *l = arg;
+    const struct caller *caller = l->r->caller;
+
+    if (strcmp(c->tenant, caller->tenant) != 0 || !caller_sees(caller, c->name))
+        return ERR_OK;
+    TRY(count(l, c));
     jsonw_open(&l->w, '{');
     jsonw_key(&l->w, "name"), jsonw_cstr(&l->w, c->name);
-    jsonw_key(&l->w, "documents"), jsonw_int(&l->w, c->n_documents);
-    jsonw_key(&l->w, "chunks"), jsonw_int(&l->w, c->n_chunks);
+    jsonw_key(&l->w, "documents"), jsonw_int(&l->w, l->n_documents);
+    jsonw_key(&l->w, "chunks"), jsonw_int(&l->w, l->n_chunks);
     jsonw_key(&l->w, "epoch"), jsonw_int(&l->w, c->epoch);
     jsonw_key(&l->w, "settings");
     jsonw_raw(&l->w, str_of(c->settings && *c->settings ? c->settings : "{}"));
     jsonw_close(&l->w, '}');
-    return ERR_OK;
+out:
+    return rc;
 }
 
 static int make_list(struct request *r, int *status, struct buf *body)
 {
-    struct listing l = {jsonw_to(body), r->caller};
     struct store_reader *reader = store_reader_get(engine_of(r)->store);
+    struct listing l = {.w = jsonw_to(body), .r = r, .reader = reader};
     int rc;
 
     (void)status;

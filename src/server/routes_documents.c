@@ -263,7 +263,10 @@ static int ingest_later(struct request *r, struct addition *a, size_t bytes, int
     bool unused;
 
     *j = (struct job_addition){a, engine_of(r)};
-    TRY(jobs_add(jobs, access_scope(r), &work, id));
+    rc = jobs_add(jobs, access_scope(r), &work, id);
+    if (rc == ERR_BUSY)
+        buf_addf(&r->extra, "Retry-After: %lld\r\n", (long long)(jobs_room_ms(jobs) / 1000 + 1));
+    TRY(rc);
     TRY(jobs_write(jobs, access_scope(r), str_of(id), body, &unused));
     buf_addf(&r->extra, "Location: /jobs/%s\r\nPreference-Applied: respond-async\r\n", id);
     *status = 202;
@@ -271,14 +274,16 @@ out:
     return rc;
 }
 
-/* Takes the addition. */
+/* Takes the addition. What cannot be ingested for want of memory is not kept in it either, to wait
+ * for its turn. */
 static int add(struct request *r, struct addition *a, size_t bytes, int *status, struct buf *body)
 {
-    int rc;
+    int rc = room_check(engine_of(r)->room);
 
-    if (prefer_has(&r->head, "respond-async"))
+    if (rc == ERR_OK && prefer_has(&r->head, "respond-async"))
         return ingest_later(r, a, bytes, status, body);
-    rc = ingest_now(r, a, body);
+    if (rc == ERR_OK)
+        rc = ingest_now(r, a, body);
     addition_free(a);
     return rc;
 }

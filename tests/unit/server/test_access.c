@@ -205,3 +205,34 @@ Test(access, an_answer_in_memory_is_not_anothers)
     }
     live_close(&l);
 }
+
+static void expect_counts(const struct live *l, const char *key, int documents)
+{
+    char *reply = ask_as(l, key, "GET", "/collections", NULL), want[64];
+
+    snprintf(want, sizeof want, "\"documents\":%d,\"chunks\":%d,", documents, documents);
+    cr_expect_not_null(strstr(reply, want), "%s is not in %s", want, reply);
+    mem_free(reply);
+}
+
+Test(access, a_filter_hides_how_many_documents_there_are)
+{
+    struct live l;
+    char all[KEY_TEXT_BYTES], hr[KEY_TEXT_BYTES], none[KEY_TEXT_BYTES];
+
+    LIVE_OPEN(&l, NULL);
+    world_put(&l.world, "frogs", "Frogs eat flies.", "{\"department\":\"hr\"}");
+    world_put(&l.world, "ants", "Ants walk.", "{\"department\":\"law\"}");
+    world_put(&l.world, "bees", "Bees fly.", NULL);
+    make_key(&l, &(struct key_spec){.tenant = "default", .role = "read"}, all);
+    make_key(&l,
+             &(struct key_spec){.tenant = "default", .role = "read", .filter = "department='hr'"},
+             hr);
+    make_key(&l,
+             &(struct key_spec){.tenant = "default", .role = "read", .filter = "department='it'"},
+             none);
+    expect_counts(&l, all, 3);
+    expect_counts(&l, hr, 1);
+    expect_counts(&l, none, 0);
+    live_close(&l);
+}

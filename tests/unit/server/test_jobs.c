@@ -220,6 +220,24 @@ Test(jobs, over_the_bounds_are_refused_and_their_work_is_freed)
     cr_expect_eq(d.n_freed, n + 4);
 }
 
+Test(jobs, tell_when_there_may_be_room)
+{
+    struct jobs *js = jobs_new();
+    struct doing d;
+    char id[JOB_ID_BYTES];
+
+    doing_init(&d);
+    cr_expect_eq(jobs_room_ms(js), 0, "nothing is known yet");
+    cr_assert_eq(add(js, ACME, &d, 1, id), ERR_OK);
+    wait_runs(&d, 1);
+    usleep(20000);
+    cr_expect_geq(jobs_room_ms(js), 15, "as long as the one that runs has taken");
+    open_gate(&d);
+    expect_end(js, ACME, id, "done");
+    cr_expect_geq(jobs_room_ms(js), 15, "as long as the last took");
+    jobs_free(js);
+}
+
 Test(jobs, that_wait_hold_no_more_bytes_than_the_bound)
 {
     struct jobs *js = jobs_new();

@@ -163,3 +163,20 @@ Test(routes_documents, on_wish_they_are_a_job)
     expect_post(&l, KEY "Prefer: respond-async\r\n", ADD, 202, path); /* the same job */
     live_close(&l);
 }
+
+Test(routes_documents, without_memory_nothing_is_taken_to_be_done_later)
+{
+    struct live l;
+
+    if (!world_model())
+        cr_skip_test("needs the model (make model, or RAGD_MODEL_PATH)");
+    world_open(&l.world);
+    l.world.config.limits.memory = 1 << 20; /* less than it has already */
+    world_reopen(&l.world);
+    live_start(&l, NULL);
+    expect_post(&l, "", ADD, 507, "limits.memory");
+    expect_post(&l, KEY "Prefer: respond-async\r\n", ADD, 507, "limits.memory");
+    expect_post(&l, KEY "Prefer: respond-async\r\n", ADD, 507, "limits.memory");
+    cr_expect_eq(live_status(&l, "GET", "/jobs", NULL), 200);
+    live_close(&l);
+}
