@@ -254,7 +254,7 @@ torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT
 NEON_CC  := aarch64-linux-gnu-gcc
 NEON_SRC := $(filter-out %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_avx512bf16.c, \
                          $(wildcard src/simd/*.c)) \
-            src/base/cpu.c src/base/err.c src/base/check.c src/base/mem.c
+            src/base/cpu.c src/base/err.c src/base/utf8.c src/base/check.c src/base/mem.c
 NEON_OBJ := $(patsubst %.c,build/neon/%.o,$(NEON_SRC) tests/neon/test_kernels.c)
 
 build/neon/%_neondot.o: SIMD_C := $(DOT_C)

@@ -1,5 +1,7 @@
 #include "query/inquiry.h"
 
+#include <sqlite3.h>
+
 #include "support/remote_world.h"
 #include "support/two_models.h"
 #include "unit/embed/tiny_model.h"
@@ -280,4 +282,38 @@ Test(inquiry_search, a_vector_is_never_compared_with_another_models_index)
     answer_done(&ans);
     arena_free(ans.mem);
     two_models_close(&t);
+}
+
+/* Behind the engine's back. */
+static void damage_sentence_vectors(struct world *w)
+{
+    char path[sizeof w->config.data + 8];
+    sqlite3 *db;
+
+    engine_close(w->engine);
+    w->engine = NULL;
+    snprintf(path, sizeof path, "%s/ragd.db", w->config.data);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE sentence_vectors SET vectors = zeroblob(length(vectors))",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    sqlite3_close(db);
+    world_reopen(w);
+}
+
+Test(inquiry_search, damaged_sentence_vectors_are_told_and_the_answer_is_not_kept)
+{
+    struct world w;
+    struct world_reply r;
+
+    WORLD_OPEN(&w);
+    fill(&w);
+    damage_sentence_vectors(&w);
+    for (int i = 0; i < 2; i++) {
+        world_ask(&w, "{\"question\":\"What is the minimum ratio?\"}", &r);
+        cr_expect_eq(r.ans.degraded, DEGRADED_EMBED);
+        cr_expect_eq(r.ans.cache, CACHE_MISS);
+        world_forget(&r);
+    }
+    world_close(&w);
 }
