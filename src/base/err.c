@@ -17,7 +17,7 @@ static void make_readable(char *s)
         s[at] = '?';
     for (; *s; s++)
         if (((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f)
-            *s = '?';
+            *s = ' ';
 }
 
 int err_set(int code, const char *fmt, ...)

@@ -6,7 +6,8 @@
  *
  * Threads  the text belongs to the thread that failed. A job that changes threads copies it
  *          (err_text) and sets it again on the other side (err_set).
- * Limits   a text is cut at ERR_TEXT_MAX bytes. What is quoted in it and is no text shows as '?'.
+ * Limits   a text is cut at ERR_TEXT_MAX bytes. What is quoted in it and is no text shows as '?',
+ *          a control character as a blank.
  */
 #pragma once
 #include <stdarg.h>
