@@ -119,9 +119,9 @@ struct passage {
     const int8_t *sentence_vectors; /* [n_sentences, dim] or NULL */
     uint32_t n_sentences;
     bool sentences_damaged; /* there were vectors */
-    enum chunk_kind kind; /* a summary is no run of bytes of its document: start and end are 0 */
-    uint32_t source;      /* rank of the hit that it is or stands beside, 0.. */
-    bool is_neighbour;    /* `hit` is then that of the passage it stands beside */
+    enum chunk_kind kind;   /* a summary is no run of bytes of its document: start and end are 0 */
+    uint32_t source;        /* rank of the hit that it is or stands beside, 0.. */
+    bool is_neighbour;      /* `hit` is then that of the passage it stands beside */
 };
 
 /* A document with its chunks and their vectors, ready to be written. */
