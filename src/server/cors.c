@@ -8,7 +8,7 @@
 #define METHODS "GET, HEAD, POST, PUT, DELETE"
 /* What our routes look at and a page may not send without leave. */
 #define HEADERS                                                                                    \
-    "authorization, x-api-key, content-type, cache-control, last-event-id, idempotency-key, "      \
+    "authorization, content-type, cache-control, last-event-id, idempotency-key, "                 \
     "prefer, traceparent, tracestate, x-request-id"
 /* What a page may not read without leave. */
 #define EXPOSED                                                                                    \
