@@ -12,11 +12,13 @@ static const struct {
     [PRECISION_INT8] = {0.9985f, 0.996f},
 };
 
-/* Without an instruction for it, a product of bytes or bf16 is made of several, and nothing is
- * won. */
+/* Without an instruction for it, a product of bytes or bf16 is made of several. With AVX2 bytes win
+ * all the same, being a quarter as many to read: on one core of Zen 3 a question of 12 tokens takes
+ * 2.7 ms against 4.5 in f32, a passage of 128 tokens 28 ms against 40. */
 static bool has_fast_bytes(enum simd_level level)
 {
-    return level == SIMD_NEONDOT || level == SIMD_AVXVNNI || level >= SIMD_AVX512VNNI;
+    return level == SIMD_NEONDOT || level == SIMD_AVX2 || level == SIMD_AVXVNNI ||
+           level >= SIMD_AVX512VNNI;
 }
 
 static bool has_fast_bf16(enum simd_level level)
