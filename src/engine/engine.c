@@ -72,15 +72,15 @@ static int open_reranker(struct engine *e)
     return rc;
 }
 
-static int open_retriever(struct engine *e, bool beside)
+static int open_retriever(struct engine *e, const struct vector_kind *kind, bool beside)
 {
     char index_dir[CONFIG_TEXT_MAX + 8];
     struct retriever_options o = {
         .index_dir = index_dir,
         .store = e->store,
         .pool = e->pool,
-        .fingerprint = embedder_fingerprint(e->embedder),
-        .dim = embedder_info(e->embedder)->dim,
+        .fingerprint = kind->fingerprint,
+        .dim = kind->dim,
         .words.drop_stop_words = e->config.retrieve.stop_words,
         .k1 = e->config.retrieve.k1,
         .b = e->config.retrieve.b,
@@ -91,6 +91,26 @@ static int open_retriever(struct engine *e, bool beside)
     _Static_assert(sizeof o.words.language == sizeof e->config.retrieve.language, "same bound");
     memcpy(o.words.language, e->config.retrieve.language, sizeof o.words.language);
     return retriever_open_embedded(&e->retriever, &o);
+}
+
+/* Model and collections take about as long to read, and a core each. The store says which vectors
+ * the collections have; a model that makes others is refused where there are any. */
+static int open_model_and_retriever(struct engine *e, bool beside)
+{
+    int rc = ERR_OK;
+    struct vector_kind kind;
+    bool at_once = beside && stored_model_vectors(e->store, &kind);
+
+    if (at_once)
+        TRY(open_retriever(e, &kind, beside));
+    TRY(open_embedder(e));
+    if (!at_once) {
+        kind = (struct vector_kind){embedder_fingerprint(e->embedder),
+                                    embedder_info(e->embedder)->dim};
+        TRY(open_retriever(e, &kind, beside));
+    }
+out:
+    return rc;
 }
 
 static void open_static_encoders(struct engine *e)
@@ -212,12 +232,11 @@ static int open_engine(struct engine **out, const struct config *config, bool be
     TRY(refuse_lost_database(e->config.data));
     TRY(store_open(&e->store, e->config.data));
     TRY(keys_open(&e->keys, e->store, e->config.tenant));
-    TRY(open_embedder(e));
+    e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
+    TRY(open_model_and_retriever(e, beside));
     TRY(open_reranker(e));
     TRY(chatting_open_models(&e->chat_models, &e->config));
     TRY(reload_init(e));
-    e->pool = pool_new("compute", engine_workers(config), (size_t)config->server.queue);
-    TRY(open_retriever(e, beside));
     open_static_encoders(e);
     TRY(open_adapters(e));
     e->answers = answers_new(&answers);
@@ -248,7 +267,8 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
-    pool_free(e->pool); /* first: what is still queued uses the rest */
+    retriever_end_reading(e->retriever); /* which uses the pool */
+    pool_free(e->pool);                  /* next: what is still queued uses the rest */
     adapters_close(e->adapters);
     static_encoders_free(e->static_encoders);
     flights_free(e->flights);

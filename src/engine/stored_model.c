@@ -44,6 +44,34 @@ void stored_model_settle_folder(struct config *c)
     arena_free(mem);
 }
 
+/* ---- before a model is open ---- */
+
+static int find_dim(void *arg, const struct digest *fingerprint, uint32_t dim)
+{
+    struct vector_kind *k = arg;
+
+    if (digest_eq(fingerprint, &k->fingerprint))
+        k->dim = dim;
+    return ERR_OK;
+}
+
+bool stored_model_vectors(struct store *s, struct vector_kind *out)
+{
+    struct arena *mem = arena_new(0);
+    struct store_reader *reader = store_reader_get(s);
+    struct store_model m;
+    bool found = store_find_model(reader, mem, &m) == ERR_OK && m.in_use;
+
+    *out = (struct vector_kind){0};
+    if (found) {
+        out->fingerprint = m.fingerprint;
+        found = store_each_model(reader, find_dim, out) == ERR_OK && out->dim > 0;
+    }
+    store_reader_put(s, reader);
+    arena_free(mem);
+    return found;
+}
+
 /* ---- agreeing ---- */
 
 void stored_model_describe(const struct embedder *e, struct arena *mem, struct store_model *out)

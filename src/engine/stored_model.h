@@ -28,6 +28,15 @@ void stored_model_settle(struct config *c, const struct store_model *m);
 /* The same for what DIR/ragd.db says, whoever owns it; nothing when it says nothing. */
 void stored_model_settle_folder(struct config *c);
 
+/* What a folder's vectors are of. */
+struct vector_kind {
+    struct digest fingerprint;
+    size_t dim;
+};
+
+/* What the store says of that, before any model is open; false when there are none. */
+bool stored_model_vectors(struct store *s, struct vector_kind *out);
+
 /* Whether the embedder is the store's; makes it so where that loses nothing. */
 int stored_model_agree(struct store *s, const char *data_dir, const struct embedder *e);
 

@@ -145,6 +145,12 @@ out:
     return rc;
 }
 
+void retriever_end_reading(struct retriever *r)
+{
+    if (r)
+        opening_end(r);
+}
+
 void retriever_close(struct retriever *r)
 {
     size_t at = 0, n;
@@ -161,6 +167,7 @@ void retriever_close(struct retriever *r)
     CHECK(map_count(r->coming) == 0); /* no write is under way */
     map_free(r->coming);
     contexts_free(r->contexts);
+    mem_free(r->open_error);
     mem_free(r->index_dir);
     pthread_mutex_destroy(&r->mu);
     pthread_cond_destroy(&r->published);

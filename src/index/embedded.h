@@ -77,7 +77,7 @@ int list_collections(struct store_reader *reader, struct arena *mem, struct coll
 /* Reads all collections: before it returns, or in a thread of its own. */
 int opening_start(struct retriever *r, bool beside);
 
-/* Lets that thread end and waits for it. */
+/* Lets that thread end and waits for it; once more does nothing. */
 void opening_end(struct retriever *r);
 
 /* The collection's state with a reference, once it has been read; *out stays NULL when there is no

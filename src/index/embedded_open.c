@@ -100,7 +100,7 @@ void opening_end(struct retriever *r)
     atomic_store(&r->closing, true);
     if (r->has_opener)
         pthread_join(r->opener, NULL);
-    mem_free(r->open_error);
+    r->has_opener = false;
 }
 
 static int result_locked(const struct retriever *r)

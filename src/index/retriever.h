@@ -159,6 +159,10 @@ struct retriever_options {
 int retriever_open_embedded(struct retriever **out, const struct retriever_options *o);
 void retriever_close(struct retriever *r);
 
+/* No more collections are read from now on, which uses the pool: before that is freed. NULL is
+ * allowed. */
+void retriever_end_reading(struct retriever *r);
+
 /* ERR_OK once all collections are read, ERR_BUSY before, else why they could not be. */
 int retriever_is_read(struct retriever *r);
 

@@ -47,6 +47,50 @@ Test(engine, what_was_ingested_is_there_after_reopening)
     world_close(&w);
 }
 
+static void reopen_beside(struct world *w)
+{
+    engine_close(w->engine);
+    w->engine = NULL;
+    cr_assert_eq(engine_open_beside(&w->engine, &w->config), ERR_OK, "%s", err_text());
+}
+
+Test(engine, collections_that_are_read_beside_the_model_are_there_too)
+{
+    struct two_models t;
+    struct world_reply r;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    reopen_beside(&t.w);
+    world_ask(&t.w, "{\"question\":\"aa ba cb?\",\"k\":3}", &r);
+    cr_expect_eq(json_array_size(json_object_get(r.json, "sources")), 3);
+    world_forget(&r);
+    engine_close(t.w.engine);
+    t.w.engine = NULL;
+    cr_assert_eq(config_set(&t.w.config, "model.path", t.two.dir, "test"), ERR_OK);
+    cr_expect_eq(engine_open_beside(&t.w.engine, &t.w.config), ERR_ARGUMENT, "another model");
+    cr_assert_eq(config_set(&t.w.config, "model.path", t.one.dir, "test"), ERR_OK);
+    world_reopen(&t.w);
+    two_models_close(&t);
+}
+
+Test(engine, closing_while_indexes_are_built_waits_for_whoever_builds)
+{
+    struct two_models t;
+    char command[CONFIG_TEXT_MAX + 32];
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 60);
+    for (int i = 0; i < 10; i++) {
+        engine_close(t.w.engine);
+        t.w.engine = NULL;
+        snprintf(command, sizeof command, "rm -r '%s/index'", t.w.config.data);
+        cr_assert_eq(system(command), 0);
+        reopen_beside(&t.w);
+    }
+    two_models_close(&t);
+}
+
 static void make_empty(const char *data, const char *name)
 {
     char path[512];

@@ -87,6 +87,22 @@ Test(stored_model, the_folders_own_model_stands_in_for_a_default_nobody_chose)
     two_models_close(&t);
 }
 
+Test(stored_model, what_the_vectors_are_of_is_known_without_a_model)
+{
+    struct two_models t;
+    struct vector_kind kind;
+    struct digest now;
+
+    two_models_open(&t);
+    cr_expect_not(stored_model_vectors(t.w.engine->store, &kind), "there are none");
+    two_models_put(&t, 0, 1);
+    now = engine_fingerprint(t.w.engine);
+    cr_assert(stored_model_vectors(t.w.engine->store, &kind));
+    cr_expect(digest_eq(&kind.fingerprint, &now));
+    cr_expect_eq(kind.dim, embedder_info(t.w.engine->embedder)->dim);
+    two_models_close(&t);
+}
+
 Test(stored_model, a_path_that_is_gone_does_not_stand_in)
 {
     struct config c, before;
