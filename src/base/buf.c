@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/digits.h"
 #include "base/mem.h"
 
 void buf_init(struct buf *b)
@@ -51,81 +52,18 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 }
 
 /* printf is most of what a short reply costs; numbers are most of what it is asked to print. */
-#define U64_DIGITS 20
-
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                            "25262728293031323334353637383940414243444546474849"
-                            "50515253545556575859606162636465666768697071727374"
-                            "75767778798081828384858687888990919293949596979899";
-
-static int count_digits(uint64_t v)
-{
-    int n = 1;
-
-    for (; v >= 100; v /= 100)
-        n += 2;
-    return v >= 10 ? n + 1 : n;
-}
-
-/* The last n decimal digits of v before `end`, two at a time: a reply has a dozen numbers. */
-static void put_digits(char *end, uint64_t v, int n)
-{
-    for (; n >= 2; n -= 2, v /= 100) {
-        end -= 2;
-        memcpy(end, pairs + 2 * (v % 100), 2);
-    }
-    if (n > 0)
-        end[-1] = (char)('0' + v % 10);
-}
-
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-    int n = count_digits(v);
-
     buf_reserve(b, U64_DIGITS);
-    put_digits(b->p + b->n + n, v, n);
-    b->n += (size_t)n;
+    b->n = (size_t)(put_u64(b->p + b->n, v) - b->p);
     b->p[b->n] = '\0';
 }
 
-static const uint64_t powers[] = {1,
-                                  10,
-                                  100,
-                                  1000,
-                                  10000,
-                                  100000,
-                                  1000000,
-                                  10000000,
-                                  100000000,
-                                  1000000000,
-                                  (uint64_t)1e10,
-                                  (uint64_t)1e11,
-                                  (uint64_t)1e12,
-                                  (uint64_t)1e13,
-                                  (uint64_t)1e14,
-                                  (uint64_t)1e15,
-                                  (uint64_t)1e16,
-                                  (uint64_t)1e17,
-                                  (uint64_t)1e18,
-                                  (uint64_t)1e19};
-
 void buf_add_fixed(struct buf *b, uint64_t v, int places)
 {
-    uint64_t whole = v < powers[places] ? 0 : v / powers[places]; /* mostly 0, of milliseconds */
-    int n = whole ? count_digits(whole) : 1;
-    char *p, *end;
-
-    buf_reserve(b, U64_DIGITS + 1);
-    p = b->p + b->n;
-    put_digits(p + n, whole, n);
-    p[n] = '.';
-    end = p + n + 1 + places;
-    put_digits(end, v - whole * powers[places], places);
-    while (end[-1] == '0')
-        end--;
-    end -= end[-1] == '.';
-    *end = '\0';
-    b->n = (size_t)(end - b->p);
+    buf_reserve(b, FIXED_DIGITS);
+    b->n = (size_t)(put_fixed(b->p + b->n, v, places) - b->p);
+    b->p[b->n] = '\0';
 }
 
 void buf_cut(struct buf *b, size_t n)

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -73,14 +75,22 @@ void log_add(struct buf *b, enum log_level level, const char *event, const struc
     buf_add_str(b, "}\n");
 }
 
-/* As many whole lines as a pipe takes in one piece, or one that is longer. */
-static size_t piece_of(const char *p, size_t n)
+/* What is written in one piece, so that no line of others comes in between. */
+static size_t longest_piece(void)
+{
+    struct stat st;
+
+    return fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
+/* As many whole lines as are at most that long, or one that is longer. */
+static size_t piece_of(const char *p, size_t n, size_t longest)
 {
     const char *end;
 
-    if (n <= PIPE_BUF)
+    if (n <= longest)
         return n;
-    end = memrchr(p, '\n', PIPE_BUF);
+    end = memrchr(p, '\n', longest);
     if (!end)
         end = memchr(p, '\n', n);
     return end ? (size_t)(end - p) + 1 : n;
@@ -104,8 +114,10 @@ static void put_out(const char *p, size_t n)
 
 void log_flush(struct buf *lines)
 {
+    size_t longest = lines->n > PIPE_BUF ? longest_piece() : PIPE_BUF;
+
     for (size_t at = 0; at < lines->n;) {
-        size_t n = piece_of(lines->p + at, lines->n - at);
+        size_t n = piece_of(lines->p + at, lines->n - at, longest);
 
         put_out(lines->p + at, n);
         at += n;

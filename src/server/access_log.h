@@ -21,6 +21,8 @@ struct caller;
 struct request;
 struct route;
 
+#define ACCESS_LOG_HEAD_BYTES 192
+
 struct access_log {
     struct buf lines; /* to be written by access_log_flush */
     /* All below is access_log.c's. */
@@ -30,7 +32,7 @@ struct access_log {
         const struct route *route;
         struct str method;
         int status;
-        char text[192]; /* [n]: up to the milliseconds that it took */
+        char text[ACCESS_LOG_HEAD_BYTES]; /* [n]: up to the milliseconds that it took */
         size_t n;       /* 0: nothing is kept */
     } head;
     struct {

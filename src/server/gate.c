@@ -175,6 +175,17 @@ static void check_length(struct gate *g, struct str value)
     g->content_length = n;
 }
 
+static void check_expectation(struct gate *g, struct str value)
+{
+    if (!str_eq_nocase(value, STR_LIT("100-continue")))
+        refuse(g, 417, "the only expectation known is 100-continue");
+    g->expect_continue = true;
+}
+
+/* The lengths first: most fields are none of ours. */
+#define IS_FIELD(name, literal)                                                                    \
+    ((name).n == sizeof(literal) - 1 && str_eq_nocase(name, STR_LIT(literal)))
+
 /* A field line is whole in head, its CRLF included. */
 static void field_ends(struct gate *g)
 {
@@ -184,19 +195,16 @@ static void field_ends(struct gate *g)
     g->state = LINE;
     if (++g->n_fields > GATE_FIELDS_MAX)
         refuse(g, 431, "more than 100 header fields");
-    else if (str_eq_nocase(name, STR_LIT("host")))
+    else if (IS_FIELD(name, "host"))
         check_host(g, value);
-    else if (str_eq_nocase(name, STR_LIT("content-length")))
+    else if (IS_FIELD(name, "content-length"))
         check_length(g, value);
-    else if (str_eq_nocase(name, STR_LIT("transfer-encoding")))
+    else if (IS_FIELD(name, "transfer-encoding"))
         refuse(g, 411, "Transfer-Encoding is not taken: send a Content-Length");
-    else if (str_eq_nocase(name, STR_LIT("upgrade")))
+    else if (IS_FIELD(name, "upgrade"))
         buf_cut(&g->head, g->at_token);
-    else if (str_eq_nocase(name, STR_LIT("expect"))) {
-        if (!str_eq_nocase(value, STR_LIT("100-continue")))
-            refuse(g, 417, "the only expectation known is 100-continue");
-        g->expect_continue = true;
-    }
+    else if (IS_FIELD(name, "expect"))
+        check_expectation(g, value);
 }
 
 static void head_ends(struct gate *g)
