@@ -155,8 +155,7 @@ out:
 static int open_spending(struct engine *e)
 {
     const struct config *c = &e->config;
-    struct key_limits defaults = {c->limits.requests_per_minute, c->limits.tokens_per_minute,
-                                  c->limits.tokens_per_day, c->limits.concurrency};
+    struct key_limits defaults = spending_defaults(c);
 
     if (c->limits.shared && !e->redis)
         return FAIL(ERR_ARGUMENT, "limits.shared needs a Redis: set redis.url");

@@ -7,17 +7,32 @@
 
 /* A section stands for all that is in it. */
 static const char *const live[] = {
-    "server.log_questions",  "server.access_log",
-    "trace.sample",          "server.drain_s",
-    "server.ready_wait_s",   "server.cors_origins",
-    "limits.body_bytes",     "limits.documents_bytes",
-    "limits.receive_s",      "limits.documents_s",
-    "limits.output_bytes",   "limits.reply_bytes",
-    "limits.connections",    "stream",
-    "prompt.file",           "cache.ttl_s",
-    "cache.semantic_check",  "precompute.file",
-    "precompute.top",        "precompute.at",
-    "precompute.ttl_s",      "precompute.popular",
+    "server.log_questions",
+    "server.access_log",
+    "trace.sample",
+    "server.drain_s",
+    "server.ready_wait_s",
+    "server.cors_origins",
+    "limits.body_bytes",
+    "limits.documents_bytes",
+    "limits.receive_s",
+    "limits.documents_s",
+    "limits.output_bytes",
+    "limits.reply_bytes",
+    "limits.connections",
+    "limits.requests_per_minute",
+    "limits.tokens_per_minute",
+    "limits.tokens_per_day",
+    "limits.concurrency",
+    "stream",
+    "prompt.file",
+    "cache.ttl_s",
+    "cache.semantic_check",
+    "precompute.file",
+    "precompute.top",
+    "precompute.at",
+    "precompute.ttl_s",
+    "precompute.popular",
     "precompute.per_minute",
 };
 
@@ -123,6 +138,9 @@ out:
 
 static void put_in_force(struct engine *e, const struct config *c, const struct chat_prompt *p)
 {
+    struct key_limits limits = spending_defaults(c);
+
+    spending_set_defaults(e->spending, &limits);
     answers_set_ttl(e->answers, c->cache.ttl_s * 1000);
     alike_set_ttl(e->alike, c->cache.ttl_s * 1000);
     atomic_store(&e->prompt, p);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "engine/config.h"
 #include "engine/spending_parts.h"
 #include "store/store_keys.h"
 
@@ -24,12 +25,18 @@ struct spending_now spending_now(void)
     return (struct spending_now){(int64_t)(clock_ns() / 1000000), clock_wall_ms()};
 }
 
+struct key_limits spending_defaults(const struct config *c)
+{
+    return (struct key_limits){c->limits.requests_per_minute, c->limits.tokens_per_minute,
+                               c->limits.tokens_per_day, c->limits.concurrency};
+}
+
 struct spending *spending_new(const struct key_limits *defaults, struct redis *redis,
                               const char *uuid)
 {
     struct spending *s = mem_calloc(1, sizeof *s);
 
-    s->defaults = *defaults;
+    spending_set_defaults(s, defaults);
     s->redis = redis;
     s->stats.shared = redis != NULL;
     snprintf(s->uuid, sizeof s->uuid, "%s", uuid);
@@ -56,6 +63,14 @@ void spending_free(struct spending *s)
     mem_free(s);
 }
 
+void spending_set_defaults(struct spending *s, const struct key_limits *l)
+{
+    atomic_store(&s->defaults.requests_per_minute, l->requests_per_minute);
+    atomic_store(&s->defaults.tokens_per_minute, l->tokens_per_minute);
+    atomic_store(&s->defaults.tokens_per_day, l->tokens_per_day);
+    atomic_store(&s->defaults.concurrency, l->concurrency);
+}
+
 static int64_t either(int64_t own, int64_t fallback)
 {
     return own ? own : fallback;
@@ -63,12 +78,12 @@ static int64_t either(int64_t own, int64_t fallback)
 
 bool spending_limits(const struct spending *s, const struct caller *c, struct spender *out)
 {
-    struct key_limits l = c->limits, d = s->defaults;
+    struct key_limits l = c->limits;
 
-    l.requests_per_minute = either(l.requests_per_minute, d.requests_per_minute);
-    l.tokens_per_minute = either(l.tokens_per_minute, d.tokens_per_minute);
-    l.tokens_per_day = either(l.tokens_per_day, d.tokens_per_day);
-    l.concurrency = either(l.concurrency, d.concurrency);
+    l.requests_per_minute = either(l.requests_per_minute, s->defaults.requests_per_minute);
+    l.tokens_per_minute = either(l.tokens_per_minute, s->defaults.tokens_per_minute);
+    l.tokens_per_day = either(l.tokens_per_day, s->defaults.tokens_per_day);
+    l.concurrency = either(l.concurrency, s->defaults.concurrency);
     if (!(l.requests_per_minute | l.tokens_per_minute | l.tokens_per_day | l.concurrency))
         return false;
     *out = (struct spender){c->id, c->mark, l};

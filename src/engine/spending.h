@@ -89,10 +89,16 @@ struct spending_wait {
     struct spending_wait *next;
 };
 
+/* What a configuration gives whoever has no limits of their own. */
+struct config;
+struct key_limits spending_defaults(const struct config *c);
+
 /* Limits of whoever has none of their own. redis (borrowed, NULL: not shared) outlives this; uuid:
  * of the store. */
 struct spending *spending_new(const struct key_limits *defaults, struct redis *redis,
                               const char *uuid);
+/* From the next request on. */
+void spending_set_defaults(struct spending *s, const struct key_limits *defaults);
 void spending_free(struct spending *s); /* NULL is fine; nobody waits */
 
 /* The limits in force for a caller; false: there are none, and nothing needs to be told here. */

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "base/token_bucket.h"
@@ -34,7 +35,9 @@ struct account {
 struct pool;
 
 struct spending {
-    struct key_limits defaults;
+    struct {
+        atomic_int_least64_t requests_per_minute, tokens_per_minute, tokens_per_day, concurrency;
+    } defaults;          /* each may change by itself */
     struct redis *redis; /* NULL: not shared */
     char uuid[40];
     struct pool *pool;    /* asks Redis */

@@ -66,6 +66,26 @@ Test(reload, a_setting_that_left_the_file_has_its_default_again)
     world_close(&w);
 }
 
+Test(reload, who_has_no_limits_of_their_own_has_the_new_ones)
+{
+    struct world w;
+    struct config next;
+    struct caller *c = caller_operator("default");
+    struct spender who;
+
+    WORLD_OPEN(&w);
+    next = w.config;
+    cr_expect_not(spending_limits(w.engine->spending, c, &who));
+    cr_assert_eq(config_set(&next, "limits.requests_per_minute", "60", "t"), ERR_OK);
+    expect_reload(&w, &next, "limits.requests_per_minute", "");
+    cr_assert(spending_limits(w.engine->spending, c, &who));
+    cr_expect_eq(who.limits.requests_per_minute, 60);
+    expect_reload(&w, &w.config, "limits.requests_per_minute", "");
+    cr_expect_not(spending_limits(w.engine->spending, c, &who));
+    caller_unref(c);
+    world_close(&w);
+}
+
 Test(reload, settings_that_were_in_force_before_take_no_room)
 {
     struct world w;
