@@ -201,8 +201,10 @@ test: setup  ## every test under ASan and UBSan (T=name: those whose path has th
 # Scripts use the program and the C example, two of them benchmarks, so they are built with them.
 test-programs: $(TEST_BIN) $(REPLAY_BIN) $(if $(SCRIPTS_CHOSEN),$(B)/ragd $(B)/libragd.so $(B)/tests/fail_calls.so $(BENCH_BIN)) $(NEON_BIN)
 
+# One more than processors, as many of them wait; the scripts first, which take longest.
+TEST_JOBS ?= $(shell expr $(JOBS) + 1)
 test-run:
-	@tests/run --build $(B) --jobs $(JOBS) $(TEST_BIN) $(REPLAY_BIN) $(SCRIPTS_CHOSEN)
+	@tests/run --build $(B) --jobs $(TEST_JOBS) $(SCRIPTS_CHOSEN) $(TEST_BIN) $(REPLAY_BIN)
 
 .PHONY: clients-litellm
 clients-litellm:  ## LiteLLM's proxy in build/litellm, for the test against it
