@@ -33,7 +33,7 @@ struct access_log {
         struct str method;
         int status;
         char text[ACCESS_LOG_HEAD_BYTES]; /* [n]: up to the milliseconds that it took */
-        size_t n;       /* 0: nothing is kept */
+        size_t n;                         /* 0: nothing is kept */
     } head;
     struct {
         int64_t key;
