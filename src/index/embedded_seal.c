@@ -10,8 +10,9 @@
  *
  * Which views: those on the heap, and before them each that is at most SEAL_RATIO times as large as
  * all behind it, or half dead. So a chunk is copied O(log n) times, and there are O(log n) files.
- * When: at once with seal_chunks on the heap, else when nothing was written for seal_idle_ms, and
- * when the retriever closes (then without the larger ones, so that it ends soon).
+ * When: at once with seal_chunks on the heap, else when nothing was written for seal_idle_ms or
+ * something has waited SEAL_LATEST times as long, and when the retriever closes (then without the
+ * larger ones, so that it ends soon).
  *
  * A crash between any two steps leaves the manifest that counted before, its files, and the changes
  * since: nothing is lost, at most merged again. No reader walks bytes that are changed: a graph is
@@ -41,7 +42,8 @@
 #define SEAL_RATIO 8
 #define CLOSING_MOST                                                                               \
     16384 /* chunks and documents that are merged while somebody waits for the end */
-#define NICENESS 10
+#define SEAL_LATEST 16
+#define NICENESS    10
 
 struct sealer {
     struct retriever *r;
@@ -408,10 +410,17 @@ static enum when wait_locked(struct sealer *s, bool something_waits)
     return s->changed ? SEAL_BUSY : SEAL_IDLE;
 }
 
+/* Where something is always written, nothing would ever be in files but by seal_chunks. */
+static bool has_waited_long(const struct sealer *s, uint64_t since_ns)
+{
+    return clock_ms_since(since_ns) >= (double)s->r->seal_idle_ms * SEAL_LATEST;
+}
+
 static void *seal_main(void *arg)
 {
     struct sealer *s = arg;
     bool something_waits = true; /* what was read from the store at start */
+    uint64_t since_ns = clock_ns();
     enum when when;
 
     setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread, and of those it makes */
@@ -420,6 +429,10 @@ static void *seal_main(void *arg)
         when = wait_locked(s, something_waits);
         s->changed = false;
         pthread_mutex_unlock(&s->mu);
+        if (!something_waits)
+            since_ns = clock_ns();
+        if (when == SEAL_BUSY && has_waited_long(s, since_ns))
+            when = SEAL_IDLE;
         seal_due(s, when);
         something_waits = when == SEAL_BUSY;
     } while (when != SEAL_CLOSING);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "unit/index/embedded_fixture.h"
 
 static void up(void)
@@ -52,6 +53,29 @@ Test(embedded_seal, happens_by_itself_when_nothing_is_written, .timeout = 120)
     snapshot_unref(before);
     snapshot_unref(after);
     arena_free(mem);
+}
+
+static bool is_any_in_a_file(void)
+{
+    struct snapshot *s = snap();
+    bool any = false;
+
+    for (size_t v = 0; v < s->n_views; v++)
+        any |= s->views[v].segment->file != NULL;
+    snapshot_unref(s);
+    return any;
+}
+
+Test(embedded_seal, happens_although_something_is_always_written, .timeout = 120)
+{
+    uint64_t since = clock_ns();
+    int i = 0;
+
+    r->seal_idle_ms = 200;
+    do
+        put("a", i++ % 2 ? "common frogs" : "common toads", 0);
+    while (!is_any_in_a_file() && clock_ms_since(since) < 60000);
+    cr_expect(is_any_in_a_file(), "after %d changes", i);
 }
 
 Test(embedded_seal, what_dies_in_a_sealed_view_stays_dead, .timeout = 120)
