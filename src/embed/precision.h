@@ -1,6 +1,6 @@
 /* precision.h - which arithmetic the encoder uses: what was asked for, or what is best here.
  *
- * "auto" is the fastest that this processor has instructions for, if the model stands it. */
+ * "auto" is the fastest on this processor, if the model stands it. */
 #pragma once
 #include <stdbool.h>
 

@@ -94,21 +94,23 @@ static int open_retriever(struct engine *e, const struct vector_kind *kind, bool
 }
 
 /* Model and collections take about as long to read, and a core each. The store says which vectors
- * the collections have; a model that makes others is refused where there are any. */
+ * the collections have; what it says is believed when the model says the same. */
 static int open_model_and_retriever(struct engine *e, bool beside)
 {
     int rc = ERR_OK;
-    struct vector_kind kind;
-    bool at_once = beside && stored_model_vectors(e->store, &kind);
+    struct vector_kind stored = {0}, opened;
+    bool at_once = beside && stored_model_vectors(e->store, &stored);
 
     if (at_once)
-        TRY(open_retriever(e, &kind, beside));
+        TRY(open_retriever(e, &stored, beside));
     TRY(open_embedder(e));
-    if (!at_once) {
-        kind = (struct vector_kind){embedder_fingerprint(e->embedder),
-                                    embedder_info(e->embedder)->dim};
-        TRY(open_retriever(e, &kind, beside));
-    }
+    opened =
+        (struct vector_kind){embedder_fingerprint(e->embedder), embedder_info(e->embedder)->dim};
+    if (at_once && stored.dim == opened.dim && digest_eq(&stored.fingerprint, &opened.fingerprint))
+        goto out;
+    retriever_close(e->retriever);
+    e->retriever = NULL;
+    TRY(open_retriever(e, &opened, beside));
 out:
     return rc;
 }

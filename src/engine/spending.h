@@ -89,8 +89,9 @@ struct spending_wait {
     struct spending_wait *next;
 };
 
-/* What a configuration gives whoever has no limits of their own. */
 struct config;
+
+/* What a configuration gives whoever has no limits of their own. */
 struct key_limits spending_defaults(const struct config *c);
 
 /* Limits of whoever has none of their own. redis (borrowed, NULL: not shared) outlives this; uuid:

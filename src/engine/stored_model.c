@@ -65,7 +65,8 @@ bool stored_model_vectors(struct store *s, struct vector_kind *out)
     *out = (struct vector_kind){0};
     if (found) {
         out->fingerprint = m.fingerprint;
-        found = store_each_model(reader, find_dim, out) == ERR_OK && out->dim > 0;
+        found = store_each_model(reader, find_dim, out) == ERR_OK && out->dim > 0 &&
+                out->dim <= STORE_DIM_MAX;
     }
     store_reader_put(s, reader);
     arena_free(mem);

@@ -148,7 +148,8 @@ struct retriever_options {
     double k1, b;               /* BM25; 1.2 and 0.75 */
     const char *index_dir;      /* for index files; NULL: none, everything is rebuilt at start */
     size_t seal_chunks; /* new chunks and documents that are worth a file at once; 0: 4096 */
-    int seal_idle_ms;   /* without a change, until fewer are written too; 0: 1000 */
+    int seal_idle_ms;   /* without a change, until fewer are written too, and sixteen times that
+                         * with changes; 0: 1000 */
     bool reads_beside;  /* opening returns at once, and collections come as they are read: what asks
                          * for one waits for it, not for long; what changes one waits for all */
 };

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include "support/two_models.h"
@@ -71,6 +72,34 @@ Test(engine, collections_that_are_read_beside_the_model_are_there_too)
     cr_expect_eq(engine_open_beside(&t.w.engine, &t.w.config), ERR_ARGUMENT, "another model");
     cr_assert_eq(config_set(&t.w.config, "model.path", t.one.dir, "test"), ERR_OK);
     world_reopen(&t.w);
+    two_models_close(&t);
+}
+
+static void damage_dim(const struct config *c)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/ragd.db", c->data);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE models SET dim = dim + 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+Test(engine, a_dimension_that_the_model_does_not_have_is_not_believed)
+{
+    struct two_models t;
+    struct world_reply r;
+
+    two_models_open(&t);
+    two_models_put(&t, 0, 3);
+    engine_close(t.w.engine);
+    t.w.engine = NULL;
+    damage_dim(&t.w.config);
+    cr_assert_eq(engine_open_beside(&t.w.engine, &t.w.config), ERR_OK, "%s", err_text());
+    world_ask(&t.w, "{\"question\":\"aa ba cb?\",\"k\":3,\"mode\":\"vector\"}", &r);
+    cr_expect_eq(json_array_size(json_object_get(r.json, "sources")), 3);
+    world_forget(&r);
     two_models_close(&t);
 }
 
