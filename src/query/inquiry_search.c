@@ -8,6 +8,7 @@
 #include "query/question_rerank.h"
 #include "query/question_vector.h"
 #include "query/reply.h"
+#include "text/sentences.h"
 
 /* A hit may vanish between search and fetch while documents are replaced; the next snapshot has its
  * successor, and comes as soon as the change is published. More than a few times in a row means
@@ -110,12 +111,24 @@ out:
     return rc;
 }
 
+/* Whether sentences of it were embedded and are not found: the database has lost them. */
+static bool lacks_sentences(const struct inquiry *r, const struct passage *p)
+{
+    struct span first;
+
+    return p->n_sentences == 0 && p->kind == CHUNK_TEXT && embedder_info(r->model)->has_sentences &&
+           sentence_split(p->text, &first, 1) > 0;
+}
+
 /* What is quoted depends on them. */
 static void note_damaged(struct inquiry *r)
 {
-    for (size_t i = 0; i < r->ans->n_passages; i++)
-        if (r->ans->passages[i].sentences_damaged)
+    for (size_t i = 0; i < r->ans->n_passages; i++) {
+        const struct passage *p = &r->ans->passages[i];
+
+        if (p->sentences_damaged || lacks_sentences(r, p))
             r->ans->degraded |= DEGRADED_EMBED;
+    }
 }
 
 static int find_passages_once(struct inquiry *r)

@@ -285,7 +285,7 @@ Test(inquiry_search, a_vector_is_never_compared_with_another_models_index)
 }
 
 /* Behind the engine's back. */
-static void damage_sentence_vectors(struct world *w)
+static void damage_sentence_vectors(struct world *w, const char *sql)
 {
     char path[sizeof w->config.data + 8];
     sqlite3 *db;
@@ -294,21 +294,19 @@ static void damage_sentence_vectors(struct world *w)
     w->engine = NULL;
     snprintf(path, sizeof path, "%s/ragd.db", w->config.data);
     cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(db, "UPDATE sentence_vectors SET vectors = zeroblob(length(vectors))",
-                              NULL, NULL, NULL),
-                 SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     world_reopen(w);
 }
 
-Test(inquiry_search, damaged_sentence_vectors_are_told_and_the_answer_is_not_kept)
+static void expect_damage_to_be_told(const char *sql)
 {
     struct world w;
     struct world_reply r;
 
     WORLD_OPEN(&w);
     fill(&w);
-    damage_sentence_vectors(&w);
+    damage_sentence_vectors(&w, sql);
     for (int i = 0; i < 2; i++) {
         world_ask(&w, "{\"question\":\"What is the minimum ratio?\"}", &r);
         cr_expect_eq(r.ans.degraded, DEGRADED_EMBED);
@@ -316,4 +314,16 @@ Test(inquiry_search, damaged_sentence_vectors_are_told_and_the_answer_is_not_kep
         world_forget(&r);
     }
     world_close(&w);
+}
+
+Test(inquiry_search, damaged_sentence_vectors_are_told_and_the_answer_is_not_kept)
+{
+    expect_damage_to_be_told("UPDATE sentence_vectors SET vectors = zeroblob(length(vectors))");
+}
+
+/* As it looks when an index of the database is damaged. */
+Test(inquiry_search, sentence_vectors_that_are_not_found_are_told_too)
+{
+    expect_damage_to_be_told("DELETE FROM sentence_vectors");
+    expect_damage_to_be_told("DELETE FROM vectors");
 }
