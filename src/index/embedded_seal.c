@@ -42,7 +42,7 @@
 #define SEAL_RATIO 8
 #define CLOSING_MOST                                                                               \
     16384 /* chunks and documents that are merged while somebody waits for the end */
-#define SEAL_LATEST 16
+#define SEAL_LATEST 16 /* times seal_idle_ms */
 #define NICENESS    10
 
 struct sealer {

@@ -16,6 +16,7 @@ static char dir[64];
 static struct store *store;
 static struct pool *pool;
 static struct retriever *r;
+static int seal_idle_ms;        /* of those that are opened from now on; 0: as usual */
 static const char *place = "c"; /* the collection that put and snap mean */
 
 /* index_dir NULL: without index files. */
@@ -27,7 +28,8 @@ static inline void open_with(const char *index_dir, const char *language)
                                   .dim = DIM,
                                   .k1 = 1.2,
                                   .b = 0.75,
-                                  .index_dir = index_dir};
+                                  .index_dir = index_dir,
+                                  .seal_idle_ms = seal_idle_ms};
 
     o.words.drop_stop_words = true;
     snprintf(o.words.language, sizeof o.words.language, "%s", language);

@@ -71,7 +71,9 @@ Test(embedded_seal, happens_although_something_is_always_written, .timeout = 120
     uint64_t since = clock_ns();
     int i = 0;
 
-    r->seal_idle_ms = 200;
+    retriever_close(r);
+    seal_idle_ms = 200;
+    open_sealing();
     do
         put("a", i++ % 2 ? "common frogs" : "common toads", 0);
     while (!is_any_in_a_file() && clock_ms_since(since) < 60000);
