@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "engine/caller.h"
@@ -311,11 +312,7 @@ static char *put_timing(char *p, int i, uint64_t ns)
 
     memcpy(p, timing_heads[i].text, TIMING_HEAD_BYTES);
     p += timing_heads[i].n;
-    if (ns < 1000000) {
-        *p++ = '0';
-    } else {
-        p += sprintf(p, "%llu", (unsigned long long)(ns / 1000000));
-    }
+    p = put_u64(p, ns / 1000000);
     *p++ = '.';
     *p++ = (char)('0' + rest / 100);
     *p++ = (char)('0' + rest / 10 % 10);
