@@ -40,10 +40,14 @@
 /* Eight: a large graph is searched beside at most a small one, and a chunk is still copied some ten
  * times in a collection of a million. */
 #define SEAL_RATIO 8
-#define CLOSING_MOST                                                                               \
-    16384 /* chunks and documents that are merged while somebody waits for the end */
-#define SEAL_LATEST 16 /* times seal_idle_ms */
-#define NICENESS    10
+
+/* Chunks and documents that are merged while somebody waits for the end. */
+#define CLOSING_MOST 16384
+
+/* What has waited seal_idle_ms so many times is sealed whatever is written. */
+#define SEAL_LATEST 16
+
+#define NICENESS 10
 
 struct sealer {
     struct retriever *r;
