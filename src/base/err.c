@@ -7,9 +7,7 @@
 
 static _Thread_local char text[ERR_TEXT_MAX];
 
-/* What is quoted in it may be bytes of a damaged file, or of somebody who would move a terminal's
- * cursor. */
-static void make_readable(char *s)
+void err_make_readable(char *s)
 {
     size_t n = strlen(s);
 
@@ -28,7 +26,7 @@ int err_set(int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(fresh, sizeof fresh, fmt, ap);
     va_end(ap);
-    make_readable(fresh);
+    err_make_readable(fresh);
     memcpy(text, fresh, sizeof text);
     return code;
 }

@@ -35,6 +35,11 @@ enum {
 
 #define ERR_TEXT_MAX 1024
 
+/* A sentence that may quote bytes of a damaged file, or of somebody who would move a terminal's
+ * cursor: what is no UTF-8 becomes '?', control characters but line feed and tab become spaces.
+ * err_set does it. */
+void err_make_readable(char *s);
+
 /* Keeps the sentence and returns `code`, so that `return FAIL(...)` reads as one thing. */
 int err_set(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -60,6 +60,7 @@ static int compare_counts(void *arg, const struct collection_row *row)
     if (rc < 0) {
         snprintf(problem, sizeof problem, "collection '%s' of '%s' has no index: %s", row->name,
                  row->tenant, err_text());
+        err_make_readable(problem);
         on_problem(f, problem);
     } else if ((int64_t)snapshot_chunks(s) != row->n_chunks ||
                (int64_t)snapshot_documents(s) != row->n_documents) {
@@ -68,6 +69,7 @@ static int compare_counts(void *arg, const struct collection_row *row)
                  "%lld in %lld",
                  row->name, row->tenant, snapshot_documents(s), snapshot_chunks(s),
                  (long long)row->n_documents, (long long)row->n_chunks);
+        err_make_readable(problem);
         on_problem(f, problem);
     }
     snapshot_unref(s);

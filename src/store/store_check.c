@@ -26,6 +26,7 @@ static void tell(struct check *c, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    err_make_readable(text);
     c->n_problems++;
     c->fn(c->arg, text);
 }

@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "unit/store/store_fixture.h"
 
 static struct fixture f;
@@ -21,6 +22,7 @@ TestSuite(store_check, .init = up, .fini = down);
 static void keep(void *arg, const char *problem)
 {
     (void)arg;
+    cr_expect(utf8_valid(problem, strlen(problem)));
     snprintf(last, sizeof last, "%s", problem);
 }
 
@@ -63,6 +65,12 @@ Test(store_check, finds_a_changed_text)
 {
     fix_damage(&f, "UPDATE chunks SET text = 'seed 000001, part 000009. ' WHERE ordinal = 2");
     expect_problem("does not match its checksum");
+}
+
+Test(store_check, names_a_document_readably_though_its_key_is_no_text)
+{
+    fix_damage(&f, "UPDATE documents SET key = CAST(x'61ff1b62' AS TEXT)");
+    expect_problem("'a? b'");
 }
 
 Test(store_check, finds_a_changed_title)
