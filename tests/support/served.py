@@ -84,6 +84,7 @@ class Served(test_kill.Cycle):
         return status == 0 or (status >= 400 and isinstance(reply, dict) and len(reply.get("detail") or "") > 8)
 
     def question(self, i, **more):
+        i %= len(self.shelf.questions)
         status, reply = self.ask("POST", "/query", {**self.shelf.questions[i], **more})
         if status != 200:
             return [] if self.told(status, reply) else ["a question got %d %s" % (status, reply)]
