@@ -63,6 +63,7 @@ static inline struct upsert tune_document(struct world *w, size_t i, bool spoile
     struct chunk_row *chunk = ARENA_NEW(mem, struct chunk_row);
     struct vector_row *row = ARENA_NEW(mem, struct vector_row);
     float *plain, *vector = ARENA_ARRAY(mem, float, dim);
+    int8_t *sentence = ARENA_ARRAY(mem, int8_t, dim);
 
     cr_assert_eq(embed_query(w->engine->embedder, NULL, str_of(tune_question(i, mem)), mem, &plain),
                  ERR_OK);
@@ -70,11 +71,17 @@ static inline struct upsert tune_document(struct world *w, size_t i, bool spoile
     if (spoiled)
         tune_spoil(i, vector, dim);
     tune_scale(vector, dim);
+    for (size_t k = 0; k < dim; k++)
+        sentence[k] = (int8_t)lrintf(vector[k] * 127);
     *chunk = (struct chunk_row){.id = hash64_stable(key.p, key.n),
                                 .end = (uint32_t)text.n,
                                 .text = text,
                                 .text_hash = hash};
-    *row = (struct vector_row){.text_hash = hash, .vector = vector, .dim = (uint32_t)dim};
+    *row = (struct vector_row){.text_hash = hash,
+                               .vector = vector,
+                               .dim = (uint32_t)dim,
+                               .sentence_vectors = sentence,
+                               .n_sentences = 1};
     return (struct upsert){.document = {.key = key,
                                         .root = STR_LIT(""),
                                         .uri = STR_LIT(""),
