@@ -1,4 +1,5 @@
 /* main.c - the program: a command, or the child that reads files of others. */
+#include <jansson.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static void *crypto_realloc(void *p, size_t n, const char *file, int line)
 int main(int argc, char **argv)
 {
     CRYPTO_set_mem_functions(crypto_alloc, crypto_realloc, crypto_free);
+    json_set_alloc_funcs(mem_alloc, mem_free); /* or it calls the text wrong, or leaves a member out */
     if (argc == 2 && strcmp(argv[1], "--extract-helper") == 0)
         return extract_helper_main();
     return command_main(argc, argv);

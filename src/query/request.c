@@ -83,6 +83,7 @@ static int to_nfc(struct str s, struct arena *mem, struct str *out)
     }
     n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &made,
                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    mem_must_have(n != UTF8PROC_ERROR_NOMEM, "a question");
     if (n < 0)
         return FAIL(ERR_FORMAT, "question: %s", utf8proc_errmsg(n));
     *out = (struct str){arena_strndup(mem, (const char *)made, (size_t)n), (size_t)n};

@@ -131,8 +131,7 @@ static struct str stem(const struct word_analyzer *a, struct str word)
     if (!a->stemmer)
         return word;
     out.p = (const char *)sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.p, (int)word.n);
-    if (!out.p) /* out of memory inside: the word as it is */
-        return word;
+    mem_must_have(out.p != NULL, "the stem of a word");
     out.n = (size_t)sb_stemmer_length(a->stemmer);
     return out;
 }
@@ -331,6 +330,7 @@ static void emit_folded(const struct sink *to, struct str run)
     struct str s = {(const char *)folded, n < 0 ? 0 : (size_t)n};
     bool plain;
 
+    mem_must_have(n != UTF8PROC_ERROR_NOMEM, "a folded word");
     for (size_t i = 0; i < s.n;) {
         size_t end = run_end(s, i, &plain);
         uint32_t cp;
