@@ -67,5 +67,5 @@ class Shelf:
         """What is wrong with the reply to question i; "" when nothing is."""
         if is_right(reply, self.truth[i]):
             return ""
-        how = {k: reply.get(k) for k in ("cache", "timing", "degraded")}
+        how = {k: reply.get(k) for k in ("cache", "timings", "degraded")}
         return "question %d is answered %s, not %s; %s" % (i, essence(reply), self.truth[i], how)

@@ -3,8 +3,9 @@
 
 What is bounded (caches, tables of requests) is filled first, and capacity measured with the same clients; then
 requests are due at fixed times, whatever the server does, and their latency counts from when they were due. Memory is what is not of files (RssAnon, RssShmem): indexes are
-mapped, and documents are as many at the end as at the beginning. A line through its samples after the warm-up says
-how it grows; descriptors and threads are compared between the first and the last third.
+mapped, and documents are as many at the end as at the beginning. An index that is being built takes some MB for a
+moment, so what counts is the least of each twelfth of the time after the warm-up: what is lost is in that, too. A line
+through them says how memory grows; descriptors and threads are compared between the first and the last third.
 
 Two minutes, in which noise allows GROWTH_SHORT_MB in all; with RAGD_LONG=1 an hour, and 1 MB an hour. RAGD_SECONDS
 sets another time. p99 of the last sixth is printed beside that of the first, and no test. Speaks TAP.
@@ -26,6 +27,7 @@ from test_server import Server
 LONG = os.environ.get("RAGD_LONG") == "1"
 SECONDS = int(os.environ.get("RAGD_SECONDS", "0")) or (3600 if LONG else 120)
 WARM = 1 / 4  # of the time
+N_WINDOWS = 12
 SEED = int(os.environ.get("RAGD_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 GROWTH_MB_H, GROWTH_SHORT_MB = 1.0, 4.0
 BEHIND_S = 20  # who is further behind than this at the end sends no more
@@ -208,9 +210,14 @@ class Run:
         Askers(server, 0, 2).join()
         return len(Askers(server, 0, seconds).join()) / seconds
 
+    def held(self):
+        """The least of each part of the time: (seconds, MB)."""
+        n = len(self.rows) // N_WINDOWS
+        return [min(((r[0], r[1]) for r in self.rows[i * n:(i + 1) * n]), key=lambda r: r[1]) for i in range(N_WINDOWS)]
+
     def memory(self):
         """MB an hour, and MB in all, by the line."""
-        a = slope([(r[0], r[1]) for r in self.rows])
+        a = slope(self.held())
         return a * 3600, a * (self.rows[-1][0] - self.rows[0][0])
 
     def p99s(self):
@@ -227,9 +234,9 @@ def memory_does_not_grow(run):
           "(%.0f and %.0f ms)" % (SECONDS, run.capacity, len(run.done), run.n_changes, run.rows[-1][1], in_all, per_hour,
                                   *fds, *threads, last / first, last * 1000, first * 1000))
     if SECONDS >= 3600:
-        assert per_hour <= GROWTH_MB_H, (per_hour, run.rows[::20])
+        assert per_hour <= GROWTH_MB_H, (per_hour, run.held(), run.rows[::20])
     else:
-        assert in_all <= GROWTH_SHORT_MB, (in_all, run.rows[::20])
+        assert in_all <= GROWTH_SHORT_MB, (in_all, run.held(), run.rows[::20])
 
 
 def descriptors_do_not_grow(run):
