@@ -120,6 +120,7 @@ int options_parse(const struct command *cmd, int argc, char **argv, bool silent,
     argv[0] = name;
     wrong = argp_parse(&argp, argc, argv, flags, NULL, o);
     argv[0] = first;
+    mem_must_have(wrong != ENOMEM, "the reading of options");
     *out = o;
     return wrong && !o->help ? EXIT_USAGE : EXIT_DONE;
 }
