@@ -247,6 +247,7 @@ fuzz-large:  ## each parser with a megabyte made of its kept inputs: nothing ove
 
 TORTURE_C = $(shell grep -l 'support/figure.h' $(TESTS_C))
 torture:  ## what must survive, in figures: docs/reliability.md, in hours (SHORT=1: in minutes)
+	@scripts/setup --torture
 	@$(MAKE) --no-print-directory -j$(JOBS) V=release all \
 	    build/release/tests/fail_calls.so build/release/bench/bench_load
 	@$(MAKE) --no-print-directory -j$(JOBS) V=debug T= $(TORTURE_C:tests/%.c=build/debug/tests/%)
