@@ -48,6 +48,19 @@ void columns_save(const struct columns *c, struct sections_writer *w, const char
     mem_free(starts);
 }
 
+/* One column begins where the one before ends, and the last one ends with the arrays. */
+static bool follow_each_other(const struct column_start *starts, size_t n_columns, size_t n_entries,
+                              size_t n_values)
+{
+    if (starts[0].entry || starts[0].value || starts[n_columns].entry != n_entries ||
+        starts[n_columns].value != n_values)
+        return false;
+    for (size_t i = 0; i < n_columns; i++)
+        if (starts[i].entry > starts[i + 1].entry || starts[i].value > starts[i + 1].value)
+            return false;
+    return true;
+}
+
 static bool map_arrays(struct columns *c, const struct sections *s, const char *prefix)
 {
     size_t n[5] = {0}, n_columns = dict_count(c->names);
@@ -61,7 +74,8 @@ static bool map_arrays(struct columns *c, const struct sections *s, const char *
 
     if (!head || !first || !starts || !entries || !values || n[0] != N_HEAD || head[0] != LAYOUT ||
         n[1] != head[1] + 1 || head[3] != n_columns || n[2] != n_columns + 1 || n[3] != head[4] ||
-        n[4] != head[5] || n[4] != dict_count(c->values))
+        n[4] != head[5] || n[4] != dict_count(c->values) ||
+        !follow_each_other(starts, n_columns, n[3], n[4]))
         return false;
     c->n_documents = head[1];
     c->n_chunks = head[2];

@@ -1,9 +1,10 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "index/columns.h"
+#include "index/columns_parts.h"
 #include "index/dict.h"
 
 /* That mapped columns filter and merge as those in memory do is in test_columns.c. */
@@ -70,6 +71,74 @@ Test(columns_file, refuses_what_is_not_whole)
     columns_free(mapped);
     columns_free(made);
     dict_free(names);
+    sections_close(s);
+    unlink(path);
+}
+
+static void copy_section(const struct sections *s, const char *name, size_t size,
+                         struct sections_writer *w, const char *to)
+{
+    size_t n;
+    const void *items = sections_get(s, name, size, &n);
+
+    cr_assert_not_null(items, "%s", name);
+    sections_add(w, to, items, n, size);
+}
+
+/* Where columns begin: entry, value, by chunk; and after the last one. The rest is as it was. */
+static int map_with_starts(const struct columns *made, const struct sections *s,
+                           const uint64_t *starts, size_t n)
+{
+    char path[] = "/tmp/test_columns_XXXXXX";
+    struct columns *mapped = NULL;
+    struct sections_writer *w;
+    struct sections *changed = NULL;
+    int rc;
+
+    make_path(path);
+    w = sections_create(path);
+    copy_section(s, "head", 8, w, "head");
+    copy_section(s, "first_chunk", 4, w, "first_chunk");
+    sections_add(w, "starts", starts, n, 24);
+    copy_section(s, "entries", sizeof(struct entry), w, "entries");
+    copy_section(s, "value_ids", 4, w, "value_ids");
+    dict_save(made->names, w, "names.");
+    dict_save(made->values, w, "values.");
+    cr_assert_eq(sections_commit(w), ERR_OK, "%s", err_text());
+    cr_assert_eq(sections_open(&changed, path), ERR_OK, "%s", err_text());
+    rc = columns_map(&mapped, changed, "");
+    columns_free(mapped);
+    sections_close(changed);
+    unlink(path);
+    return rc;
+}
+
+Test(columns_file, refuses_columns_that_do_not_begin_where_the_one_before_ends)
+{
+    char path[] = "/tmp/test_columns_XXXXXX";
+    struct columns *made = some_columns();
+    struct sections_writer *w;
+    struct sections *s = NULL;
+    uint64_t starts[32];
+    const uint64_t *as_saved;
+    size_t n;
+
+    make_path(path);
+    w = sections_create(path);
+    columns_save(made, w, "");
+    cr_assert_eq(sections_commit(w), ERR_OK, "%s", err_text());
+    cr_assert_eq(sections_open(&s, path), ERR_OK, "%s", err_text());
+    as_saved = sections_get(s, "starts", 24, &n);
+    cr_assert_leq(n * 24, sizeof starts);
+    memcpy(starts, as_saved, n * 24);
+    cr_expect_eq(map_with_starts(made, s, starts, n), ERR_OK, "%s", err_text());
+    for (size_t i = 0; i < n; i++)
+        for (size_t field = 0; field < 2; field++) {
+            starts[3 * i + field] = UINT64_MAX - 1;
+            cr_expect_eq(map_with_starts(made, s, starts, n), ERR_FORMAT, "%zu, %zu", i, field);
+            starts[3 * i + field] = as_saved[3 * i + field];
+        }
+    columns_free(made);
     sections_close(s);
     unlink(path);
 }
