@@ -326,7 +326,7 @@ static struct scene *scene_new(void)
     if (!world_model())                                                                            \
     cr_skip_test("needs the model (make model, or RAGD_MODEL_PATH)")
 
-Test(never_stale, replies_are_those_of_a_fresh_run_while_documents_change, .timeout = 300)
+Test(never_stale, replies_are_those_of_a_fresh_run_while_documents_change, .timeout = 3600)
 {
     struct scene *s;
     struct count c;
@@ -341,7 +341,7 @@ Test(never_stale, replies_are_those_of_a_fresh_run_while_documents_change, .time
     scene_free(s);
 }
 
-Test(never_stale, and_after_a_restart_that_kept_answers, .timeout = 300)
+Test(never_stale, and_after_a_restart_that_kept_answers, .timeout = 3600)
 {
     struct scene *s;
     struct count c;
@@ -381,7 +381,7 @@ static void open_second_house(struct scene *s, const struct redis_server *redis)
         note_truth(&s->house[i]);
 }
 
-Test(never_stale, and_between_two_servers_that_share_a_redis, .timeout = 300)
+Test(never_stale, and_between_two_servers_that_share_a_redis, .timeout = 3600)
 {
     struct redis_server redis;
     struct scene *s;
