@@ -64,8 +64,10 @@ static int fail_language(const char *language)
     int rc;
 
     buf_init(&all);
-    for (const char **name = sb_stemmer_list(); *name; name++)
+    for (const char **name = sb_stemmer_list(); *name; name++) {
+        mem_must_have(strcmp(*name, language) != 0, "a stemmer");
         buf_addf(&all, "%s%s", all.n ? ", " : "", *name);
+    }
     rc = FAIL(ERR_ARGUMENT, "no stemmer for the language '%.40s'; there are %.600s", language,
               all.n ? all.p : "none");
     buf_done(&all);
