@@ -68,6 +68,13 @@ class Server:
             time.sleep(0.02)
         raise AssertionError("does not listen: " + self.log())
 
+    def wait_until_read(self):
+        """It listens while collections are being read; until then it is not ready."""
+        deadline = time.monotonic() + 60
+        while self.ask("GET", "/readyz")[0] != 200:
+            assert time.monotonic() < deadline, "is not ready: " + self.log()
+            time.sleep(0.02)
+
     def stop(self, keep=False):
         """SIGTERM; returns the exit code."""
         if self.process.poll() is None:
@@ -164,6 +171,7 @@ SUN = {"id": "facts/sun.md", "text": "The sun is a star. It is made of hydrogen 
 
 @test
 def probes_and_version(s):
+    s.wait_until_read()
     for path in ("/healthz", "/readyz", "/version", "/stats", "/cache", "/collections"):
         status, headers, reply = s.ask("GET", path)
         assert status == 200 and isinstance(reply, dict), (path, status, reply)
