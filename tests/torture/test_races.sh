@@ -13,9 +13,10 @@ if [ $code = 0 ] && grep -q '^ok *planted_race' "$log"; then
 else
     echo "not ok 1 - no race but the planted one"
 fi
-# The matrix tile is left out of ASan, and tested with memory that ends at a forbidden page instead.
+# The matrix tile is left out of ASan, and tested with memory that ends at a forbidden page instead;
+# the fuzzers overlook what libconfig loses by itself.
 overlooked=$(grep -rlE 'no_sanitize|__tsan_|__lsan_|__asan_|suppressions' src tests --include='*.[ch]' |
-    grep -vc '^src/simd/vec_tile.h$')
+    grep -vcE '^(src/simd/vec_tile.h|tests/fuzz/fuzz.c)$')
 if [ "$overlooked" = 0 ]; then
     echo "ok 2 - nothing is suppressed but in the matrix tile"
 else

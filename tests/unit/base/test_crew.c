@@ -30,8 +30,13 @@ static void wait_at_gate(void *arg, int i_worker)
 /* Keeps n workers busy until as many posts of the gate. */
 static void occupy(struct pool *p, int n)
 {
-    sem_init(&started, 0, 0);
-    sem_init(&gate, 0, 0);
+    static bool are_made;
+
+    if (!are_made) { /* once: from the last time a worker may still be on its way to the gate */
+        sem_init(&started, 0, 0);
+        sem_init(&gate, 0, 0);
+        are_made = true;
+    }
     for (int i = 0; i < n; i++)
         cr_assert_eq(pool_submit(p, QUEUE_BULK, wait_at_gate, NULL), ERR_OK);
     for (int i = 0; i < n; i++)
