@@ -105,6 +105,8 @@ static void take_over(struct account *a, const int64_t told[N_TOLD], struct spen
         token_bucket_spend(&a->requests, l->requests_per_minute, now.mono_ms, a->untold_requests);
     if (l->tokens_per_minute)
         token_bucket_spend(&a->tokens, l->tokens_per_minute, now.mono_ms, a->untold_tokens);
+    if (told[DAY] < a->day) /* its clock is behind: what it has counted is yesterday's */
+        return;
     if (a->day < told[DAY])
         a->day_requests = 0;
     a->day = told[DAY];

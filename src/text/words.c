@@ -64,14 +64,22 @@ static int fail_language(const char *language)
     int rc;
 
     buf_init(&all);
-    for (const char **name = sb_stemmer_list(); *name; name++) {
-        mem_must_have(strcmp(*name, language) != 0, "a stemmer");
+    for (const char **name = sb_stemmer_list(); *name; name++)
         buf_addf(&all, "%s%s", all.n ? ", " : "", *name);
-    }
     rc = FAIL(ERR_ARGUMENT, "no stemmer for the language '%.40s'; there are %.600s", language,
               all.n ? all.p : "none");
     buf_done(&all);
     return rc;
+}
+
+/* NULL: there is none for the language. */
+static struct sb_stemmer *stemmer_of(const char *language)
+{
+    struct sb_stemmer *stemmer = sb_stemmer_new(language, "UTF_8");
+
+    for (const char **name = sb_stemmer_list(); !stemmer && *name; name++)
+        mem_must_have(strcmp(*name, language) != 0, "a stemmer");
+    return stemmer;
 }
 
 int word_language_check(const char *language)
@@ -80,9 +88,8 @@ int word_language_check(const char *language)
 
     if (!language[0])
         return ERR_OK;
-    stemmer = strlen(language) < sizeof((struct word_settings *)0)->language
-                  ? sb_stemmer_new(language, "UTF_8")
-                  : NULL;
+    stemmer = strlen(language) < sizeof((struct word_settings *)0)->language ? stemmer_of(language)
+                                                                             : NULL;
     if (!stemmer)
         return fail_language(language);
     sb_stemmer_delete(stemmer);
@@ -100,7 +107,7 @@ int word_analyzer_new(struct word_analyzer **out, const struct word_settings *s)
     struct word_analyzer *a;
 
     if (s->language[0]) {
-        stemmer = sb_stemmer_new(s->language, "UTF_8");
+        stemmer = stemmer_of(s->language);
         if (!stemmer)
             return fail_language(s->language);
     }

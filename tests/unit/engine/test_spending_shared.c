@@ -229,3 +229,25 @@ Test(spending_shared, a_redis_that_lies_is_one_that_is_away)
         fake_redis_stop(&f);
     }
 }
+
+Test(spending_shared, a_redis_whose_day_has_not_begun_takes_nothing_from_ours)
+{
+    struct spender who = {.id = 1, .limits = {100000, 0, 1000, 0}};
+    struct fake_redis f;
+    struct redis *redis;
+    struct spending *s;
+    struct spending_report r;
+
+    fake_redis_start(&f, FAKE_REDIS_REPLY, "$15\r\n3 0 0 20000 900\r\n"); /* in 2024 */
+    cr_assert_eq(redis_open(&redis, f.url, 10000), ERR_OK);
+    s = spending_new(&(struct key_limits){0}, redis, "a-store");
+    for (int i = 0; i < 10; i++)
+        cr_expect_eq(enter(s, &who).verdict, SPENDING_ADMITTED);
+    spending_add(s, &who, spending_now(), (struct spending_use){.tokens = 7}, NULL);
+    cr_assert(spending_of(s, 1, spending_now(), &r));
+    cr_expect_eq(r.requests_today, 10);
+    cr_expect_eq(r.tokens_today, 7);
+    spending_free(s);
+    redis_close(redis);
+    fake_redis_stop(&f);
+}
