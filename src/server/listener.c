@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,17 +69,35 @@ int listener_open(struct listener *x, struct loop *l, int fd, bool local)
     return ERR_OK;
 }
 
-/* Between our last accept and the close one more may come. So first no packet reaches the socket
- * any more (who asks now will ask again, and find nobody), then all that wait are accepted. Where
- * the filter is not allowed the gap stays. */
+/* Who asks for a connection is not heard: he asks again in a second, and finds nobody. The other
+ * packets of a handshake pass, as who has our half of it believes that he is connected. Where the
+ * filter is not allowed, one who comes between the last accept and the close is reset. */
+static void hear_no_syn(int fd)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+void listener_refuse(struct listener *x)
+{
+    if (x->is_open && !x->local) /* a local connection has no handshake */
+        hear_no_syn(x->fd);
+}
+
 void listener_close(struct listener *x)
 {
-    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog filter = {1, &nothing};
-
     if (!x->is_open)
         return;
-    (void)setsockopt(x->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+    listener_refuse(x);
+    if (x->local)
+        shutdown(x->fd, SHUT_RD); /* those who wait stay */
     while (accept_some(x, ACCEPT_AT_ONCE) == 0)
         continue;
     x->is_open = false;

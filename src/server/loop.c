@@ -18,6 +18,10 @@
 /* A balancer and clients with a request on the way get this long to notice: we go on accepting
  * and answering (with Connection: close) before the listeners and idle connections close. */
 #define DRAIN_GRACE_MS 250
+
+/* What a handshake under way may take: a round trip. */
+#define HANDSHAKE_MS 250
+
 /* What is told at the end of server.drain_s has this long to reach those whom it is told. */
 #define DRAIN_LAST_MS 1000
 
@@ -37,6 +41,12 @@ static void deliver(struct loop *l)
         w->done(w); /* may free w */
         mem_free(error);
     }
+}
+
+static void refuse_all(struct loop *l)
+{
+    listener_refuse(&l->tcp);
+    listener_refuse(&l->local);
 }
 
 static void close_listeners(struct loop *l)
@@ -95,6 +105,9 @@ static void drain(struct loop *l)
     }
     since = l->now_ms - l->drain_began_ms - c->server.ready_wait_s * 1000;
     if (since < DRAIN_GRACE_MS && !at_once)
+        return;
+    refuse_all(l);
+    if (since < DRAIN_GRACE_MS + HANDSHAKE_MS && !at_once)
         return;
     close_listeners(l);
     if (!l->told && since > c->server.drain_s * 1000)

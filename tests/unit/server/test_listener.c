@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include "server/loop.h"
@@ -51,6 +53,48 @@ Test(listener, who_comes_when_there_are_no_descriptors_waits_and_is_answered)
     cr_expect_eq(strncmp(reply, "HTTP/1.1 200 ", 13), 0, "%s", reply);
     close(fd);
     live_close(&l);
+}
+
+static int connect_to(int listening, int flags)
+{
+    struct sockaddr_in a;
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+
+    cr_assert_eq(getsockname(listening, (struct sockaddr *)&a, &n), 0);
+    cr_expect(connect(fd, (struct sockaddr *)&a, sizeof a) == 0 || errno == EINPROGRESS);
+    return fd;
+}
+
+/* With TCP_DEFER_ACCEPT the handshake ends with the first byte: till then the client alone
+ * believes that he is connected. */
+Test(listener, that_refuses_takes_him_whose_handshake_is_under_way_and_nobody_else)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct listener x = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), .is_open = true};
+    struct pollfd waiting = {x.fd, POLLIN, 0}, asking = {-1, POLLOUT, 0};
+    int seconds = 5, under_way, in;
+    char c = 0;
+
+    cr_assert_eq(bind(x.fd, (struct sockaddr *)&a, sizeof a), 0);
+    cr_assert_eq(setsockopt(x.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+    cr_assert_eq(listen(x.fd, 8), 0);
+    under_way = connect_to(x.fd, 0);
+    cr_expect_eq(accept(x.fd, NULL, NULL), -1);
+    cr_expect_eq(errno, EAGAIN);
+    listener_refuse(&x);
+    asking.fd = connect_to(x.fd, SOCK_NONBLOCK);
+    cr_assert_eq(send(under_way, "x", 1, MSG_NOSIGNAL), 1);
+    cr_assert_eq(poll(&waiting, 1, 20000), 1);
+    in = accept(x.fd, NULL, NULL);
+    cr_assert_geq(in, 0);
+    cr_expect_eq(recv(in, &c, 1, 0), 1);
+    cr_expect_eq(c, 'x');
+    cr_expect_eq(send(in, "y", 1, MSG_NOSIGNAL), 1);
+    cr_expect_eq(recv(under_way, &c, 1, 0), 1);
+    cr_expect_eq(c, 'y');
+    cr_expect_eq(poll(&asking, 1, 0), 0, "nobody has heard him");
+    close(in), close(under_way), close(asking.fd), close(x.fd);
 }
 
 Test(listener, a_socket_that_cannot_listen_is_an_error_and_closed)
