@@ -54,14 +54,20 @@ static void keep_error(struct tuning *t, int rc)
         snprintf(t->error, sizeof t->error, "%s", err_text());
 }
 
+static void tell(const struct tuning *t, size_t done)
+{
+    if (t->o->progress)
+        t->o->progress(t->o->arg, done < t->total ? done : t->total, t->total, t->what);
+}
+
 /* One more part is done. False: give up. */
 static bool advance(void *arg)
 {
     struct tuning *t = arg;
     size_t done = atomic_fetch_add(&t->done, 1) + 1;
 
-    if (t->o->progress && pthread_equal(pthread_self(), t->caller))
-        t->o->progress(t->o->arg, done < t->total ? done : t->total, t->total, t->what);
+    if (pthread_equal(pthread_self(), t->caller))
+        tell(t, done);
     if (*t->o->cancelled)
         keep_error(t, FAIL(ERR_CANCELLED, "cancelled"));
     return atomic_load(&t->rc) == ERR_OK;
@@ -78,6 +84,7 @@ static int stage(struct tuning *t, const char *what, size_t total, size_t n, poo
     t->what = what;
     t->total = total;
     atomic_store(&t->done, 0);
+    tell(t, 0); /* the other threads may be through before the caller's turn comes */
     pool_each(t->pool, n, fn, t);
     return atomic_load(&t->rc) < 0 ? FAIL(atomic_load(&t->rc), "%s", t->error) : ERR_OK;
 }

@@ -38,7 +38,7 @@ struct tune_pair { /* borrowed */
     const char *chunk; /* as replies name it; NULL: the document's nearest */
 };
 
-/* On the caller's thread. */
+/* On the caller's thread; of each stage at least once, with nothing done. */
 typedef void (*tune_progress_fn)(void *arg, size_t done, size_t total, const char *what);
 
 struct tune_options {
