@@ -1,9 +1,12 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/cpu.h"
 
 static void *or_stop(void *p, size_t size)
 {
@@ -77,6 +80,16 @@ void *mem_grow(void *p, size_t *cap, size_t n, size_t elem_size)
         want *= 2;
     *cap = want;
     return mem_realloc(p, want * elem_size);
+}
+
+void mem_share_heaps(void)
+{
+    mallopt(M_ARENA_MAX, cpu_count());
+}
+
+void mem_return(void)
+{
+    malloc_trim(0);
 }
 
 static bool read_pages(unsigned long *resident, unsigned long *of_files)

@@ -31,6 +31,7 @@ static void *crypto_realloc(void *p, size_t n, const char *file, int line)
 
 int main(int argc, char **argv)
 {
+    mem_share_heaps();
     CRYPTO_set_mem_functions(crypto_alloc, crypto_realloc, crypto_free);
     json_set_alloc_funcs(mem_alloc, mem_free); /* or it leaves out what it has no memory for */
     if (argc == 2 && strcmp(argv[1], "--extract-helper") == 0)

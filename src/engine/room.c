@@ -1,6 +1,5 @@
 #include "engine/room.h"
 
-#include <malloc.h>
 #include <pthread.h>
 
 #include "base/clock.h"
@@ -67,7 +66,7 @@ static size_t after_release(struct room *r)
     size_t bytes;
 
     r->release(r->arg);
-    malloc_trim(0);
+    mem_return();
     pthread_mutex_lock(&r->mu);
     bytes = look_locked(r);
     pthread_mutex_unlock(&r->mu);

@@ -35,12 +35,16 @@
 #define LOOPS_MAX  64
 /* How often it is looked whether the collections are read, which is told once. */
 #define READY_MS 50
+/* How often memory that was freed is given back: what malloc keeps would grow for days. */
+#define RETURN_MS 60000
 
 struct server {
     struct service service;
     int port;
     pthread_t *threads; /* of loops 1.. */
-    uv_timer_t ready;   /* loop 0's, until the collections are read */
+    /* loop 0's */
+    uv_timer_t ready;    /* until the collections are read */
+    uv_timer_t returned; /* memory */
 };
 
 /* ---- where to listen ---- */
@@ -303,6 +307,28 @@ static void await_ready(struct server *s)
     uv_unref((uv_handle_t *)&s->ready);
 }
 
+static void return_memory(void *arg, int i_worker)
+{
+    (void)arg, (void)i_worker;
+    mem_return();
+}
+
+/* A server without a free place has work for its memory. */
+static void on_return_timer(uv_timer_t *t)
+{
+    const struct server *s = t->data;
+
+    (void)pool_submit(s->service.engine->pool, QUEUE_BULK, return_memory, NULL);
+}
+
+static void return_now_and_then(struct server *s)
+{
+    CHECK(uv_timer_init(&s->service.loops[0].uv, &s->returned) == 0);
+    s->returned.data = s;
+    uv_timer_start(&s->returned, on_return_timer, RETURN_MS, RETURN_MS);
+    uv_unref((uv_handle_t *)&s->returned);
+}
+
 int server_run(struct server *s)
 {
     uv_signal_t term, interrupt;
@@ -317,6 +343,7 @@ int server_run(struct server *s)
     beforehand = beforehand_start(s->service.engine);
     tell_listening(s);
     await_ready(s);
+    return_now_and_then(s);
     loop_run(&s->service.loops[0]);
     for (int i = 1; i < s->service.n_loops; i++)
         pthread_join(s->threads[i], NULL);
@@ -325,6 +352,7 @@ int server_run(struct server *s)
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);
     uv_close((uv_handle_t *)&s->ready, NULL);
+    uv_close((uv_handle_t *)&s->returned, NULL);
     uv_run(&s->service.loops[0].uv, UV_RUN_DEFAULT);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));
     return ERR_OK;

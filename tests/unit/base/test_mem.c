@@ -75,6 +75,29 @@ Test(mem, own_memory_is_part_of_what_is_resident)
     cr_expect_leq(mem_own_bytes(), mem_resident_bytes());
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator keeps for a while what was freed */
+Test(mem, what_was_freed_among_what_is_in_use_can_be_given_back)
+{
+    enum { N_PIECES = 20000, PIECE = 4096 };
+    static void *pieces[N_PIECES];
+    size_t before, kept, returned;
+
+    for (size_t i = 0; i < N_PIECES; i++)
+        memset(pieces[i] = mem_alloc(PIECE), 1, PIECE);
+    before = mem_own_bytes();
+    for (size_t i = 0; i < N_PIECES; i++)
+        if (i % 8)
+            mem_free(pieces[i]);
+    kept = mem_own_bytes();
+    mem_return();
+    returned = mem_own_bytes();
+    cr_expect_gt(kept, before - before / 8);
+    cr_expect_lt(returned, before / 2, "%zu of %zu bytes", returned, before);
+    for (size_t i = 0; i < N_PIECES; i += 8)
+        mem_free(pieces[i]);
+}
+#endif
+
 Test(mem, what_a_library_could_not_make_stops_the_process, .exit_code = 70)
 {
     mem_must_have(true, "a thing");
