@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "cli/command.h"
 #include "engine/chatting.h"
+#include "engine/config_print.h"
 #include "engine/embedding.h"
 #include "engine/reranking.h"
 #include "server/beforehand.h"

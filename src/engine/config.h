@@ -189,12 +189,3 @@ int config_check(const struct config *c);
 
 /* "HH:MM" as minutes since midnight; ERR_ARGUMENT. */
 int config_minute_of_day(const char *text, int *minute);
-
-/* As a configuration file that could be read again, with its help and what is not a default; or
- * as JSON. No setting of this version is a secret. */
-void config_print(const struct config *c, bool json, struct buf *out);
-
-/* Walks the table: name, default as text, help. For man page and help. */
-typedef void (*config_item_fn)(void *arg, const char *name, const char *type, const char *fallback,
-                               const char *help);
-void config_each(config_item_fn fn, void *arg);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "engine/config_table.h"
 
 /* A section stands for all that is in it. */
 static const char *const live[] = {
@@ -65,12 +66,8 @@ struct taking {
     struct reload_report *report;
 };
 
-static void take_one(void *arg, const char *name, const char *type, const char *fallback,
-                     const char *help)
+static void take_one(const struct taking *t, const char *name)
 {
-    struct taking *t = arg;
-
-    (void)type, (void)fallback, (void)help;
     if (!reload_is_live(name)) {
         if (!config_is_same(t->first, t->next, name))
             add_name(&t->report->needs_restart, name);
@@ -159,7 +156,8 @@ int engine_reload(struct engine *e, const struct config *first, const struct con
 
     *report = (struct reload_report){0};
     *now = *t.now;
-    config_each(take_one, &t);
+    for (size_t i = 0; i < n_settings; i++)
+        take_one(&t, settings[i].name);
     if (!same_models(first, next))
         add_name(&report->needs_restart, "llm");
     TRY(take_prompt(e, now, &prompt));

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "engine/config.h"
+#include "engine/config_print.h"
 #include "fuzz/fuzz.h"
 
 /* What is printed, and whence each setting came, is a file: `out` is what that file prints. */

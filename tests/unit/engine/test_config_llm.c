@@ -4,28 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
-
-static int load(struct config *c, const char *text)
-{
-    char path[] = "/tmp/ragd-llm-XXXXXX";
-    int fd = mkstemp(path), rc;
-
-    cr_assert_geq(fd, 0);
-    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-    rc = config_load(c, path);
-    unlink(path);
-    return rc;
-}
+#include "engine/config_print.h"
+#include "support/config_file.h"
 
 static void expect_refused(const char *text, int wanted, const char *word)
 {
     struct config c;
 
-    cr_expect_eq(load(&c, text), wanted, "%s: %s", text, err_text());
+    cr_expect_eq(config_load_text(&c, text), wanted, "%s: %s", text, err_text());
     cr_expect(strstr(err_text(), word), "%s: %s", text, err_text());
 }
 
@@ -35,10 +23,11 @@ Test(config_llm, models_are_read_in_their_order_with_defaults)
 {
     struct config c;
 
-    cr_assert_eq(load(&c, "llm = ( " FAST ",\n"
-                          "{ name = \"best\"; url = \"http://h:1/v1\"; model = \"large\";\n"
-                          "  key_file = \"/k\"; timeout_ms = 5000; first_token_ms = 700;\n"
-                          "  price_in = 2; price_out = 10.5; } );"),
+    cr_assert_eq(config_load_text(&c,
+                                  "llm = ( " FAST ",\n"
+                                  "{ name = \"best\"; url = \"http://h:1/v1\"; model = \"large\";\n"
+                                  "  key_file = \"/k\"; timeout_ms = 5000; first_token_ms = 700;\n"
+                                  "  price_in = 2; price_out = 10.5; } );"),
                  ERR_OK, "%s", err_text());
     cr_assert_eq(c.n_llm, 2);
     cr_expect_str_eq(c.llm[0].name, "fast");
@@ -94,12 +83,13 @@ Test(config_llm, what_is_shown_can_be_read_again)
     struct config c, again;
     struct buf text = {0}, json = {0};
 
-    cr_assert_eq(load(&c, "llm = ( { name = \"a\"; url = \"http://h/v1\"; model = \"m\\\"q\"; "
-                          "price_out = 0.5; } );"),
-                 ERR_OK, "%s", err_text());
+    cr_assert_eq(
+        config_load_text(&c, "llm = ( { name = \"a\"; url = \"http://h/v1\"; model = \"m\\\"q\"; "
+                             "price_out = 0.5; } );"),
+        ERR_OK, "%s", err_text());
     config_llm_print(&c, &text);
     buf_add_char(&text, '\0');
-    cr_assert_eq(load(&again, text.p), ERR_OK, "%s in %s", err_text(), text.p);
+    cr_assert_eq(config_load_text(&again, text.p), ERR_OK, "%s in %s", err_text(), text.p);
     cr_expect_eq(again.n_llm, 1);
     cr_expect_str_eq(again.llm[0].model, "m\"q");
     cr_expect_eq(again.llm[0].price_out, 0.5);
@@ -114,11 +104,12 @@ Test(config_llm, who_writes_summaries_is_one_of_them_and_has_prices_if_a_budget)
 {
     struct config c;
 
-    cr_expect_eq(load(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; };"), ERR_OK,
-                 "%s", err_text());
+    cr_expect_eq(
+        config_load_text(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; };"), ERR_OK,
+        "%s", err_text());
     cr_expect_str_eq(c.ingest.summary_model, "fast");
-    cr_expect_eq(load(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; "
-                          "summary_tokens = 5000; };"),
+    cr_expect_eq(config_load_text(&c, "llm = ( " FAST " ); ingest = { summary_model = \"fast\"; "
+                                      "summary_tokens = 5000; };"),
                  ERR_OK);
     expect_refused("llm = ( " FAST " );\ningest = { summary_model = \"best\"; };", ERR_ARGUMENT,
                    ":2: 'ingest.summary_model'");
