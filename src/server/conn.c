@@ -90,7 +90,7 @@ static void abandon(struct request *r)
         return;
     request_hold(r);
     if (!r->dispatched)
-        request_release(r); /* nobody else will answer it */
+        request_left(r);
     else if (r->on_gone)
         r->on_gone(r);
     request_release(r);
@@ -292,6 +292,20 @@ static void head_refused(struct conn *c)
     refuse(c, c->gate.status, "refused", c->gate.reason);
 }
 
+/* Another that is answered in place of r, whose handler goes on: what r would be known by is this
+ * one's. */
+static void replace_request(struct conn *c, struct request *r)
+{
+    request_without_head(c);
+    c->request->head.method = r->head.method;
+    c->request->head.path = r->head.path;
+    c->request->route = r->route;
+    c->request->caller = r->caller ? caller_ref(r->caller) : NULL;
+    c->request->n_received = r->n_received;
+    memcpy(c->request->id, r->id, sizeof r->id);
+    r->replaced = true;
+}
+
 bool conn_end_request(struct conn *c)
 {
     struct request *r = c->request;
@@ -304,8 +318,7 @@ bool conn_end_request(struct conn *c)
         r->on_stop(r); /* frees it */
         return true;
     }
-    request_without_head(c);
-    c->request->head.path = r->head.path;
+    replace_request(c, r);
     refuse(c, 503, "stopping", STOPPING_TEXT);
     abandon(r);
     return true;

@@ -75,29 +75,43 @@ void request_release(struct request *r)
     arena_free(r->mem);
 }
 
-/* The reply is with the socket, or with nobody. */
-static void finish(struct request *r)
+/* What everybody may see of it. */
+static void tell(struct request *r, uint64_t end_ns)
 {
     struct service *s = r->loop->service;
-    struct conn *c = r->conn;
-    uint64_t end_ns = clock_ns();
 
-    if (!c)
-        r->status = 499; /* the client had left */
     metrics_request(s->metrics, r->route ? route_index(r->route) : routes_count(), r->status,
                     end_ns - r->start_ns);
     metrics_bytes(s->metrics, r->n_received, r->n_sent);
     if (engine_settings(s->engine)->server.access_log)
         access_log_add(&r->loop->log, r, end_ns);
+}
+
+/* The reply is with the socket, or with nobody. */
+static void finish(struct request *r)
+{
+    struct conn *c = r->conn;
+    uint64_t end_ns = clock_ns();
+
+    if (!c)
+        r->status = r->replaced ? 503 : 499; /* the client had left */
+    if (!r->replaced)
+        tell(r, end_ns);
     tracing_over(r, end_ns);
     if (r->dispatched)
-        metrics_adjust(s->metrics, GAUGE_REQUESTS, -1);
+        metrics_adjust(r->loop->service->metrics, GAUGE_REQUESTS, -1);
     r->conn = NULL;
     r->on_tick = r->on_drain = r->on_gone = r->on_eof = r->on_stop = NULL;
     limits_leave(r); /* before the next one of the connection comes */
     if (c)
         conn_answered(c, !r->close_after);
     request_release(r);
+}
+
+void request_left(struct request *r)
+{
+    DCHECK(!r->conn && !r->answered);
+    finish(r);
 }
 
 /* ---- heads ---- */

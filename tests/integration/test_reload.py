@@ -243,6 +243,9 @@ def what_runs_at_the_end_of_the_drain_limit_is_told(fake):
     status, headers, reply = whole["reply"]
     assert status == 503 and reply["code"] == "stopping" and headers["Retry-After"], (status, reply)
     assert s.process.wait(20) == 0
+    logged = [line for line in lines_of(s, "request") if line["request_id"] == headers["x-request-id"]]
+    assert [(line["route"], line["status"], line["tenant"]) for line in logged] == [("/query", 503, "default")], logged
+    assert not [line for line in lines_of(s, "request") if line["status"] == 499]
     s.stop()
     wait_for(lambda: fake.counts()["open"] == 0, "nobody is asked for nobody")
     c.close()

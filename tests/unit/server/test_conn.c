@@ -1,6 +1,7 @@
 #include "server/conn.h"
 
 #include "support/live.h"
+#include "support/log_lines.h"
 
 #define GET "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -135,6 +136,31 @@ static void reset_after(const struct live *l, const char *bytes)
     cr_assert_eq(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
+}
+
+#define HALF_ASKED                                                                                 \
+    "POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"                \
+    "Content-Length: 33\r\nx-request-id: halfway\r\n\r\n{\"question\":"
+
+Test(conn, a_client_that_leaves_in_the_middle_of_a_body_is_in_the_log)
+{
+    struct log_lines log;
+    struct live l;
+    const char *text;
+    int fd;
+
+    WORLD_OPEN(&l.world);
+    log_lines_begin(&log, LOG_INFO);
+    live_start(&l, NULL);
+    fd = live_connect(&l);
+    cr_assert_eq(send(fd, HALF_ASKED, strlen(HALF_ASKED), 0), (ssize_t)strlen(HALF_ASKED));
+    close(fd);
+    live_close(&l);
+    text = log_lines_end(&log);
+    cr_expect_eq(log_lines_count(text, "\"event\":\"request\""), 1, "%s", text);
+    cr_expect(strstr(text, "\"route\":\"/query\",\"status\":499,"), "%s", text);
+    cr_expect(strstr(text, "\"bytes_in\":12,"), "%s", text);
+    cr_expect(strstr(text, "\"request_id\":\"halfway\""), "%s", text);
 }
 
 /* A write that fails ends the connection in the middle of the reply. */
