@@ -30,6 +30,8 @@
 /* A request over its limits keeps its connection when its body is no longer than this: to close and
  * open one costs both sides more. */
 #define OVER_BODY_MAX 65536
+/* A body from here on is worth a look at the memory budget before it is read. */
+#define ROOM_BODY_MIN 65536
 /* What may arrive while a request is being answered before we stop reading. */
 #define WAITING_MAX LOOP_READ_BYTES
 
@@ -370,6 +372,14 @@ static int check_body(const struct conn *c, const struct request *r)
                 documents ? " or multipart/form-data" : "");
 }
 
+/* What is large is not even read where there is no room for it. */
+static int check_room(const struct conn *c, const struct request *r)
+{
+    if (r->route->body != BODY_DOCUMENTS || c->gate.content_length < ROOM_BODY_MIN)
+        return 0;
+    return room_check(c->loop->service->engine->room) < 0 ? 507 : 0;
+}
+
 /* Without keys, a page of another site must not be able to act through a browser on this machine.
  * JSON needs the site's permission there, a multipart form does not: so Origin is looked at. */
 static bool is_foreign(const struct conn *c, const struct request *r)
@@ -404,7 +414,8 @@ static int admit(struct conn *c, struct request *r)
         return rc;
     if (is_foreign(c, r))
         return FAIL(403, "a request from a page of another site (Origin)");
-    return check_body(c, r);
+    rc = check_body(c, r);
+    return rc != 0 ? rc : check_room(c, r);
 }
 
 /* It is answered once its body is here, which is not looked at, if that is soon. */
@@ -438,6 +449,7 @@ static const char *refusal_code(int status)
     switch (status) {
     case 401: return "invalid_api_key";
     case 403: return "forbidden";
+    case 507: return err_name(ERR_NO_SPACE);
     default: return "refused";
     }
 }

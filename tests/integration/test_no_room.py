@@ -7,6 +7,7 @@ permitted those tests are skipped by name.
 
     RAGD_NO_ROOM_ROUNDS (6; of filling the disk)   RAGD_NO_ROOM_SEED   RAGD_BUILD (build/debug)
 """
+import http.client
 import json
 import os
 import random
@@ -48,11 +49,21 @@ class Place:
         self.folder = tempfile.mkdtemp(prefix="ragd-no-room.")
         self.chance = random.Random(SEED)
         os.environ["RAGD_MODEL_PATH"] = tiny_model.write(os.path.join(self.folder, "model"))
+        self.kept = []
+
+    def keep(self, served):
+        """Its server ends with the place, however the test does."""
+        self.kept.append(served)
+        return served
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        for w in self.kept:
+            if w.server:
+                w.server.process.kill()
+                w.server.process.wait()
         subprocess.run(["umount", "-l", os.path.join(self.folder, "disk")], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -121,7 +132,7 @@ def until_507(w):
 def a_full_disk_stops_documents_and_nothing_else():
     with Place() as place:
         disk = Disk(place)
-        w = served.Served(place.folder, place.chance, os.path.join(disk.path, "data"))
+        w = place.keep(served.Served(place.folder, place.chance, os.path.join(disk.path, "data")))
         w.start()
         n_refused = 0
         for i in range(ROUNDS):
@@ -152,7 +163,7 @@ def a_full_disk_stops_documents_and_nothing_else():
 def killed_on_a_full_disk_it_comes_back_with_all_it_said():
     with Place() as place:
         disk = Disk(place)
-        w = served.Served(place.folder, place.chance, os.path.join(disk.path, "data"))
+        w = place.keep(served.Served(place.folder, place.chance, os.path.join(disk.path, "data")))
         for i in range(max(2, ROUNDS // 2)):
             w.start()
             disk.fill(place.chance.randrange(60) * PAGE)
@@ -195,7 +206,7 @@ class FewDescriptors(served.Served):
 @test
 def without_descriptors_those_who_are_in_go_on_and_others_wait():
     with Place() as place:
-        w = FewDescriptors(place.folder, place.chance)
+        w = place.keep(FewDescriptors(place.folder, place.chance))
         w.start()
         assert not w.question(0)  # this connection is in
         crowd = []
@@ -223,7 +234,7 @@ def without_descriptors_those_who_are_in_go_on_and_others_wait():
 @test
 def who_waited_for_a_descriptor_is_answered():
     with Place() as place:
-        w = FewDescriptors(place.folder, place.chance)
+        w = place.keep(FewDescriptors(place.folder, place.chance))
         w.start()
         crowd = [socket.create_connection(("127.0.0.1", w.server.port)) for _ in range(w.MOST)]
         late = service.Client(w.server.port, 20)
@@ -251,10 +262,20 @@ def big_text(chance, n):
     return " ".join("w%06d" % chance.randrange(200000) for _ in range(n))
 
 
+def ask_with_a_head_alone(port, n_bytes):
+    """What is said to a body that was not sent yet."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+        s.sendall(b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: %d\r\n\r\n" % n_bytes)
+        reply = http.client.HTTPResponse(s)
+        reply.begin()
+        return reply.status, json.loads(reply.read())
+
+
 @test
 def beyond_the_memory_budget_documents_wait_and_questions_do_not():
     with Place() as place:
-        w = served.Served(place.folder, place.chance)
+        w = place.keep(served.Served(place.folder, place.chance))
         # A sanitizer keeps what is freed for a while; what it keeps is no room.
         env = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
                ":quarantine_size_mb=1:thread_local_quarantine_size_kb=16:allocator_release_to_os_interval_ms=100"}
@@ -273,6 +294,8 @@ def beyond_the_memory_budget_documents_wait_and_questions_do_not():
             if status != 200:
                 break
         assert status == 507 and "limits.memory" in reply["detail"], (n, status, reply)
+        early, said = ask_with_a_head_alone(w.port, 1 << 20)
+        assert (early, said["code"]) == (507, reply["code"]), said
         wrong = reads_go_on(w)
         code, _, more = w.command("ingest", place.folder + "/model/config.json", ok=(0, 1))  # 0: what was read meanwhile made room
         assert not wrong and not more, (code, wrong, more)
