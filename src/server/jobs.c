@@ -22,7 +22,7 @@ struct job {
     struct jobs *jobs;
     struct job *next; /* older ones first */
     char id[JOB_ID_BYTES];
-    char *scope;
+    char *tenant, *scope;
     struct job_work work;
     atomic_bool cancel;
 
@@ -56,6 +56,7 @@ static void job_free(struct job *j)
     if (j->work.arg)
         j->work.free(j->work.arg);
     buf_done(&j->refused);
+    mem_free(j->tenant);
     mem_free(j->scope);
     mem_free(j->error);
     mem_free(j);
@@ -66,13 +67,18 @@ static bool is_of(const struct job *j, struct str scope)
     return str_eq(str_of(j->scope), scope);
 }
 
-/* The oldest that has ended, of one scope or of all (NULL). */
-static void drop_oldest_locked(struct jobs *js, const char *scope)
+static bool is_tenants(const struct job *j, const char *tenant)
+{
+    return strcmp(j->tenant, tenant) == 0;
+}
+
+/* The oldest that has ended, of one tenant or of all (NULL). */
+static void drop_oldest_locked(struct jobs *js, const char *tenant)
 {
     for (struct job **at = &js->first; *at; at = &(*at)->next) {
         struct job *j = *at;
 
-        if (!has_ended(j) || j->work.arg || (scope && strcmp(j->scope, scope) != 0))
+        if (!has_ended(j) || j->work.arg || (tenant && !is_tenants(j, tenant)))
             continue;
         *at = j->next;
         job_free(j);
@@ -80,16 +86,16 @@ static void drop_oldest_locked(struct jobs *js, const char *scope)
     }
 }
 
-static void keep_few_locked(struct jobs *js, const char *scope)
+static void keep_few_locked(struct jobs *js, const char *tenant)
 {
-    size_t n = 0, n_scope = 0;
+    size_t n = 0, n_tenant = 0;
 
     for (const struct job *j = js->first; j; j = j->next) {
         n += has_ended(j);
-        n_scope += has_ended(j) && strcmp(j->scope, scope) == 0;
+        n_tenant += has_ended(j) && is_tenants(j, tenant);
     }
-    if (n_scope > JOBS_KEPT_SCOPE)
-        drop_oldest_locked(js, scope);
+    if (n_tenant > JOBS_KEPT_TENANT)
+        drop_oldest_locked(js, tenant);
     else if (n > JOBS_KEPT)
         drop_oldest_locked(js, NULL);
 }
@@ -114,10 +120,10 @@ static void end_locked(struct job *j, enum job_state state, const char *error)
 
 /* ---- running ---- */
 
-static bool is_running_locked(const struct jobs *js, const char *scope)
+static bool is_running_locked(const struct jobs *js, const char *tenant)
 {
     for (const struct job *j = js->first; j; j = j->next)
-        if (j->state == RUNNING && strcmp(j->scope, scope) == 0)
+        if (j->state == RUNNING && is_tenants(j, tenant))
             return true;
     return false;
 }
@@ -125,7 +131,7 @@ static bool is_running_locked(const struct jobs *js, const char *scope)
 static struct job *next_locked(struct jobs *js)
 {
     for (struct job *j = js->first; j; j = j->next)
-        if (j->state == QUEUED && !is_running_locked(js, j->scope))
+        if (j->state == QUEUED && !is_running_locked(js, j->tenant))
             return j;
     return NULL;
 }
@@ -138,7 +144,7 @@ static void let_go(struct job *j)
     j->work.free(j->work.arg);
     pthread_mutex_lock(&js->mu);
     j->work.arg = NULL;
-    keep_few_locked(js, j->scope); /* may drop it */
+    keep_few_locked(js, j->tenant); /* may drop it */
     pthread_mutex_unlock(&js->mu);
 }
 
@@ -242,9 +248,9 @@ void jobs_free(struct jobs *js)
 
 /* ---- asking ---- */
 
-static int check_room_locked(const struct jobs *js, struct str scope, size_t bytes)
+static int check_room_locked(const struct jobs *js, const char *tenant, size_t bytes)
 {
-    size_t n = 0, n_scope = 0, held = bytes, held_scope = bytes;
+    size_t n = 0, n_tenant = 0, held = bytes, held_tenant = bytes;
 
     if (js->stopping)
         return FAIL(ERR_CANCELLED, "the server is stopping");
@@ -253,28 +259,30 @@ static int check_room_locked(const struct jobs *js, struct str scope, size_t byt
             continue;
         n++;
         held += j->work.bytes;
-        n_scope += is_of(j, scope);
-        held_scope += is_of(j, scope) ? j->work.bytes : 0;
+        n_tenant += is_tenants(j, tenant);
+        held_tenant += is_tenants(j, tenant) ? j->work.bytes : 0;
     }
-    if (n >= JOBS_WAITING || n_scope >= JOBS_WAITING / 2)
-        return FAIL(ERR_BUSY, "%zu jobs wait already", n_scope);
-    if (n > 0 && (held > JOBS_WAITING_BYTES || held_scope > JOBS_WAITING_BYTES / 2))
+    if (n >= JOBS_WAITING || n_tenant >= JOBS_WAITING / 2)
+        return FAIL(ERR_BUSY, "%zu jobs wait already", n_tenant);
+    if (n > 0 && (held > JOBS_WAITING_BYTES || held_tenant > JOBS_WAITING_BYTES / 2))
         return FAIL(ERR_BUSY, "the jobs that wait hold %zu MiB already", (held - bytes) >> 20);
     return ERR_OK;
 }
 
-int jobs_add(struct jobs *js, struct str scope, const struct job_work *w, char id[JOB_ID_BYTES])
+int jobs_add(struct jobs *js, const char *tenant, struct str scope, const struct job_work *w,
+             char id[JOB_ID_BYTES])
 {
     struct job *j = mem_calloc(1, sizeof *j), **at = &js->first;
     int rc;
 
     *j = (struct job){.jobs = js, .work = *w, .created_ms = clock_wall_ms()};
+    j->tenant = mem_strdup(tenant);
     j->scope = mem_alloc(scope.n + 1);
     memcpy(j->scope, scope.p, scope.n);
     j->scope[scope.n] = '\0';
     http_random_id(NULL, "job_", j->id);
     pthread_mutex_lock(&js->mu);
-    rc = check_room_locked(js, scope, w->bytes);
+    rc = check_room_locked(js, tenant, w->bytes);
     if (rc == ERR_OK) {
         memcpy(id, j->id, JOB_ID_BYTES);
         while (*at)

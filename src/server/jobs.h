@@ -3,14 +3,14 @@
  *   queued -> running -> done | failed | cancelled
  *         \-> cancelled
  *
- * A scope is who asked (a key): others' jobs are not there for it. Its jobs run one after
- * another, those of JOBS_THREADS scopes beside each other, so that nobody's long one holds up all.
- * In memory: a restart forgets them, and what was committed stays.
+ * A scope is who asked (a key): others' jobs are not there for it. Bounds and turns are a tenant's,
+ * however many keys it has: its jobs run one after another, those of JOBS_THREADS tenants beside
+ * each other, so that nobody's long one holds up all. In memory: a restart forgets them, and what
+ * was committed stays.
  *
  * Limits   JOBS_WAITING jobs and JOBS_WAITING_BYTES of what they hold, a half of each for one
- * scope; JOBS_KEPT ended ones, JOBS_KEPT_SCOPE a scope; JOBS_REFUSED_BYTES of refusals a job (all
- *          are counted).
- * Threads  locked; `run` is called on a thread of ours, of low priority.
+ *          tenant; JOBS_KEPT ended ones, JOBS_KEPT_TENANT a tenant; JOBS_REFUSED_BYTES of refusals
+ * a job (all are counted). Threads  locked; `run` is called on a thread of ours, of low priority.
  */
 #pragma once
 #include <stdatomic.h>
@@ -25,7 +25,7 @@
 #define JOBS_WAITING       32
 #define JOBS_WAITING_BYTES (256u << 20)
 #define JOBS_KEPT          256
-#define JOBS_KEPT_SCOPE    64
+#define JOBS_KEPT_TENANT   64
 #define JOBS_REFUSED_BYTES 65536
 #define JOB_ID_BYTES       40 /* "job_", 32 hex digits, NUL */
 
@@ -47,7 +47,8 @@ void jobs_stop(struct jobs *js);
 void jobs_free(struct jobs *js);
 
 /* Takes the work, also when it fails: ERR_BUSY over the bounds, ERR_CANCELLED after jobs_stop. */
-int jobs_add(struct jobs *js, struct str scope, const struct job_work *w, char id[JOB_ID_BYTES]);
+int jobs_add(struct jobs *js, const char *tenant, struct str scope, const struct job_work *w,
+             char id[JOB_ID_BYTES]);
 
 /* After ERR_BUSY: in how many milliseconds one may leave the queue; a guess, by what jobs took
  * lately, or the one that runs has taken so far. */

@@ -263,7 +263,7 @@ static int ingest_later(struct request *r, struct addition *a, size_t bytes, int
     bool unused;
 
     *j = (struct job_addition){a, engine_of(r)};
-    rc = jobs_add(jobs, access_scope(r), &work, id);
+    rc = jobs_add(jobs, r->caller->tenant, access_scope(r), &work, id);
     if (rc == ERR_BUSY)
         buf_addf(&r->extra, "Retry-After: %lld\r\n", (long long)(jobs_room_ms(jobs) / 1000 + 1));
     TRY(rc);

@@ -10,8 +10,9 @@
 #include "base/mem.h"
 #include "ingest/ingest.h"
 
-#define ACME STR_LIT("acme")
-#define BETA STR_LIT("beta")
+#define ACME       STR_LIT("acme#1")
+#define ACME_OTHER STR_LIT("acme#2") /* another key of the same tenant */
+#define BETA       STR_LIT("beta#3")
 
 /* What a job of these tests does: waits for the gate, then ends as it is told. */
 struct doing {
@@ -62,12 +63,17 @@ static void freed(void *arg)
     pthread_mutex_unlock(&d->mu);
 }
 
+static const char *tenant_of(struct str scope)
+{
+    return *scope.p == 'a' ? "acme" : "beta";
+}
+
 static int add(struct jobs *js, struct str scope, struct doing *d, size_t bytes,
                char id[JOB_ID_BYTES])
 {
     struct job_work w = {.run = run, .free = freed, .arg = d, .total = 7, .bytes = bytes};
 
-    return jobs_add(js, scope, &w, id);
+    return jobs_add(js, tenant_of(scope), scope, &w, id);
 }
 
 static json_t *job(struct jobs *js, struct str scope, const char *id, bool *ended)
@@ -136,7 +142,7 @@ Test(jobs, run_and_end_as_done_or_failed)
     cr_expect_eq(d.n_freed, 2);
 }
 
-Test(jobs, of_one_scope_run_one_after_another_and_beside_those_of_others)
+Test(jobs, of_one_tenant_run_one_after_another_and_beside_those_of_others)
 {
     struct jobs *js = jobs_new();
     struct doing acme, beta;
@@ -145,19 +151,20 @@ Test(jobs, of_one_scope_run_one_after_another_and_beside_those_of_others)
     doing_init(&acme);
     doing_init(&beta);
     cr_assert_eq(add(js, ACME, &acme, 1, ids[0]), ERR_OK);
-    cr_assert_eq(add(js, ACME, &acme, 1, ids[1]), ERR_OK);
+    cr_assert_eq(add(js, ACME_OTHER, &acme, 1, ids[1]), ERR_OK);
     cr_assert_eq(add(js, BETA, &beta, 1, ids[2]), ERR_OK);
     wait_runs(&acme, 1);
     wait_runs(&beta, 1); /* although acme's second was asked for before */
     open_gate(&beta);
     open_gate(&acme);
-    for (int i = 0; i < 3; i++)
-        expect_end(js, i == 2 ? BETA : ACME, ids[i], "done");
+    expect_end(js, ACME, ids[0], "done");
+    expect_end(js, ACME_OTHER, ids[1], "done");
+    expect_end(js, BETA, ids[2], "done");
     cr_expect_eq(acme.n_running_most, 1);
     jobs_free(js);
 }
 
-Test(jobs, of_another_scope_are_not_there)
+Test(jobs, of_another_key_are_not_there)
 {
     struct jobs *js = jobs_new();
     struct doing d;
@@ -167,11 +174,15 @@ Test(jobs, of_another_scope_are_not_there)
 
     doing_init(&d);
     cr_assert_eq(add(js, ACME, &d, 1, id), ERR_OK);
-    cr_expect_null(job(js, BETA, id, &ended));
-    cr_expect_eq(jobs_cancel(js, BETA, str_of(id)), ERR_NOT_FOUND);
-    jobs_list(js, BETA, &list);
-    cr_expect_str_eq(list.p, "{\"jobs\":[]}");
-    buf_clear(&list);
+    for (int i = 0; i < 2; i++) {
+        struct str other = i ? ACME_OTHER : BETA;
+
+        cr_expect_null(job(js, other, id, &ended));
+        cr_expect_eq(jobs_cancel(js, other, str_of(id)), ERR_NOT_FOUND);
+        jobs_list(js, other, &list);
+        cr_expect_str_eq(list.p, "{\"jobs\":[]}");
+        buf_clear(&list);
+    }
     jobs_list(js, ACME, &list);
     cr_expect_not_null(strstr(list.p, id));
     buf_done(&list);
@@ -213,11 +224,13 @@ Test(jobs, over_the_bounds_are_refused_and_their_work_is_freed)
         n++;
     cr_expect_eq(n, JOBS_WAITING / 2, "%d", n);
     cr_expect_eq(d.n_freed, 1);
-    cr_expect_eq(add(js, BETA, &d, 1, id), ERR_OK, "another scope has room yet");
+    cr_expect_eq(add(js, ACME_OTHER, &d, 1, id), ERR_BUSY, "keys do not make room");
+    cr_expect_eq(d.n_freed, 2);
+    cr_expect_eq(add(js, BETA, &d, 1, id), ERR_OK, "another tenant has room yet");
     jobs_stop(js);
     cr_expect_eq(add(js, ACME, &d, 1, id), ERR_CANCELLED);
     jobs_free(js);
-    cr_expect_eq(d.n_freed, n + 4);
+    cr_expect_eq(d.n_freed, n + 5);
 }
 
 Test(jobs, tell_when_there_may_be_room)
@@ -263,7 +276,7 @@ Test(jobs, that_have_ended_are_kept_for_a_while)
     open_gate(&d);
     cr_assert_eq(add(js, ACME, &d, 1, first), ERR_OK);
     expect_end(js, ACME, first, "done");
-    for (int i = 0; i < JOBS_KEPT_SCOPE + 1; i++) {
+    for (int i = 0; i < JOBS_KEPT_TENANT + 1; i++) {
         cr_assert_eq(add(js, ACME, &d, 1, id), ERR_OK);
         expect_end(js, ACME, id, "done");
     }
@@ -303,7 +316,7 @@ Test(jobs, tell_how_far_they_are)
     json_t *j, *refused;
 
     doing_init(&d);
-    cr_assert_eq(jobs_add(js, ACME, &w, id), ERR_OK);
+    cr_assert_eq(jobs_add(js, "acme", ACME, &w, id), ERR_OK);
     expect_end(js, ACME, id, "done");
     j = job(js, ACME, id, &ended);
     cr_expect_eq(json_integer_value(json_object_get(j, "done")), 6);
@@ -344,7 +357,7 @@ Test(jobs, name_refusals_within_a_bound_and_count_all)
     json_t *j;
 
     doing_init(&d);
-    cr_assert_eq(jobs_add(js, ACME, &w, id), ERR_OK);
+    cr_assert_eq(jobs_add(js, "acme", ACME, &w, id), ERR_OK);
     expect_end(js, ACME, id, "done");
     j = job(js, ACME, id, &ended);
     cr_expect_eq(json_integer_value(json_object_get(j, "refused_total")), 5000);
