@@ -13,9 +13,8 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "extract/extract_reply.h"
 #include "extract/extract_wire.h"
 #include "extract/helper_path.h"
 
@@ -220,8 +219,9 @@ static int send_all(struct extract_child *c, const void *p, size_t n)
     return ERR_OK;
 }
 
-static int receive_all(struct extract_child *c, void *p, size_t n)
+static int receive_all(void *arg, void *p, size_t n)
 {
+    struct extract_child *c = arg;
     int rc;
 
     for (size_t at = 0; at < n;) {
@@ -240,109 +240,7 @@ static int receive_all(struct extract_child *c, void *p, size_t n)
     return ERR_OK;
 }
 
-/* ---- the reply ---- */
-
-static int strange(const char *what)
-{
-    return FAIL(ERR_FORMAT, "the extraction helper sent %s", what);
-}
-
-static int check_header(const struct extract_child *c, const struct wire_reply *r)
-{
-    if (r->magic != WIRE_REPLY_MAGIC || r->status > 0)
-        return strange("a reply of another shape");
-    if (r->n_title > WIRE_TITLE_MAX || r->n_metadata > WIRE_METADATA_MAX ||
-        r->n_pages > TEXTOUT_MARKS_MAX || r->n_headings > TEXTOUT_MARKS_MAX ||
-        r->n_text > (r->status ? WIRE_REASON_MAX : (uint64_t)c->limits.text_bytes))
-        return strange("a reply over its limits");
-    return ERR_OK;
-}
-
-static int receive_buf(struct extract_child *c, struct buf *b, size_t n)
-{
-    int rc;
-
-    buf_reserve(b, n);
-    rc = receive_all(c, b->p, n);
-    if (rc < 0)
-        return rc;
-    b->n = n;
-    b->p[n] = '\0';
-    return utf8_valid(b->p, n) ? ERR_OK : strange("text that is not UTF-8");
-}
-
-static int receive_metadata(struct extract_child *c, size_t n, json_t **out)
-{
-    int rc = ERR_OK;
-    struct buf b;
-
-    if (n == 0)
-        return ERR_OK;
-    buf_init(&b);
-    TRY(receive_buf(c, &b, n));
-    TRY(json_parse(out, buf_view(&b), "metadata"));
-    if (!json_is_object(*out))
-        rc = strange("metadata that is no object");
-out:
-    buf_done(&b);
-    return rc;
-}
-
-static bool marks_fit(const struct textout *t)
-{
-    uint32_t last = 0;
-
-    for (size_t i = 0; i < t->n_pages; last = t->pages[i++].start)
-        if (t->pages[i].start < last || t->pages[i].start > t->text.n || t->pages[i].page < 1)
-            return false;
-    last = 0;
-    for (size_t i = 0; i < t->n_headings; last = t->headings[i++].end) {
-        const struct heading_mark *h = &t->headings[i];
-
-        if (h->start < last || h->end < h->start || h->end > t->text.n || h->level < 1)
-            return false;
-    }
-    return true;
-}
-
-static int receive_reason(struct extract_child *c, const struct wire_reply *r)
-{
-    char why[WIRE_REASON_MAX + 1];
-    int rc = receive_all(c, why, r->n_text);
-
-    if (rc < 0)
-        return rc;
-    why[r->n_text] = '\0';
-    return FAIL(r->status, "%s", why);
-}
-
-static int receive_reply(struct extract_child *c, struct textout *t, bool *answered)
-{
-    int rc = ERR_OK;
-    struct wire_reply r;
-
-    TRY(receive_all(c, &r, sizeof(r)));
-    TRY(check_header(c, &r));
-    if (r.status < 0) {
-        rc = receive_reason(c, &r);
-        *answered = rc == r.status;
-        goto out;
-    }
-    TRY(receive_buf(c, &t->title, r.n_title));
-    TRY(receive_metadata(c, r.n_metadata, &t->metadata));
-    t->pages = mem_grow(NULL, &t->cap_pages, r.n_pages + 1, sizeof(*t->pages));
-    TRY(receive_all(c, t->pages, r.n_pages * sizeof(*t->pages)));
-    t->headings = mem_grow(NULL, &t->cap_headings, r.n_headings + 1, sizeof(*t->headings));
-    TRY(receive_all(c, t->headings, r.n_headings * sizeof(*t->headings)));
-    TRY(receive_buf(c, &t->text, r.n_text));
-    t->n_pages = r.n_pages;
-    t->n_headings = r.n_headings;
-    if (!marks_fit(t))
-        rc = strange("marks outside its text");
-    *answered = rc == ERR_OK;
-out:
-    return rc;
-}
+/* ---- one file ---- */
 
 static int exchange(struct extract_child *c, enum file_kind kind, struct str bytes,
                     struct textout *out, bool *answered)
@@ -356,12 +254,13 @@ static int exchange(struct extract_child *c, enum file_kind kind, struct str byt
         .memory_bytes = (uint64_t)c->limits.memory_bytes,
         .timeout_ms = (uint32_t)c->limits.timeout_ms,
     };
+    struct extract_source from = {receive_all, c};
 
     TRY(start_child(c));
     c->deadline_ns = clock_ns() + (uint64_t)c->limits.timeout_ms * CLOCK_FACTOR * 1000000u;
     TRY(send_all(c, &q, sizeof(q)));
     TRY(send_all(c, bytes.p, bytes.n));
-    TRY(receive_reply(c, out, answered));
+    TRY(extract_reply_read(&from, c->limits.text_bytes, out, answered));
 out:
     return rc;
 }

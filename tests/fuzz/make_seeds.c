@@ -17,6 +17,8 @@
 #include "embed/adapter.h"
 #include "embed/bert.h"
 #include "embed/static_encoder.h"
+#include "extract/extract.h"
+#include "extract/extract_wire.h"
 #include "fuzz/fuzz.h"
 #include "index/manifest.h"
 #include "index/segment_file.h"
@@ -209,8 +211,42 @@ static void put_shared(void)
     buf_done(&out);
 }
 
+/* ---- what the extraction helper sends ---- */
+
+static void put_reply(const char *name, struct wire_reply r, struct str rest)
+{
+    struct buf b = {0};
+
+    r.magic = WIRE_REPLY_MAGIC;
+    buf_add(&b, &r, sizeof r);
+    buf_add_view(&b, rest);
+    put("extract_reply", name, buf_view(&b));
+    buf_done(&b);
+}
+
+static void put_replies(void)
+{
+    struct page_mark pages[] = {{0, 1}, {7, 2}};
+    struct heading_mark headings[] = {{0, 4, 1}, {7, 11, 2}};
+    struct buf rest = {0};
+
+    buf_add_str(&rest, "Title{\"a\":\"b\"}");
+    buf_add(&rest, pages, sizeof pages);
+    buf_add(&rest, headings, sizeof headings);
+    buf_add_str(&rest, "H\xc3\xa9 one\nText\n\nmore");
+    put_reply("whole",
+              (struct wire_reply){
+                  .n_title = 5, .n_metadata = 9, .n_pages = 2, .n_headings = 2, .n_text = 18},
+              buf_view(&rest));
+    buf_done(&rest);
+    put_reply("text", (struct wire_reply){.n_text = 4}, STR_LIT("Text"));
+    put_reply("refused", (struct wire_reply){.status = ERR_FORMAT, .n_text = 8},
+              STR_LIT("damaged."));
+}
+
 int main(void)
 {
+    put_replies();
     put_model();
     put_index();
     put_fitted();
