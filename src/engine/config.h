@@ -1,6 +1,6 @@
 /* config.h - every setting, with its default, its bounds and who set it.
  *
- * One table in config.c describes them all (name, type, bounds, help); the file reader
+ * One table (config_table.h) describes them all (name, type, bounds, help); the file reader
  * (libconfig), the environment (RAGD_SECTION_NAME), the options of the commands and `ragd config
  * show` walk that table, so a setting is added in one place. Later sources win: default, file,
  * environment, option.

@@ -46,17 +46,12 @@ static size_t look_locked(struct room *r)
     return r->own_bytes;
 }
 
-/* What is in use now, or was a moment ago; *release: it is the caller's turn to give back. */
-static size_t in_use(struct room *r, bool *release)
+/* What is in use now, or was a moment ago; *release: it is somebody's turn to give back. */
+static size_t in_use_locked(struct room *r, bool *release)
 {
-    size_t bytes;
+    size_t bytes = is_due(r->looked_ns, ROOM_LOOK_MS) ? look_locked(r) : r->own_bytes;
 
-    pthread_mutex_lock(&r->mu);
-    bytes = is_due(r->looked_ns, ROOM_LOOK_MS) ? look_locked(r) : r->own_bytes;
     *release = bytes > r->limit_bytes && is_due(r->released_ns, ROOM_RELEASE_MS);
-    if (*release)
-        r->released_ns = clock_ns();
-    pthread_mutex_unlock(&r->mu);
     return bytes;
 }
 
@@ -76,8 +71,13 @@ static size_t after_release(struct room *r)
 static size_t measure(struct room *r)
 {
     bool release;
-    size_t bytes = in_use(r, &release);
+    size_t bytes;
 
+    pthread_mutex_lock(&r->mu);
+    bytes = in_use_locked(r, &release);
+    if (release)
+        r->released_ns = clock_ns();
+    pthread_mutex_unlock(&r->mu);
     return release ? after_release(r) : bytes;
 }
 
@@ -86,14 +86,29 @@ bool room_is_short(struct room *r)
     return r->limit_bytes && measure(r) > r->limit_bytes;
 }
 
-int room_check(struct room *r)
+static int refuse(const struct room *r, size_t bytes)
 {
-    size_t bytes = r->limit_bytes ? measure(r) : 0;
-
     if (bytes <= r->limit_bytes)
         return ERR_OK;
     return FAIL(ERR_NO_SPACE,
                 "%.1f MB of memory are in use, over the limit of %.1f (limits.memory); questions "
                 "are answered, documents must wait",
                 (double)bytes / 1e6, (double)r->limit_bytes / 1e6);
+}
+
+int room_check(struct room *r)
+{
+    return refuse(r, r->limit_bytes ? measure(r) : 0);
+}
+
+int room_glance(struct room *r)
+{
+    bool release = false;
+    size_t bytes = 0;
+
+    pthread_mutex_lock(&r->mu);
+    if (r->limit_bytes)
+        bytes = in_use_locked(r, &release);
+    pthread_mutex_unlock(&r->mu);
+    return release ? ERR_OK : refuse(r, bytes);
 }

@@ -26,3 +26,7 @@ bool room_is_short(struct room *r);
 
 /* ERR_NO_SPACE with both figures, when it is. */
 int room_check(struct room *r);
+
+/* The same for whoever may not wait, as an event loop: gives nothing back, and is ERR_OK when it is
+ * time for that, so that the next room_check does. */
+int room_glance(struct room *r);

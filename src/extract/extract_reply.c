@@ -20,11 +20,9 @@ static bool is_a_readers(int status)
     case ERR_IO:
     case ERR_FORMAT:
     case ERR_LIMIT:
-    case ERR_NOT_FOUND:
     case ERR_TIMEOUT:
     case ERR_UNAVAILABLE:
-    case ERR_UNSUPPORTED:
-    case ERR_SYSTEM: return true;
+    case ERR_UNSUPPORTED: return true;
     default: return false;
     }
 }

@@ -1,8 +1,8 @@
 /* extract_reply.h - what the extraction helper says of a file, as the parent takes it in.
  *
  * A helper may have fallen to the file that it reads, so nothing it sends is trusted: see
- * extract_wire.h for the bytes and what must hold of them. Of errors it may tell those that reading
- * a file has; that a client has left or a queue is full is not for it to say.
+ * extract_wire.h for the bytes and what must hold of them. Of errors it may tell those of one file;
+ * what would end an ingest of many, or that somebody has left, is not for it to say.
  *
  * Threads  free of state.
  */

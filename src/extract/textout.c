@@ -321,7 +321,7 @@ int textout_finish(struct textout *t, const char *when_empty)
 {
     textout_row_close(t);
     textout_heading_close(t);
-    if (t->over)
+    if (t->over || t->text.n > t->max_bytes) /* what goes before a last word is not asked for */
         return FAIL(ERR_LIMIT, "its text is over the limit of %zu bytes", t->max_bytes);
     if (t->text.n == 0)
         return FAIL(ERR_FORMAT, "%s", when_empty);

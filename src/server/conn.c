@@ -294,17 +294,22 @@ static void head_refused(struct conn *c)
     refuse(c, c->gate.status, "refused", c->gate.reason);
 }
 
-/* Another that is answered in place of r, whose handler goes on: what r would be known by is this
- * one's. */
+/* Another that is answered at once in place of r, whose handler goes on and may write to it: what r
+ * would be known by is this one's. It borrows from r, which outlives it. */
 static void replace_request(struct conn *c, struct request *r)
 {
+    struct request *other;
+
     request_without_head(c);
-    c->request->head.method = r->head.method;
-    c->request->head.path = r->head.path;
-    c->request->route = r->route;
-    c->request->caller = r->caller ? caller_ref(r->caller) : NULL;
-    c->request->n_received = r->n_received;
-    memcpy(c->request->id, r->id, sizeof r->id);
+    other = c->request;
+    other->head = r->head;
+    other->route = r->route;
+    other->caller = r->caller ? caller_ref(r->caller) : NULL;
+    other->tracing = r->tracing;
+    other->n_received = r->n_received;
+    memcpy(other->id, r->id, sizeof r->id);
+    cors_add(other);
+    other->stands_in = true;
     r->replaced = true;
 }
 
@@ -372,12 +377,14 @@ static int check_body(const struct conn *c, const struct request *r)
                 documents ? " or multipart/form-data" : "");
 }
 
-/* What is large is not even read where there is no room for it. */
+/* What is large is not even read where there is no room for it, unless it may be one whose reply is
+ * kept. */
 static int check_room(const struct conn *c, const struct request *r)
 {
-    if (r->route->body != BODY_DOCUMENTS || c->gate.content_length < ROOM_BODY_MIN)
+    if (r->route->body != BODY_DOCUMENTS || c->gate.content_length < ROOM_BODY_MIN ||
+        http_field(&r->head, "idempotency-key").p)
         return 0;
-    return room_check(c->loop->service->engine->room) < 0 ? 507 : 0;
+    return room_glance(c->loop->service->engine->room) < 0 ? 507 : 0;
 }
 
 /* Without keys, a page of another site must not be able to act through a browser on this machine.

@@ -63,7 +63,8 @@ void request_release(struct request *r)
     CHECK(r->n_holds > 0);
     if (--r->n_holds > 0)
         return;
-    tracing_send(r);
+    if (!r->stands_in)
+        tracing_send(r);
     for (struct deferred *d = r->deferred; d; d = d->next)
         d->fn(d->arg);
     buf_done(&r->head_bytes);
@@ -97,7 +98,8 @@ static void finish(struct request *r)
         r->status = r->replaced ? 503 : 499; /* the client had left */
     if (!r->replaced)
         tell(r, end_ns);
-    tracing_over(r, end_ns);
+    if (!r->stands_in)
+        tracing_over(r, end_ns);
     if (r->dispatched)
         metrics_adjust(r->loop->service->metrics, GAUGE_REQUESTS, -1);
     r->conn = NULL;

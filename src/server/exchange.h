@@ -65,7 +65,8 @@ struct request {
     bool dispatched;                     /* a handler has it */
     bool deciding;                       /* whether it is within its limits is not known yet */
     const char *over;                    /* it is not: why, in mem; NULL: it is */
-    bool replaced; /* another was answered in its place, and is what is counted and logged */
+    bool replaced;  /* another was answered in its place, and is what is counted and logged */
+    bool stands_in; /* the other: its trace is the replaced one's, which sends it */
 
     /* kept by exchange.c */
     struct deferred *deferred;
@@ -130,8 +131,8 @@ void request_defer(struct request *r, void (*fn)(void *arg), void *arg);
 /* A request on c, with one hold for being answered. */
 struct request *request_new(struct conn *c, struct loop *l, bool local, uint64_t start_ns);
 
-/* Nobody will answer it: its client left before it was whole, or before it was admitted. It is told
- * of as any other, and its first hold goes. */
+/* Nobody will answer it: its connection ended before it was whole, or before it was admitted. It is
+ * told of as any other, and its first hold goes. */
 void request_left(struct request *r);
 
 /* Keeps the request while something else refers to it. */

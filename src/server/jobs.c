@@ -264,7 +264,8 @@ static int check_room_locked(const struct jobs *js, const char *tenant, size_t b
     }
     if (n >= JOBS_WAITING || n_tenant >= JOBS_WAITING / 2)
         return FAIL(ERR_BUSY, "%zu jobs wait already", n_tenant);
-    if (n > 0 && (held > JOBS_WAITING_BYTES || held_tenant > JOBS_WAITING_BYTES / 2))
+    if ((n > 0 && held > JOBS_WAITING_BYTES) ||
+        (n_tenant > 0 && held_tenant > JOBS_WAITING_BYTES / 2))
         return FAIL(ERR_BUSY, "the jobs that wait hold %zu MiB already", (held - bytes) >> 20);
     return ERR_OK;
 }

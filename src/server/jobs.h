@@ -9,8 +9,9 @@
  * was committed stays.
  *
  * Limits   JOBS_WAITING jobs and JOBS_WAITING_BYTES of what they hold, a half of each for one
- *          tenant; JOBS_KEPT ended ones, JOBS_KEPT_TENANT a tenant; JOBS_REFUSED_BYTES of refusals
- * a job (all are counted). Threads  locked; `run` is called on a thread of ours, of low priority.
+ *          tenant; JOBS_KEPT ended ones, JOBS_KEPT_TENANT a tenant; JOBS_REFUSED_BYTES of
+ *          refusals a job (all are counted).
+ * Threads  locked; `run` is called on a thread of ours, of low priority.
  */
 #pragma once
 #include <stdatomic.h>

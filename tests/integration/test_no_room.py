@@ -262,14 +262,29 @@ def big_text(chance, n):
     return " ".join("w%06d" % chance.randrange(200000) for _ in range(n))
 
 
-def ask_with_a_head_alone(port, n_bytes):
-    """What is said to a body that was not sent yet."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
-        s.sendall(b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                  b"Content-Length: %d\r\n\r\n" % n_bytes)
+def ask_with_a_head_alone(port, n_bytes, line=b""):
+    """What is said to a body that was not sent yet; None: it is waited for."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.5) as s:
+        s.sendall(b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
+                  b"Content-Length: %d\r\n\r\n" % (line, n_bytes))
         reply = http.client.HTTPResponse(s)
-        reply.begin()
-        return reply.status, json.loads(reply.read())
+        try:
+            reply.begin()
+        except TimeoutError:
+            return None
+        return reply.status, json.loads(reply.read())["code"]
+
+
+def refused_late_and_early(w):
+    """A small document, when it has come; a large one before, unless it may be one that was sent before."""
+    small = {"documents": [{"id": "late", "text": "Few words."}]}
+    for _ in range(20):  # in between, memory may come back
+        late, reply = w.ask("POST", "/documents", small)
+        early = ask_with_a_head_alone(w.port, 1 << 20)
+        known = ask_with_a_head_alone(w.port, 1 << 20, b"Idempotency-Key: k\r\n")
+        if (late, early, known) == (507, (507, (reply or {}).get("code")), None):
+            return True
+    return False
 
 
 @test
@@ -294,8 +309,7 @@ def beyond_the_memory_budget_documents_wait_and_questions_do_not():
             if status != 200:
                 break
         assert status == 507 and "limits.memory" in reply["detail"], (n, status, reply)
-        early, said = ask_with_a_head_alone(w.port, 1 << 20)
-        assert (early, said["code"]) == (507, reply["code"]), said
+        assert refused_late_and_early(w)
         wrong = reads_go_on(w)
         code, _, more = w.command("ingest", place.folder + "/model/config.json", ok=(0, 1))  # 0: what was read meanwhile made room
         assert not wrong and not more, (code, wrong, more)

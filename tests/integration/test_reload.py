@@ -23,6 +23,7 @@ from test_chat import Fake, config_of
 from test_server import MODEL, RAGD, Server, read_all, status_of
 
 TESTS = []
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MOON = {"id": "moon", "text": "The moon is made of rock and dust. Its craters are old."}
 
 
@@ -228,7 +229,7 @@ def what_runs_at_the_end_of_the_drain_limit_is_told(fake):
     whole = {}
 
     def ask():
-        whole["reply"] = s.ask("POST", "/query", {"question": "And what of its craters?"})
+        whole["reply"] = s.ask("POST", "/query", {"question": "And what of its craters?"}, {"traceparent": TRACE})
 
     t = threading.Thread(target=ask)
     t.start()
@@ -244,7 +245,9 @@ def what_runs_at_the_end_of_the_drain_limit_is_told(fake):
     assert status == 503 and reply["code"] == "stopping" and headers["Retry-After"], (status, reply)
     assert s.process.wait(20) == 0
     logged = [line for line in lines_of(s, "request") if line["request_id"] == headers["x-request-id"]]
-    assert [(line["route"], line["status"], line["tenant"]) for line in logged] == [("/query", 503, "default")], logged
+    assert [(line["route"], line["status"], line["tenant"], line["trace_id"]) for line in logged] == [
+        ("/query", 503, "default", TRACE.split("-")[1])], logged
+    assert headers["traceresponse"].startswith(TRACE[:36]), headers
     assert not [line for line in lines_of(s, "request") if line["status"] == 499]
     s.stop()
     wait_for(lambda: fake.counts()["open"] == 0, "nobody is asked for nobody")

@@ -60,6 +60,23 @@ Test(room, beyond_it_the_limit_and_what_is_in_use_are_named)
     room_free(r);
 }
 
+Test(room, a_glance_gives_nothing_back_and_lets_those_through_who_will)
+{
+    int n = 0;
+    struct room *r = room_new(1500000, count, &n);
+
+    cr_expect_eq(room_glance(r), ERR_OK, "it is time to give back");
+    cr_expect_eq(n, 0);
+    cr_expect_eq(room_check(r), ERR_NO_SPACE);
+    cr_expect_eq(room_glance(r), ERR_NO_SPACE);
+    cr_expect_not_null(strstr(err_text(), "limits.memory"));
+    cr_expect_eq(n, 1);
+    room_free(r);
+    r = room_new(0, count, &n);
+    cr_expect_eq(room_glance(r), ERR_OK);
+    room_free(r);
+}
+
 Test(room, what_is_given_back_counts_at_once)
 {
     size_t limit = mem_own_bytes() + BALLAST / 2;

@@ -105,8 +105,10 @@ Test(extract_reply, cut_anywhere_leaves_nothing_behind)
 
 Test(extract_reply, tells_the_errors_of_reading_and_no_others)
 {
-    static const int others[] = {ERR_BUSY,      ERR_CANCELLED, ERR_GONE,  ERR_DATABASE,
-                                 ERR_FORBIDDEN, -100,          INT32_MIN, 1};
+    static const int others[] = {
+        ERR_ARGUMENT, ERR_NOT_FOUND, ERR_EXISTS,   ERR_BUSY,   ERR_CANCELLED,
+        ERR_DATABASE, ERR_GONE,      ERR_NO_SPACE, ERR_SYSTEM, ERR_FORBIDDEN,
+        ERR_MISMATCH, -100,          INT32_MIN,    1};
     struct sent s = {.r = {.status = ERR_LIMIT, .n_text = 4}};
     struct textout t;
     bool answered = false;

@@ -161,6 +161,18 @@ Test(textout, says_when_there_is_no_text_or_too_much)
     for (int i = 0; i < 2000; i++)
         say("sixteen bytes ok ");
     cr_expect_eq(textout_finish(&t, ""), ERR_LIMIT);
+    textout_done(&t);
+    textout_init(&t, 10);
+    say("nine byte");
+    textout_block(&t);
+    say("x"); /* fits by itself, but not behind a blank line */
+    cr_expect_eq(textout_finish(&t, ""), ERR_LIMIT);
+    textout_done(&t);
+    textout_init(&t, 12);
+    say("nine byte");
+    textout_block(&t);
+    say("x");
+    cr_expect_eq(textout_finish(&t, ""), ERR_OK);
     cr_expect_leq(t.text.n, 10000);
 }
 

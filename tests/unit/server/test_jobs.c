@@ -262,6 +262,25 @@ Test(jobs, that_wait_hold_no_more_bytes_than_the_bound)
     wait_runs(&d, 1);
     cr_expect_eq(add(js, ACME, &d, JOBS_WAITING_BYTES / 2, id), ERR_OK);
     cr_expect_eq(add(js, ACME, &d, 1, id), ERR_BUSY);
+    cr_expect_eq(add(js, BETA, &d, JOBS_WAITING_BYTES / 2 + 1, id), ERR_BUSY, "of all");
+    jobs_free(js);
+}
+
+Test(jobs, one_that_is_larger_than_a_tenants_share_waits_where_it_is_its_only_one)
+{
+    struct jobs *js = jobs_new();
+    struct doing d;
+    char id[JOB_ID_BYTES];
+
+    doing_init(&d);
+    for (int i = 0; i < 2; i++) { /* one runs, one waits */
+        cr_assert_eq(add(js, ACME, &d, 1, id), ERR_OK);
+        wait_runs(&d, 1);
+    }
+    cr_assert_eq(add(js, BETA, &d, 1, id), ERR_OK);
+    wait_runs(&d, 2);
+    cr_expect_eq(add(js, BETA, &d, JOBS_WAITING_BYTES / 2 + 1, id), ERR_OK);
+    cr_expect_eq(add(js, BETA, &d, 1, id), ERR_BUSY);
     jobs_free(js);
 }
 
