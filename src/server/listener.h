@@ -1,7 +1,8 @@
 /* listener.h - a bound socket from which a loop takes its connections.
  *
- *   open -> accept while there are some -> no descriptor or memory for one more: rests -> tick:
- * open -> refuse: takes only those whose handshake has begun -> close
+ *   open -> accept while there are some -> no descriptor or memory for one more: rests until tick
+ *        -> refuse: takes only those whose handshake has begun
+ *        -> close
  *
  * While it rests, those who wait stay in the kernel's queue, unanswered and not reset, and the loop
  * does not turn for nothing; libuv's own listener would accept and close them one by one, and spin

@@ -313,7 +313,7 @@ static void return_memory(void *arg, int i_worker)
     mem_return();
 }
 
-/* A server without a free place has work for its memory. */
+/* Where the queue is full there is work for the memory: in a minute, then. */
 static void on_return_timer(uv_timer_t *t)
 {
     const struct server *s = t->data;
